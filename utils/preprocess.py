@@ -1,0 +1,80 @@
+"""Pictures to network input and back: the only place where resizing, scaling and HWC ↔ NCHW are written.
+
+Source of the figures: the published contest entry (480×640 and (x - 0.6) / 0.2 for segmentation, crops reduced 6 times
+and scaled to [0, 1] for inpainting, OpenCV's BGR order everywhere, bilinear resizing without antialiasing).
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MASK_LEVEL = 128  # value of the occluder in mask files; 0 is paper
+
+
+def resize(image: NDArray, height: int, width: int) -> NDArray:
+    """Bilinear resize of an `(H, W)` or `(H, W, C)` array of any OpenCV type to `(height, width)`."""
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def is_landscape(image: NDArray) -> bool:
+    """Whether an `(H, W, …)` picture is wider than high; such a picture is transposed before a network sees it."""
+    return image.shape[0] < image.shape[1]
+
+
+def transpose(image: NDArray) -> NDArray:
+    """Swap height and width (not a rotation); its own inverse. Returns a contiguous array."""
+    return np.ascontiguousarray(image.swapaxes(0, 1))
+
+
+def to_segmenter_input(
+    image: NDArray[np.uint8], height: int, width: int, mean: float, std: float
+) -> NDArray[np.float32]:
+    """One photo as the segmentation net reads it.
+
+    Args:
+        image: `(H, W, 3)` uint8 BGR, portrait.
+        height, width: input size of the network.
+        mean, std: of the scaled picture, the same for the three channels.
+
+    Returns:
+        `(3, height, width)` float32, `(image / 255 - mean) / std`.
+    """
+    small = resize(image, height, width).transpose(2, 0, 1).astype(np.float32)
+    return (small / np.float32(255) - np.float32(mean)) / np.float32(std)
+
+
+def to_label(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.int64]:
+    """A mask file's pixels as classes: resized, divided by 128, truncated, clipped.
+
+    Args:
+        mask: `(H, W)` uint8, `MASK_LEVEL` on the occluder, 0 elsewhere, anything between and above at soft edges.
+
+    Returns:
+        `(height, width)` int64 in {0, 1}.
+    """
+    return np.minimum(resize(mask, height, width) // MASK_LEVEL, 1).astype(np.int64)
+
+
+def to_generator_image(crop: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    """A crop as the generator reads it: `(h, w, 3)` uint8 → `(3, side, side)` float32 in [0, 1]."""
+    return resize(crop, side, side).transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+
+
+def to_generator_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    """A mask crop in file values as the generator reads it.
+
+    Args:
+        mask: `(h, w)` uint8, `MASK_LEVEL` in the hole.
+
+    Returns:
+        `(1, side, side)` float32 in [0, 1], soft at the edge of the hole.
+    """
+    small = resize(mask, side, side)[None].astype(np.float32) / np.float32(MASK_LEVEL)
+    return np.minimum(small, np.float32(1))
+
+
+def to_image(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Network output to pixels: `(3, h, w)` float, clamped to [0, 1] → `(h, w, 3)` uint8 BGR, rounded."""
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
