@@ -1,0 +1,285 @@
+"""ONNX graphs as `run` functions (see `utils/stages.py`), on the fastest provider that really loads.
+
+Works with onnxruntime-gpu or onnxruntime, and with graphs written by the published exporter: fixed shapes, opset 11, no
+metadata.
+"""
+
+import ctypes
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, inpaint_spec, segmenter_spec
+from utils.stages import Array, Run
+
+PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
+_EP_NAMES = {
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+_INSTALL_HINTS = {
+    "cuda": "it needs an NVIDIA GPU with its driver and `pip install onnxruntime-gpu[cuda,cudnn]`",
+    "tensorrt": "it needs an NVIDIA GPU with its driver and `pip install onnxruntime-gpu tensorrt-cu13`",
+    "openvino": "it needs an Intel processor and `pip install onnxruntime-ep-openvino`",
+}
+_OPENVINO_PACKAGE = "onnxruntime_ep_openvino"
+
+ort.set_default_logger_severity(4)  # a provider that fails to load is our own message, not a page of the library's
+
+
+def nvidia_gpu_count() -> int:
+    """How many NVIDIA GPUs the driver of this machine reports; 0 without a driver."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def openvino_devices() -> list[Any]:
+    """The CPU devices of the OpenVINO plug-in; empty where the package is missing or the processor is not supported."""
+    if importlib.util.find_spec(_OPENVINO_PACKAGE) is None or not hasattr(ort, "get_ep_devices"):
+        return []
+    plugin = importlib.import_module(_OPENVINO_PACKAGE)
+
+    def registered() -> list[Any]:
+        return [device for device in ort.get_ep_devices() if device.ep_name == plugin.get_ep_name()]
+
+    if not registered():
+        try:
+            ort.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
+        except Exception:  # the library raises its own types, and any failure means the same: not usable here
+            return []
+    return [device for device in registered() if device.ep_metadata.get("ov_device") == "CPU"]
+
+
+def choose_provider(wanted: str = "auto") -> str:
+    """The provider to try first.
+
+    Args:
+        wanted: one of `PROVIDERS`.
+
+    Returns:
+        `cuda`, `tensorrt`, `openvino` or `cpu`. `auto` gives `cuda` where there is an NVIDIA GPU and a runtime built
+        for it, else `openvino` where its plug-in finds a device, else `cpu`.
+
+    Raises:
+        ValueError: a provider asked for by name is not there; the message says what it needs.
+    """
+    available = ort.get_available_providers()
+    if wanted == "auto":
+        if _EP_NAMES["cuda"] in available and nvidia_gpu_count():
+            return "cuda"
+        return "openvino" if openvino_devices() else "cpu"
+    if wanted == "openvino":
+        usable = bool(openvino_devices())
+    else:
+        usable = _EP_NAMES[wanted] in available and (wanted == "cpu" or nvidia_gpu_count() > 0)
+    if not usable:
+        raise ValueError(f"--provider {wanted}: not usable here; {_INSTALL_HINTS[wanted]}, or use --provider auto")
+    return wanted
+
+
+class Graph:
+    """One ONNX graph, loaded once.
+
+    Args:
+        path: the file.
+        inputs, outputs: the names it must have.
+        wanted: one of `PROVIDERS`.
+
+    Attributes:
+        provider: what it really runs on: `cuda`, `tensorrt`, `openvino` or `cpu`.
+        fallback: one line that says why it is not the provider chosen first, or "".
+        spec: the `NetworkSpec` in its metadata, or None.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no ONNX graph, or its inputs and outputs have other names, or the provider asked for by name
+            does not load.
+    """
+
+    def __init__(self, path: str | Path, inputs: tuple[str, ...], outputs: tuple[str, ...], wanted: str) -> None:
+        self.path = Path(path)
+        self.outputs = outputs
+        if not self.path.is_file():
+            raise FileNotFoundError(f"no such graph: '{path}'; write it with convert.py or name another file")
+        self.provider = choose_provider(wanted)
+        self.fallback = ""
+        try:
+            self.session = self._session(self.provider)
+        except RuntimeError as error:
+            if self.provider == "cpu":
+                raise ValueError(f"cannot load '{path}': {_first_line(error)}") from error
+            self._fall_back(wanted, _first_line(error))
+        else:
+            if _EP_NAMES[self.provider] not in self.session.get_providers():
+                self._fall_back(wanted, "its libraries do not load")
+        self._check_names(inputs)
+        self.shapes = {node.name: node.shape for node in self.session.get_inputs()}
+        text = self.session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self.spec = NetworkSpec.from_json(text) if text else None
+
+    def _session(self, provider: str) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        try:
+            if provider == "openvino":
+                options.add_provider_for_devices(openvino_devices()[:1], {})
+                return ort.InferenceSession(self.path, options)
+            if provider in ("cuda", "tensorrt") and hasattr(ort, "preload_dlls"):
+                ort.preload_dlls()
+            names = [_EP_NAMES[provider]]
+            if provider == "tensorrt":
+                names.append(_EP_NAMES["cuda"])
+            if provider != "cpu":
+                names.append(_EP_NAMES["cpu"])
+            return ort.InferenceSession(self.path, options, providers=names)
+        except Exception as error:  # onnxruntime raises a dozen types of its own, all derived from Exception only
+            raise RuntimeError(str(error)) from error
+
+    def _fall_back(self, wanted: str, reason: str) -> None:
+        if wanted != "auto":
+            raise ValueError(f"--provider {wanted}: does not load ({reason}); {_INSTALL_HINTS[wanted]}")
+        self.fallback = f"{_EP_NAMES[self.provider]} does not load ({reason}); running on the CPU instead"
+        self.provider = "cpu"
+        try:
+            self.session = self._session("cpu")
+        except RuntimeError as error:
+            raise ValueError(f"cannot load '{self.path}': {_first_line(error)}") from error
+
+    def _check_names(self, inputs: tuple[str, ...]) -> None:
+        found_in = {node.name for node in self.session.get_inputs()}
+        found_out = {node.name for node in self.session.get_outputs()}
+        if found_in != set(inputs) or not set(self.outputs) <= found_out:
+            raise ValueError(
+                f"'{self.path}' is not the graph expected here: inputs {sorted(inputs)} and outputs "
+                f"{sorted(self.outputs)} are needed, it has {sorted(found_in)} and {sorted(found_out)}"
+            )
+
+    def run(self, **feeds: Array) -> tuple[Array, ...]:
+        """Run a batch; a graph with a fixed batch size gets it in pieces.
+
+        Args:
+            feeds: the inputs by name, each `(N, C, h, w)` float32.
+
+        Returns:
+            The outputs in the order asked for, each `(N, …)` float32.
+        """
+        fixed = next((shape[0] for shape in self.shapes.values() if isinstance(shape[0], int)), None)
+        count = len(next(iter(feeds.values())))
+        if fixed is None or fixed == count:
+            return tuple(self.session.run(list(self.outputs), feeds))
+        pieces = []
+        for start in range(0, count, fixed):
+            piece = {name: _filled_up(values[start : start + fixed], fixed) for name, values in feeds.items()}
+            pieces.append(self.session.run(list(self.outputs), piece))
+        return tuple(np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
+
+    def fixed_size(self, name: str) -> tuple[int | None, int | None]:
+        """Height and width of an input where the graph fixes them, else None."""
+        _, _, height, width = self.shapes[name]
+        return (height if isinstance(height, int) else None), (width if isinstance(width, int) else None)
+
+    def check_input(self, name: str, channels: int) -> None:
+        """Refuse a graph whose input is not `(N, channels, h, w)`.
+
+        Raises:
+            ValueError: it names the shape found and the one needed.
+        """
+        shape = self.shapes[name]
+        if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != channels):
+            raise ValueError(f"'{self.path}': input '{name}' must be (N, {channels}, height, width), it is {shape}")
+
+
+def load_segmenter(path: str | Path, provider: str = "auto") -> tuple[Run, NetworkSpec, Graph]:
+    """The segmentation graph, ready for `utils.stages.Segmenter`.
+
+    Args:
+        path: a graph with input `input` and output `output`.
+        provider: one of `PROVIDERS`.
+
+    Returns:
+        `run`, the spec (the published set-up for a graph without metadata) and the loaded graph.
+
+    Raises:
+        FileNotFoundError, ValueError: see `Graph`; also for a graph of another network.
+    """
+    graph = Graph(path, ("input",), ("output",), provider)
+    graph.check_input("input", 3)
+    spec = graph.spec or segmenter_spec(backbone="unknown")
+    _check_network(graph, spec, SEGMENTER)
+    spec = _with_fixed_size(spec, *graph.fixed_size("input"))
+    return lambda images: graph.run(input=images), spec, graph
+
+
+def load_inpainter(
+    path: str | Path, provider: str = "auto", imgsize: int | None = None, imgresize: int | None = None
+) -> tuple[Run, NetworkSpec, Graph]:
+    """The generator's graph, ready for `utils.stages.Inpainter`.
+
+    Args:
+        path: a graph with inputs `img`, `mask` and outputs `first_out`, `second_out`.
+        provider: one of `PROVIDERS`.
+        imgsize, imgresize: crop and ratio; None takes what the graph states, or 1536 and 6.
+
+    Returns:
+        `run`, the spec and the loaded graph.
+
+    Raises:
+        FileNotFoundError, ValueError: see `Graph`; also for a graph of another network and for a crop that
+            contradicts the graph.
+    """
+    graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider)
+    graph.check_input("img", 3)
+    graph.check_input("mask", 1)
+    if graph.spec is None:
+        spec = inpaint_spec(GENERATOR, imgsize=imgsize or 1536, imgresize=imgresize or 6)
+    else:
+        spec = graph.spec
+        _check_network(graph, spec, GENERATOR)
+        for flag, given, stated in (
+            ("--imgsize", imgsize, spec.imgsize),
+            ("--imgresize", imgresize, spec.imgresize),
+        ):
+            if given is not None and given != stated:
+                raise ValueError(
+                    f"{flag} {given} contradicts '{path}', which was trained with {stated}; leave the flag out"
+                )
+    height, width = graph.fixed_size("img")
+    if (height or spec.input_height, width or spec.input_width) != (spec.input_height, spec.input_width):
+        raise ValueError(
+            f"--imgsize {spec.imgsize} and --imgresize {spec.imgresize} give a generator input of "
+            f"{spec.input_height}×{spec.input_width}, but '{path}' takes {height}×{width} only"
+        )
+    return lambda images, masks: graph.run(img=images, mask=masks), spec, graph
+
+
+def _check_network(graph: Graph, spec: NetworkSpec, expected: str) -> None:
+    if spec.network != expected:
+        raise ValueError(f"'{graph.path}' holds the network {spec.network}, {expected} is needed here")
+
+
+def _with_fixed_size(spec: NetworkSpec, height: int | None, width: int | None) -> NetworkSpec:
+    return replace(spec, input_height=height or spec.input_height, input_width=width or spec.input_width)
+
+
+def _filled_up(values: NDArray, count: int) -> NDArray:
+    """Repeat the last item until there are `count`."""
+    missing = count - len(values)
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

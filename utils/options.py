@@ -1,0 +1,102 @@
+"""What a user may choose about the removal, and the flags for it."""
+
+import argparse
+from dataclasses import dataclass
+
+from utils.flags import add_switch
+
+STRUCTURE_MODES = ("auto", "off", "only")
+
+# The defaults below are for a photo of this height, the published size; they scale with the photo.
+REFERENCE_SIDE = 4000
+
+
+@dataclass(frozen=True)
+class RemovalOptions:
+    """Choices for one run, the same for every photo.
+
+    Attributes:
+        threshold: probability in (0, 1) from which a pixel counts as covered.
+        grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high (in proportion on others).
+        feather_px: width of the soft edge inside the grown mask, measured likewise.
+        min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
+        structure: `auto` continues paper and rules at full resolution and adds what the network drew, `off` pastes the
+            network's picture alone, `only` does without the inpainting network.
+        compat: the published flow instead: last contour, one crop, hard paste.
+    """
+
+    threshold: float = 0.5
+    grow_px: float = 14.0
+    feather_px: float = 6.0
+    min_area_px: float = 2500.0
+    structure: str = "auto"
+    compat: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"--threshold {self.threshold}: must lie between 0 and 1, for example 0.5")
+        for name in ("grow_px", "feather_px", "min_area_px"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more")
+        if self.structure not in STRUCTURE_MODES:
+            raise ValueError(f"--structure {self.structure}: must be one of {', '.join(STRUCTURE_MODES)}")
+
+
+def scale_of(height: int, width: int) -> float:
+    """How many pixels of a photo of this size make one pixel of the options."""
+    return max(height, width) / REFERENCE_SIDE
+
+
+def add_removal_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `RemovalOptions`."""
+    defaults = RemovalOptions()
+    group = parser.add_argument_group("removal")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        default=defaults.threshold,
+        help="probability from which a pixel counts as covered (default %(default)s)",
+    )
+    group.add_argument(
+        "--grow_px",
+        type=float,
+        default=defaults.grow_px,
+        help=f"grow the found mask by so many pixels of a photo {REFERENCE_SIDE} high (default %(default)s)",
+    )
+    group.add_argument(
+        "--feather_px",
+        type=float,
+        default=defaults.feather_px,
+        help="width of the soft edge inside the mask, measured likewise (default %(default)s)",
+    )
+    group.add_argument(
+        "--min_area_px",
+        "--min_area",
+        type=float,
+        default=defaults.min_area_px,
+        help="ignore found specks of fewer pixels, measured likewise (default %(default)s)",
+    )
+    group.add_argument(
+        "--structure",
+        choices=STRUCTURE_MODES,
+        default=defaults.structure,
+        help="continue paper and rules at full resolution: auto adds what the network drew, off leaves it to the "
+        "network, only does without the inpainting network (default %(default)s)",
+    )
+    add_switch(group, "--compat", defaults.compat, "reproduce the published flow: one crop, hard paste, structure off")
+
+
+def removal_options(args: argparse.Namespace) -> RemovalOptions:
+    """The options that the parsed flags state.
+
+    Raises:
+        ValueError: a value is out of range; the message names the flag.
+    """
+    return RemovalOptions(
+        threshold=args.threshold,
+        grow_px=args.grow_px,
+        feather_px=args.feather_px,
+        min_area_px=args.min_area_px,
+        structure=args.structure,
+        compat=args.compat,
+    )

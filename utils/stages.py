@@ -1,0 +1,143 @@
+"""The two networks as functions of pictures: prepare, run, read back. The same for PyTorch and ONNX.
+
+`run` is what a backend provides: a function from NCHW float32 arrays to a tuple of NCHW float32 arrays.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils import preprocess
+from utils.preprocess import MASK_LEVEL
+from utils.spec import NetworkSpec
+
+Array = NDArray[np.float32]
+Run = Callable[..., tuple[Array, ...]]
+
+
+class Segmenter:
+    """Finds what covers a photo.
+
+    Args:
+        run: `(N, 3, h, w)` float32 → a tuple of one array, logits `(N, 2, h, w)` float32.
+        spec: input size, mean and std of the network.
+    """
+
+    def __init__(self, run: Run, spec: NetworkSpec) -> None:
+        self.run = run
+        self.spec = spec
+
+    def logits(self, image: NDArray[np.uint8]) -> Array:
+        """The network's answer at its own size.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR, portrait.
+
+        Returns:
+            `(2, h, w)` float32 at the network's size: paper, occluder.
+        """
+        spec = self.spec
+        images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
+        return self.run(images)[0][0]
+
+    def __call__(self, image: NDArray[np.uint8]) -> Array:
+        """Probability that each pixel is covered.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR of any size; a landscape photo is transposed for the network and back.
+
+        Returns:
+            `(H, W)` float32 in [0, 1].
+        """
+        if preprocess.is_landscape(image):
+            return self(preprocess.transpose(image)).T
+        paper, occluder = self.logits(image)
+        probs = 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
+        return preprocess.resize(probs, *image.shape[:2])
+
+
+class Inpainter:
+    """Draws what may lie in the holes of crops.
+
+    Args:
+        run: images `(N, 3, h, w)` with their holes blanked and masks `(N, 1, h, w)`, float32 in [0, 1] → a tuple of
+            `first_out` and `second_out`, `(N, 3, h, w)` float32 in (-1, 1).
+        spec: input size of the network, crop and ratio.
+    """
+
+    def __init__(self, run: Run, spec: NetworkSpec) -> None:
+        self.run = run
+        self.spec = spec
+
+    @property
+    def crop_side(self) -> int:
+        """Side of the usual crop in pixels of the photo."""
+        assert self.spec.imgsize is not None
+        return self.spec.imgsize
+
+    def outputs(self, images: Array, masks: Array) -> tuple[Array, Array]:
+        """Coarse and refined output for prepared batches.
+
+        Args:
+            images: `(N, 3, h, w)` float32 in [0, 1], holes not blanked yet.
+            masks: `(N, 1, h, w)` float32 in [0, 1], 1 in the hole.
+
+        Returns:
+            `first_out`, `second_out`: `(N, 3, h, w)` float32 in (-1, 1), to be clamped before they become pixels.
+        """
+        first, second = self.run(images * (1 - masks), masks)
+        return first, second
+
+    def __call__(
+        self, crops: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]], coarse: bool = False
+    ) -> list[NDArray[np.uint8]]:
+        """Repaint crops of any size.
+
+        A crop that is not square is reduced until its longer side fits and its last rows or columns are repeated to
+        fill the square.
+
+        Args:
+            crops: each `(h, w, 3)` uint8 BGR.
+            masks: each `(h, w)` bool, True in the hole.
+            coarse: return what the first of the two networks drew.
+
+        Returns:
+            For each crop `(h, w, 3)` uint8 BGR, drawn everywhere, also outside the hole.
+        """
+        side = self.spec.input_height
+        sizes = [_inner_size(mask.shape, side) for mask in masks]
+        images = np.stack(
+            [
+                preprocess.to_generator_image(_padded(preprocess.resize(image, *size), side), side)
+                for image, size in zip(crops, sizes, strict=True)
+            ]
+        )
+        holes = np.stack(
+            [
+                preprocess.to_generator_mask(
+                    _padded(preprocess.resize(mask.astype(np.uint8) * MASK_LEVEL, *size), side), side
+                )
+                for mask, size in zip(masks, sizes, strict=True)
+            ]
+        )
+        drawn = self.outputs(images, holes)[0 if coarse else 1]
+        return [
+            preprocess.resize(preprocess.to_image(picture[:, : size[0], : size[1]]), *mask.shape)
+            for picture, size, mask in zip(drawn, sizes, masks, strict=True)
+        ]
+
+
+def _inner_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Size of a crop in the network's square: the longer side fills it."""
+    height, width = shape[:2]
+    longer = max(height, width)
+    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
+
+
+def _padded(image: NDArray, side: int) -> NDArray:
+    """Repeat the last rows and columns up to a square of `side`."""
+    bottom, right = side - image.shape[0], side - image.shape[1]
+    if not bottom and not right:
+        return image
+    return np.pad(image, ((0, bottom), (0, right)) + ((0, 0),) * (image.ndim - 2), mode="edge")
