@@ -78,13 +78,13 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
         `(h, w, C)` float32: close to `values` where `weights` is 1, a smooth continuation elsewhere.
     """
     height, width = weights.shape
-    known = values * weights[..., None]
+    known: NDArray[np.float32] = values * weights[..., None]
     if max(height, width) == 1:
-        return known / np.maximum(weights[..., None], 1e-6)
+        return np.divide(known, np.maximum(weights[..., None], 1e-6), dtype=np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
-    coarse_weights = cv2.resize(weights, half, interpolation=cv2.INTER_AREA)
+    coarse_weights = cv2.resize(weights, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0])
     coarse_known = cv2.resize(known, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
-    coarse = coarse_known / np.maximum(coarse_weights[..., None], 1e-6)
-    coarse = spread(coarse, np.minimum(coarse_weights * 4, 1))
+    coarse_values = np.divide(coarse_known, np.maximum(coarse_weights[..., None], 1e-6), dtype=np.float32)
+    coarse = spread(coarse_values, np.minimum(coarse_weights * 4, 1))
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
-    return known + (1 - weights[..., None]) * smooth
+    return np.asarray(known + (1 - weights[..., None]) * smooth, np.float32)

@@ -102,12 +102,12 @@ def to_mask(probs: NDArray[np.float32], threshold: float, grow_px: float, min_ar
     """
     found = (probs >= threshold).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    mask = np.zeros(found.shape, bool)
+    mask = np.zeros(probs.shape, bool)
     for label in range(1, count):
-        x, y, width, height, area = stats[label]
+        x, y, width, height, area = stats[label].tolist()
         if area < min_area_px:
             continue
-        box = Box(x, y, x + width, y + height).padded(int(np.ceil(grow_px)) + 1, *mask.shape)
+        box = Box(x, y, x + width, y + height).padded(int(np.ceil(grow_px)) + 1, *probs.shape[:2])
         mask[box.slices()] |= grow(labels[box.slices()] == label, grow_px)
     return mask
 
