@@ -15,10 +15,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from utils.options import PROVIDERS
 from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, inpaint_spec, segmenter_spec
 from utils.stages import Array, Run
 
-PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
 _EP_NAMES = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
@@ -78,6 +78,8 @@ def choose_provider(wanted: str = "auto") -> str:
     Raises:
         ValueError: a provider asked for by name is not there; the message says what it needs.
     """
+    if wanted not in PROVIDERS:
+        raise ValueError(f"--provider {wanted}: must be one of {', '.join(PROVIDERS)}")
     available = ort.get_available_providers()
     if wanted == "auto":
         if _EP_NAMES["cuda"] in available and nvidia_gpu_count():
@@ -283,3 +285,10 @@ def _filled_up(values: NDArray, count: int) -> NDArray:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200]
+
+
+def describe(*graphs: Graph) -> str:
+    """What the graphs run on, in one line, with the reason where it is not what was chosen first."""
+    providers = dict.fromkeys(f"{graph.provider} ({_EP_NAMES[graph.provider]})" for graph in graphs)
+    reasons = dict.fromkeys(graph.fallback for graph in graphs if graph.fallback)
+    return "; ".join([" and ".join(providers), *reasons])

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from utils.flags import add_switch
 
 STRUCTURE_MODES = ("auto", "off", "only")
+PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
+MASK_MODES = ("replace", "add")
+JPEG_MODES = ("auto", "exact", "match")
 
 # The defaults below are for a photo of this height, the published size; they scale with the photo.
 REFERENCE_SIDE = 4000

@@ -1,0 +1,120 @@
+"""Clean a folder of photos with the two ONNX graphs; needs no PyTorch.
+
+python predict_onnx.py --src_image_dir photos --save_dir cleaned
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from utils.flags import add_switch, positive_int
+from utils.options import JPEG_MODES, MASK_MODES, PROVIDERS, add_removal_flags, removal_options
+
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of this script."""
+    parser = argparse.ArgumentParser(description="Remove what covers photographed documents, a folder at a time.")
+    parser.add_argument("--src_image_dir", default="test_img", help="folder of photos (default %(default)s)")
+    parser.add_argument("--save_dir", default="test_img_predict", help="where results go (default %(default)s)")
+    parser.add_argument(
+        "--deeplabv3_onnx",
+        default="./onnx_model/deeplabv3_mobilenetv2.onnx",
+        help="segmentation graph (default %(default)s)",
+    )
+    parser.add_argument(
+        "--deepfillv2_onnx", default="./onnx_model/deepfillv2_G.onnx", help="generator graph (default %(default)s)"
+    )
+    parser.add_argument(
+        "--imgsize", type=positive_int, help="side of the crop (default: what the graph states, or 1536)"
+    )
+    parser.add_argument("--imgresize", type=positive_int, help="its reduction (default: what the graph states, or 6)")
+    parser.add_argument(
+        "--provider",
+        choices=PROVIDERS,
+        default="auto",
+        help="what to run on (default: the fastest found)",
+    )
+    add_removal_flags(parser)
+
+    files = parser.add_argument_group("files")
+    add_switch(files, "--recursive", False, "read subfolders too and mirror them")
+    add_switch(files, "--skip_existing", False, "leave alone what is already in --save_dir")
+    files.add_argument("--mask_dir", help="masks of your own by the photos' names, white where to repair")
+    files.add_argument(
+        "--mask_mode",
+        choices=MASK_MODES,
+        default="replace",
+        help="use them instead of, or beside, the found ones",
+    )
+    add_switch(files, "--save_mask", False, "also write each mask to SAVE_DIR/masks")
+    add_switch(files, "--save_comparison", False, "also write before | mask | after to SAVE_DIR/comparisons")
+    files.add_argument("--report", help="append a line of JSON a photo to this file")
+    add_switch(files, "--mark", True, "record in the picture's XMP what was repainted")
+    files.add_argument(
+        "--jpeg",
+        choices=JPEG_MODES,
+        default="auto",
+        help="exact keeps untouched blocks identical (needs jpeglib), match keeps quality and chroma sampling",
+    )
+    files.add_argument("--max_pixels", type=positive_int, help="refuse larger pictures (default: 200 megapixels)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage."""
+    args = build_parser().parse_args(argv)
+    # Imported here so that --help does not wait for them.
+    from utils import images, onnx_backend
+    from utils.folder import FolderOptions, check_folders, clean_folder, find_photos
+    from utils.remover import OccluderRemover
+    from utils.stages import Inpainter, Segmenter
+
+    try:
+        options = removal_options(args)
+        segment, segment_spec, segment_graph = onnx_backend.load_segmenter(args.deeplabv3_onnx, args.provider)
+        inpaint, inpaint_spec, inpaint_graph = onnx_backend.load_inpainter(
+            args.deepfillv2_onnx, args.provider, args.imgsize, args.imgresize
+        )
+        description = onnx_backend.describe(segment_graph, inpaint_graph)
+        folder = FolderOptions(
+            src_image_dir=Path(args.src_image_dir),
+            save_dir=Path(args.save_dir),
+            recursive=args.recursive,
+            skip_existing=args.skip_existing,
+            mask_dir=Path(args.mask_dir) if args.mask_dir else None,
+            mask_mode=args.mask_mode,
+            save_mask=args.save_mask,
+            save_comparison=args.save_comparison,
+            report=Path(args.report) if args.report else None,
+            mark=args.mark,
+            jpeg=args.jpeg,
+            max_pixels=args.max_pixels or images.MAX_PIXELS,
+            description=description,
+        )
+        check_folders(folder)
+        photos = find_photos(folder)
+    except (ValueError, OSError) as error:
+        print(f"predict_onnx.py: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if not photos:
+        print(f"predict_onnx.py: there are no photos in '{folder.src_image_dir}'", file=sys.stderr)
+        return EXIT_USAGE
+
+    print(f"running on {description}", flush=True)
+    remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
+    try:
+        counts = clean_folder(remover, photos, folder)
+    except KeyboardInterrupt:
+        print("interrupted; what is in the target folder is complete, go on with --skip_existing True", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    print(f"{summary}; results are in '{folder.save_dir}'")
+    return EXIT_SOME_FAILED if counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

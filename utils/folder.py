@@ -1,0 +1,313 @@
+"""A folder of photos through the remover: read ahead, repair, write behind; a failed photo never stops the rest."""
+
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from utils import images, preprocess
+from utils.images import Photo
+from utils.options import scale_of
+from utils.regions import Box, grow
+from utils.remover import OccluderRemover, Removal
+
+COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
+MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
+USER_MASK_LEVEL = 128  # from here on a pixel of a user's mask is to be repaired; contest masks hold 128
+PREFETCH = 2  # photos decoded ahead and results waiting to be written; each holds a few photos' worth of memory
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """What to write, and where.
+
+    Attributes:
+        src_image_dir, save_dir: the two folders; never the same.
+        recursive: read subfolders too and mirror them.
+        skip_existing: leave alone what is already in `save_dir`.
+        mask_dir: folder of masks by the photos' names (any picture format), or None.
+        mask_mode: `replace` the found mask by the user's, or `add` the two.
+        save_mask, save_comparison: also write the mask, and before | mask | after side by side.
+        report: JSON-lines file, or None.
+        mark: record the repaired boxes in the picture's XMP.
+        jpeg: how JPEGs are written, see `images.write_photo`.
+        max_pixels: larger pictures are refused.
+        description: what the networks run on, for the report.
+    """
+
+    src_image_dir: Path
+    save_dir: Path
+    recursive: bool = False
+    skip_existing: bool = False
+    mask_dir: Path | None = None
+    mask_mode: str = "replace"
+    save_mask: bool = False
+    save_comparison: bool = False
+    report: Path | None = None
+    mark: bool = True
+    jpeg: str = "auto"
+    max_pixels: int = images.MAX_PIXELS
+    description: str = ""
+
+
+@dataclass
+class Result:
+    """What became of one photo: a line of the report."""
+
+    name: str
+    status: str  # repaired | clean | skipped | failed
+    message: str = ""
+    boxes: list[Box] = field(default_factory=list)
+    area_share: float = 0.0
+    sha256: str = ""
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The result in words, for people."""
+        if self.status == "repaired":
+            regions = "1 region" if len(self.boxes) == 1 else f"{len(self.boxes)} regions"
+            seconds = sum(self.milliseconds.values()) / 1000
+            return f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s"
+        words = {
+            "clean": "nothing to remove, copied as it is",
+            "skipped": "already there, skipped",
+            "failed": f"failed: {self.message}",
+        }
+        return f"{self.name}: {words[self.status]}"
+
+
+def check_folders(options: FolderOptions) -> None:
+    """Refuse folders that cannot work, and make the target.
+
+    Raises:
+        FileNotFoundError: the source or the mask folder is missing.
+        ValueError: source and target are the same folder.
+        OSError: the target cannot be made or written.
+    """
+    for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
+        if folder is not None and not folder.is_dir():
+            raise FileNotFoundError(f"{flag} '{folder}': no such folder")
+    if options.save_dir.resolve() == options.src_image_dir.resolve():
+        raise ValueError(
+            f"--save_dir '{options.save_dir}' is the folder of the photos themselves; name another one, "
+            "the originals are never overwritten"
+        )
+    options.save_dir.mkdir(parents=True, exist_ok=True)
+
+
+def find_photos(options: FolderOptions) -> list[Path]:
+    """The photos to do, in natural order; what lies in a `save_dir` below the source folder is not a source."""
+    target = options.save_dir.resolve()
+    return [
+        path
+        for path in images.list_photos(options.src_image_dir, options.recursive)
+        if not path.resolve().is_relative_to(target)
+    ]
+
+
+def clean_folder(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Counter[str]:
+    """Repair every photo, printing a line each and writing the report.
+
+    Args:
+        remover: the loaded networks.
+        photos: what `find_photos` gave.
+        options: see `FolderOptions`.
+
+    Returns:
+        How many photos ended with each status.
+    """
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        report: TextIO | None = None
+        if options.report is not None:
+            report = stack.enter_context(open(options.report, "a", encoding="utf-8"))
+        bar = stack.enter_context(tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr))
+        for result in _results(remover, photos, options):
+            counts[result.status] += 1
+            failed = result.status == "failed"
+            tqdm.write(result.line(), file=sys.stderr if failed else sys.stdout)
+            if report is not None:
+                report.write(json.dumps({**vars(result), "provider": options.description}, ensure_ascii=False) + "\n")
+                report.flush()
+            bar.update()
+    return counts
+
+
+def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
+    """Decode ahead in one thread, repair here, encode behind in another."""
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        try:
+            reading: list[Future[_Source]] = []
+            writing: list[Future[Result]] = []
+            for index in range(len(photos) + PREFETCH):
+                if index < len(photos):
+                    reading.append(reader.submit(_read, photos[index], options))
+                if index >= PREFETCH:
+                    source = reading.pop(0).result()
+                    removal = _repair(remover, source, options)
+                    writing.append(writer.submit(_write, source, removal, options))
+                if len(writing) > PREFETCH:
+                    yield writing.pop(0).result()
+            for future in writing:
+                yield future.result()
+        except BaseException:
+            reader.shutdown(cancel_futures=True)
+            writer.shutdown(cancel_futures=True)
+            raise
+
+
+@dataclass
+class _Source:
+    """A photo on its way: read from disk, not yet repaired."""
+
+    result: Result
+    path: Path
+    photo: Photo | None = None
+    user_mask: NDArray[np.bool_] | None = None
+
+
+def _read(path: Path, options: FolderOptions) -> _Source:
+    name = path.relative_to(options.src_image_dir)
+    source = _Source(Result(name.as_posix(), "clean"), path)
+    if options.skip_existing and (options.save_dir / name).exists():
+        source.result.status = "skipped"
+        return source
+    started = time.perf_counter()
+    try:
+        source.photo = images.read_photo(path, options.max_pixels)
+        source.result.sha256 = hashlib.sha256(source.photo.data).hexdigest()
+        if options.mask_dir is not None:
+            source.user_mask = _read_user_mask(name, source.photo.image, options)
+    except (ValueError, OSError, MemoryError) as error:
+        _fail(source.result, error)
+    source.result.milliseconds["read"] = _milliseconds(started)
+    return source
+
+
+def _read_user_mask(name: Path, image: NDArray[np.uint8], options: FolderOptions) -> NDArray[np.bool_] | None:
+    """The user's mask for a photo, None where there is none to add.
+
+    Raises:
+        ValueError: it is missing where it is needed, or has another size than the photo.
+    """
+    assert options.mask_dir is not None
+    folder = options.mask_dir / name.parent
+    candidates = [path for path in images.list_photos(folder) if path.stem == name.stem] if folder.is_dir() else []
+    if not candidates:
+        if options.mask_mode == "add":
+            return None
+        raise ValueError(f"there is no mask called '{name.with_suffix('')}' in '{options.mask_dir}'")
+    mask = images.read_mask(candidates[0]) >= USER_MASK_LEVEL
+    if mask.shape != image.shape[:2]:
+        raise ValueError(
+            f"the mask '{candidates[0].name}' has {mask.shape[1]}×{mask.shape[0]} pixels, "
+            f"the photo {image.shape[1]}×{image.shape[0]}; they must be equal"
+        )
+    return mask
+
+
+def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -> Removal | None:
+    if source.photo is None:
+        return None
+    started = time.perf_counter()
+    image = source.photo.image
+    removal = None
+    try:
+        if options.mask_dir is None:
+            removal = remover(image)
+        else:
+            mask = np.zeros(image.shape[:2], bool)
+            if source.user_mask is not None:
+                mask = grow(source.user_mask, remover.options.grow_px * scale_of(*image.shape[:2]))
+            if options.mask_mode == "add":
+                mask |= remover.find_mask(image)
+            removal = remover.repair(image, mask)
+    except (ValueError, MemoryError) as error:
+        _fail(source.result, error)
+    source.result.milliseconds["repair"] = _milliseconds(started)
+    return removal
+
+
+def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> Result:
+    result, photo = source.result, source.photo
+    if removal is None or photo is None:
+        return result
+    started = time.perf_counter()
+    target = options.save_dir / result.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if removal.boxes:
+            result.status = "repaired"
+            result.boxes = removal.boxes
+            result.area_share = float(removal.mask.mean())
+            mark = "; ".join(f"{b.x0},{b.y0},{b.x1},{b.y1}" for b in removal.boxes) if options.mark else None
+            images.write_photo(target, photo, removal.image, removal.mask, jpeg=options.jpeg, mark=mark)
+        else:
+            images.copy_photo(source.path, target)
+        _write_extras(photo.image, removal, result.name, options)
+    except (ValueError, OSError, MemoryError) as error:
+        _fail(result, error)
+    result.milliseconds["write"] = _milliseconds(started)
+    return result
+
+
+def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options: FolderOptions) -> None:
+    """The mask and the comparison, in folders of their own below `save_dir`, named after the photo's whole name."""
+    pictures: list[tuple[str, Any]] = []
+    if options.save_mask:
+        pictures.append(("masks", lambda: removal.mask.astype(np.uint8) * 255))
+    if options.save_comparison:
+        pictures.append(("comparisons", lambda: comparison(image, removal)))
+    for folder, draw in pictures:
+        path = options.save_dir / folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.write_image(path, draw())
+
+
+def comparison(image: NDArray[np.uint8], removal: Removal) -> NDArray[np.uint8]:
+    """Before | mask | after, reduced to at most `COMPARISON_HEIGHT` pixels of height.
+
+    Args:
+        image: `(H, W, 3)` uint8 BGR, the photo.
+        removal: what was done to it.
+
+    Returns:
+        `(h, 3 w, 3)` uint8 BGR.
+    """
+    factor = min(1.0, COMPARISON_HEIGHT / image.shape[0])
+    height, width = max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor))
+
+    def reduced(picture: NDArray) -> NDArray:
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+    before, after = reduced(image), reduced(removal.image)
+    return np.hstack([before, overlay(before, preprocess.resize(removal.mask.astype(np.uint8), height, width)), after])
+
+
+def overlay(image: NDArray[np.uint8], mask: NDArray) -> NDArray[np.uint8]:
+    """Tint the covered pixels of an `(h, w, 3)` uint8 picture; `mask` is `(h, w)`, not 0 where it is covered."""
+    tinted = image.copy()
+    covered = mask > 0
+    tinted[covered] = np.rint(image[covered] * 0.4 + MASK_COLOUR * 0.6).astype(np.uint8)
+    return tinted
+
+
+def _fail(result: Result, error: Exception) -> None:
+    result.status = "failed"
+    result.message = "not enough memory for this photo" if isinstance(error, MemoryError) else str(error)
+
+
+def _milliseconds(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
