@@ -1,0 +1,32 @@
+# Each target does its own set-up in .venv; all that is needed beforehand is CPython 3.11 or later.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
+	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
+
+test: $(VENV)/.dev  ## run the tests
+	$(RUN) -m pytest -q
+
+lint: $(VENV)/.dev  ## style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+$(VENV)/.predict: requirements-predict.txt | $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements-predict.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-predict.txt | $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements-dev.txt
+	touch $@ $(VENV)/.predict
+
+$(VENV):
+	$(PYTHON) -m venv $(VENV)
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) test_img_predict
