@@ -1,0 +1,103 @@
+"""Encoders of the segmentation net: torchvision's ResNet and MobileNetV2 without their classifiers.
+
+Sources: ResNet, He et al. 2015, arXiv:1512.03385; MobileNetV2, Sandler et al. 2018, arXiv:1801.04381. Both differ from
+ImageNet's classifiers in that the last stage is dilated instead of strided, so that the deepest features keep 1/16 of
+the input's size. State-dict names are torchvision's.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.mobilenetv2 import MobileNetV2
+from torchvision.models.resnet import Bottleneck, ResNet
+
+RESNET_LAYERS = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}
+BACKBONES = ("mobilenetv2", *RESNET_LAYERS)  # the choices of --backbone
+
+
+class ResNetEncoder(ResNet):
+    """ResNet-50 or ResNet-101 whose last stage is dilated.
+
+    Attributes:
+        out_channels: channels of the deepest features.
+        skip_channels: channels of the skip features, deepest first; the input itself is the last of them.
+    """
+
+    def __init__(self, backbone: str, in_channels: int = 3) -> None:
+        super().__init__(Bottleneck, RESNET_LAYERS[backbone], replace_stride_with_dilation=[False, False, True])
+        if in_channels != 3:
+            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        del self.avgpool, self.fc
+        self.out_channels = 2048
+        self.skip_channels = (512, 256, 64, in_channels)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features of a batch.
+
+        Args:
+            images: `(N, in_channels, H, W)` float, normalised.
+
+        Returns:
+            The deepest features, `(N, out_channels, H/16, W/16)`, and the skip features at 1/8, 1/4, 1/2 and 1/1.
+        """
+        half = F.relu(self.bn1(self.conv1(images)))
+        quarter = self.layer1(self.maxpool(half))
+        eighth = self.layer2(quarter)
+        return self.layer4(self.layer3(eighth)), [eighth, quarter, half, images]
+
+
+class MobileNetV2Encoder(MobileNetV2):
+    """MobileNetV2 without its last 1×1 block, its last stage dilated.
+
+    Its first block, 14, loses the stride; the blocks after it are dilated by 2, so that they still see the neighbours
+    they were trained with.
+
+    Attributes:
+        out_channels: channels of the deepest features.
+        skip_channels: channels of the skip features, deepest first; the input itself is the last of them.
+    """
+
+    SKIP_BLOCKS = (6, 3, 1)  # the last blocks at 1/8, 1/4 and 1/2 of the input's size
+    UNSTRIDED_BLOCK = 14
+    DILATED_BLOCKS = (15, 16, 17)
+
+    def __init__(self, in_channels: int = 3) -> None:
+        super().__init__()
+        if in_channels != 3:
+            self.features[0][0] = nn.Conv2d(in_channels, 32, kernel_size=3, stride=2, padding=1, bias=False)
+        del self.features[18], self.classifier
+        self.features[self.UNSTRIDED_BLOCK].conv[1][0].stride = (1, 1)
+        for block in self.DILATED_BLOCKS:
+            depthwise = self.features[block].conv[1][0]
+            depthwise.dilation = depthwise.padding = (2, 2)
+        self.out_channels = 320
+        self.skip_channels = (32, 24, 16, in_channels)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features of a batch.
+
+        Args:
+            images: `(N, in_channels, H, W)` float, normalised.
+
+        Returns:
+            The deepest features, `(N, out_channels, H/16, W/16)`, and the skip features at 1/8, 1/4, 1/2 and 1/1.
+        """
+        skips = [images]
+        features = images
+        for index, block in enumerate(self.features):
+            features = block(features)
+            if index in self.SKIP_BLOCKS:
+                skips.insert(0, features)
+        return features, skips
+
+
+def build_backbone(backbone: str, in_channels: int = 3) -> ResNetEncoder | MobileNetV2Encoder:
+    """The encoder called `backbone`, one of `BACKBONES`, with random weights.
+
+    Raises:
+        ValueError: there is no such encoder.
+    """
+    if backbone == "mobilenetv2":
+        return MobileNetV2Encoder(in_channels)
+    if backbone in RESNET_LAYERS:
+        return ResNetEncoder(backbone, in_channels)
+    raise ValueError(f"--backbone {backbone}: must be one of {', '.join(BACKBONES)}")

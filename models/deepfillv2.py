@@ -1,0 +1,124 @@
+"""Inpainting networks: a generator of two gated-convolution stages and a patch discriminator.
+
+Source: DeepFillv2, Yu et al. 2019, arXiv:1806.03589, in the arrangement of the published document-repair weights: both
+stages alike, no contextual attention, instance normalisation after the gating.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from models.gated_conv import Conv2dLayer, GatedConv2d, UpsampleGatedConv2d
+
+
+def gated_stage(
+    latent_channels: int, in_channels: int, out_channels: int, pad_type: str, activation: str, norm: str
+) -> nn.Sequential:
+    """One stage of the generator: down to a quarter of the size, dilated convolutions, and up again.
+
+    Returns:
+        16 layers, `(N, in_channels, H, W)` float → `(N, out_channels, H, W)` float in (-1, 1); H and W multiples of 4.
+    """
+    narrow, middle, wide = latent_channels, 2 * latent_channels, 4 * latent_channels
+    style = {"pad_type": pad_type, "activation": activation, "norm": norm}
+    return nn.Sequential(
+        GatedConv2d(in_channels, narrow, 7, padding=3, pad_type=pad_type, activation=activation, norm="none"),
+        GatedConv2d(narrow, middle, 4, stride=2, padding=1, **style),
+        GatedConv2d(middle, wide, 3, padding=1, **style),
+        GatedConv2d(wide, wide, 4, stride=2, padding=1, **style),
+        GatedConv2d(wide, wide, 3, padding=1, **style),
+        GatedConv2d(wide, wide, 3, padding=1, **style),
+        GatedConv2d(wide, wide, 3, padding=2, dilation=2, **style),
+        GatedConv2d(wide, wide, 3, padding=4, dilation=4, **style),
+        GatedConv2d(wide, wide, 3, padding=8, dilation=8, **style),
+        GatedConv2d(wide, wide, 3, padding=16, dilation=16, **style),
+        GatedConv2d(wide, wide, 3, padding=1, **style),
+        GatedConv2d(wide, wide, 3, padding=1, **style),
+        UpsampleGatedConv2d(wide, middle, 3, padding=1, **style),
+        GatedConv2d(middle, middle, 3, padding=1, **style),
+        UpsampleGatedConv2d(middle, narrow, 3, padding=1, **style),
+        GatedConv2d(narrow, out_channels, 7, padding=3, pad_type=pad_type, activation="tanh", norm="none"),
+    )
+
+
+class InpaintGenerator(nn.Module):
+    """Paints the hole of a picture, roughly first, then again over its own result.
+
+    Args:
+        latent_channels: width of the outermost layers; the innermost have four times as many channels.
+        in_channels: picture, mask, and hints where there are any.
+        out_channels: of the picture.
+        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int = 64,
+        in_channels: int = 4,
+        out_channels: int = 3,
+        pad_type: str = "zero",
+        activation: str = "lrelu",
+        norm: str = "in",
+    ) -> None:
+        super().__init__()
+        self.coarse = gated_stage(latent_channels, in_channels, out_channels, pad_type, activation, norm)
+        self.refinement = gated_stage(latent_channels, in_channels, out_channels, pad_type, activation, norm)
+
+    def forward(self, images: Tensor, masks: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Paint the holes.
+
+        Args:
+            images: `(N, out_channels, H, W)` float in [0, 1], H and W multiples of 4; what the hole hides is not read.
+            masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+            hints: `(N, in_channels - out_channels - 1, H, W)` float; None if that is no channel.
+
+        Returns:
+            The coarse and the refined picture, each `(N, out_channels, H, W)` float in (-1, 1).
+        """
+        known = images * (1 - masks)
+        guide = masks if hints is None else torch.cat((masks, hints), dim=1)
+        first_out = self.coarse(torch.cat((known + masks, guide), dim=1))
+        second_out = self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
+        return first_out, second_out
+
+
+class PatchDiscriminator(nn.Module):
+    """Scores how real each patch of a picture looks, given where it was painted.
+
+    Args:
+        latent_channels: width of the first layer; the inner ones have up to four times as many channels.
+        in_channels: picture and mask.
+        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int = 64,
+        in_channels: int = 4,
+        pad_type: str = "zero",
+        activation: str = "lrelu",
+        norm: str = "in",
+    ) -> None:
+        super().__init__()
+        narrow, middle, wide = latent_channels, 2 * latent_channels, 4 * latent_channels
+        style = {"pad_type": pad_type, "activation": activation, "norm": norm}
+        self.block1 = Conv2dLayer(in_channels, narrow, 7, 1, 3, pad_type, activation, norm="none")
+        self.block2 = Conv2dLayer(narrow, middle, 4, 2, 1, **style)
+        self.block3 = Conv2dLayer(middle, wide, 4, 2, 1, **style)
+        self.block4 = Conv2dLayer(wide, wide, 4, 2, 1, **style)
+        self.block5 = Conv2dLayer(wide, wide, 4, 2, 1, **style)
+        self.block6 = Conv2dLayer(wide, 1, 4, 2, 1, pad_type, activation="none", norm="none")
+
+    def forward(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Score the patches of a batch.
+
+        Args:
+            images: `(N, in_channels - 1, H, W)` float in [0, 1].
+            masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+
+        Returns:
+            `(N, 1, H/32, W/32)` float scores, high where the picture looks real.
+        """
+        features = torch.cat((images, masks), dim=1)
+        for block in (self.block1, self.block2, self.block3, self.block4, self.block5, self.block6):
+            features = block(features)
+        return features
