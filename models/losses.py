@@ -1,0 +1,94 @@
+"""Losses of the two trainings as pure functions of batches, each a scalar tensor.
+
+The hinge loss is that of Miyato et al. 2018, arXiv:1802.05957, called WGAN by the published flags; least squares is
+that of Mao et al. 2016, arXiv:1611.04076.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def composite(images: Tensor, predictions: Tensor, masks: Tensor) -> Tensor:
+    """Fill the holes from the prediction and leave known pixels as they are.
+
+    Args:
+        images: `(N, 3, H, W)` float in [0, 1].
+        predictions: `(N, 3, H, W)` float; the generator's lie in (-1, 1).
+        masks: `(N, 1, H, W)` float, 1 in the hole, 0 elsewhere, between them at soft edges.
+
+    Returns:
+        `(N, 3, H, W)` float, equal to `images` wherever `masks` is 0.
+    """
+    return images * (1 - masks) + predictions * masks
+
+
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of a segmentation in which one class counts more than another.
+
+    Args:
+        logits: `(N, C, H, W)` float.
+        labels: `(N, H, W)` int64 in [0, C).
+        class_weights: `(C,)` float.
+
+    Returns:
+        The weighted sum over the batch's pixels and the sum of their weights; the loss is their quotient. They stay
+        apart because batches spread over several processes must be divided by the weight of all of them.
+    """
+    total = F.cross_entropy(logits.float(), labels, weight=class_weights, reduction="sum")
+    return total, class_weights[labels].sum()
+
+
+def reconstruction(filled: Tensor, images: Tensor, masks: Tensor, hole_weight: float = 1.0) -> Tensor:
+    """Mean absolute difference between a composite and the clean picture.
+
+    Args:
+        filled, images: `(N, 3, H, W)` float.
+        masks: `(N, 1, H, W)` float, 1 in the hole.
+        hole_weight: how much a pixel in the hole counts; 1 is the published mean over all pixels.
+    """
+    difference = (filled - images).abs()
+    if hole_weight != 1:
+        difference = difference * (1 + (hole_weight - 1) * masks)
+    return difference.mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of the two halves of the hinge loss; arguments are the discriminator's answers of any shape."""
+    return 0.5 * F.relu(1 - real).mean() + 0.5 * F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """What the generator minimises beside the hinge loss: the negated mean answer to its pictures."""
+    return -fake.mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of the squared distances from 1 on real and from 0 on generated pictures."""
+    return 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean()
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """Squared distance from 1 of the discriminator's answer to generated pictures."""
+    return (fake - 1).square().mean()
+
+
+class AdversarialLoss(NamedTuple):
+    """The two sides of one kind of adversarial training."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+ADVERSARIAL_LOSSES = {
+    "WGAN": AdversarialLoss(hinge_discriminator, hinge_generator),
+    "LSGAN": AdversarialLoss(least_squares_discriminator, least_squares_generator),
+}
+
+
+def not_finite(losses: dict[str, Tensor]) -> bool:
+    """Whether any of the named scalar losses is not a number or infinite; fetches them from the device."""
+    return not bool(torch.isfinite(torch.stack([loss.float() for loss in losses.values()])).all())
