@@ -75,6 +75,26 @@ def to_generator_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.float32]
     return np.minimum(small, np.float32(1))
 
 
+def inner_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Height and width of an `(h, w, …)` crop in the network's square of `side` pixels: the longer side fills it."""
+    height, width = shape[:2]
+    longer = max(height, width)
+    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
+
+
+def fit_square(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Fit an `(h, w)` or `(h, w, C)` crop into a square of `side` pixels.
+
+    A crop that is not square, as of a photo smaller than the usual crop, keeps its proportions: its last rows or
+    columns are repeated.
+    """
+    small = resize(crop, *inner_size(crop.shape, side))
+    bottom, right = side - small.shape[0], side - small.shape[1]
+    if not bottom and not right:
+        return small
+    return np.pad(small, ((0, bottom), (0, right)) + ((0, 0),) * (small.ndim - 2), mode="edge")
+
+
 def to_image(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Network output to pixels: `(3, h, w)` float, clamped to [0, 1] → `(h, w, 3)` uint8 BGR, rounded."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)

@@ -106,38 +106,12 @@ class Inpainter:
             For each crop `(h, w, 3)` uint8 BGR, drawn everywhere, also outside the hole.
         """
         side = self.spec.input_height
-        sizes = [_inner_size(mask.shape, side) for mask in masks]
-        images = np.stack(
-            [
-                preprocess.to_generator_image(_padded(preprocess.resize(image, *size), side), side)
-                for image, size in zip(crops, sizes, strict=True)
-            ]
-        )
-        holes = np.stack(
-            [
-                preprocess.to_generator_mask(
-                    _padded(preprocess.resize(mask.astype(np.uint8) * MASK_LEVEL, *size), side), side
-                )
-                for mask, size in zip(masks, sizes, strict=True)
-            ]
-        )
+        sizes = [preprocess.inner_size(mask.shape, side) for mask in masks]
+        images = np.stack([preprocess.to_generator_image(preprocess.fit_square(c, side), side) for c in crops])
+        levels = [mask.astype(np.uint8) * MASK_LEVEL for mask in masks]
+        holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side), side) for m in levels])
         drawn = self.outputs(images, holes)[0 if coarse else 1]
         return [
             preprocess.resize(preprocess.to_image(picture[:, : size[0], : size[1]]), *mask.shape)
             for picture, size, mask in zip(drawn, sizes, masks, strict=True)
         ]
-
-
-def _inner_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    """Size of a crop in the network's square: the longer side fills it."""
-    height, width = shape[:2]
-    longer = max(height, width)
-    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
-
-
-def _padded(image: NDArray, side: int) -> NDArray:
-    """Repeat the last rows and columns up to a square of `side`."""
-    bottom, right = side - image.shape[0], side - image.shape[1]
-    if not bottom and not right:
-        return image
-    return np.pad(image, ((0, bottom), (0, right)) + ((0, 0),) * (image.ndim - 2), mode="edge")
