@@ -1,6 +1,5 @@
 """From a probability map to the boxes that are repaired: mask, connected regions, crops."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -42,21 +41,21 @@ class Box(NamedTuple):
         )
 
 
-class Region(NamedTuple):
-    """Occluders that are repaired together.
+class RegionGroup(NamedTuple):
+    """Regions that are repaired together, in one crop.
 
     Attributes:
-        bounds: the box of their mask pixels.
-        box: the crop around them that the generator sees; it holds `bounds`.
+        box: the crop that the generator sees; it holds the regions.
+        regions: the bounds of each connected part of the mask.
         labels: their numbers in the label map of `find_regions`.
     """
 
-    bounds: Box
     box: Box
+    regions: tuple[Box, ...]
     labels: tuple[int, ...]
 
 
-# A region's longer side takes at most this share of its crop, so that the generator sees paper around it; the
+# A group's longer side takes at most this share of its crop, so that the generator sees paper around it; the
 # published occluders of up to a fifth of the page keep the published crop of 1536 pixels.
 MAX_SHARE_OF_CROP = 0.75
 
@@ -119,43 +118,55 @@ def grow(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) <= radius_px
 
 
-def find_regions(mask: NDArray[np.bool_], crop_side: int) -> tuple[list[Region], NDArray[np.int32]]:
-    """Group the connected parts of the mask into regions, each with the crop that the generator will see.
+def find_regions(mask: NDArray[np.bool_], crop_side: int) -> tuple[list[RegionGroup], NDArray[np.int32]]:
+    """Group the connected regions of the mask, each group with the crop that the generator will see.
 
-    Parts that fit together into one crop share it; a part too large for the crop gets a larger one.
+    Regions that fit together into one crop share it; a region too large for the crop gets a larger one.
 
     Args:
         mask: `(H, W)` bool.
         crop_side: side of the usual crop in pixels.
 
     Returns:
-        The regions, largest first, and the `(H, W)` int32 label map in which `Region.labels` are numbered (0: no
-        occluder). Every mask pixel belongs to one region, and every region lies inside its box.
+        The groups, the one with the largest region first, and the `(H, W)` int32 label map in which
+        `RegionGroup.labels` are numbered (0: no occluder). Every mask pixel belongs to one group and lies in its box.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    parts = [
-        (Box(x, y, x + width, y + height), (label,))
+    regions = {
+        label: Box(x, y, x + width, y + height)
         for label, (x, y, width, height, _) in enumerate(stats[1:count].tolist(), start=1)
-    ]
-    regions = []
-    for bounds, members in _group(parts, crop_side * MAX_SHARE_OF_CROP):
+    }
+    groups = []
+    for members in _group(regions, crop_side * MAX_SHARE_OF_CROP):
+        bounds = _union([regions[label] for label in members])
         side = max(crop_side, _even(max(bounds.width, bounds.height) / MAX_SHARE_OF_CROP))
-        regions.append(Region(bounds, square_box(bounds, side, *mask.shape), members))
-    return regions, labels
+        box = square_box(bounds, side, *mask.shape[:2])
+        groups.append(RegionGroup(box, tuple(regions[label] for label in members), tuple(members)))
+    return groups, labels
 
 
-def _group(parts: Sequence[tuple[Box, tuple[int, ...]]], max_extent: float) -> list[tuple[Box, tuple[int, ...]]]:
-    """Join parts, largest first, as long as the joint bounds stay within `max_extent`; overlapping bounds join too."""
-    groups: list[tuple[Box, tuple[int, ...]]] = []
-    for bounds, members in sorted(parts, key=lambda part: -part[0].width * part[0].height):
-        for index, (other, other_members) in enumerate(groups):
-            joint = bounds.union(other)
+def _group(regions: dict[int, Box], max_extent: float) -> list[list[int]]:
+    """Join regions, largest first, as long as their joint bounds stay within `max_extent`, or lie inside another's."""
+    groups: list[list[int]] = []
+    bounds: list[Box] = []
+    for label in sorted(regions, key=lambda label: -regions[label].width * regions[label].height):
+        for index, other in enumerate(bounds):
+            joint = other.union(regions[label])
             if max(joint.width, joint.height) <= max_extent or joint == other:
-                groups[index] = joint, other_members + members
+                groups[index].append(label)
+                bounds[index] = joint
                 break
         else:
-            groups.append((bounds, members))
+            groups.append([label])
+            bounds.append(regions[label])
     return groups
+
+
+def _union(boxes: list[Box]) -> Box:
+    joint = boxes[0]
+    for box in boxes[1:]:
+        joint = joint.union(box)
+    return joint
 
 
 def _even(value: float) -> int:

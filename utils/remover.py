@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from utils import blend, regions
 from utils.compat import remove_as_published
 from utils.options import RemovalOptions, scale_of
-from utils.regions import Box, Region, crop
+from utils.regions import Box, RegionGroup, crop
 from utils.stages import Inpainter, Segmenter
 
 
@@ -18,7 +18,7 @@ class Removal(NamedTuple):
     Attributes:
         image: `(H, W, 3)` uint8 BGR, equal to the photo outside `mask`.
         mask: `(H, W)` bool, True where the photo was repaired.
-        boxes: the bounds of each repaired region; empty where nothing was found.
+        boxes: the bounds of each connected repaired region; empty where nothing was found.
     """
 
     image: NDArray[np.uint8]
@@ -69,18 +69,18 @@ class OccluderRemover:
             coarse: show what the first of the generator's two networks draws instead of the second.
         """
         repaired = image.copy()
-        found, labels = regions.find_regions(mask, self.inpainter.crop_side)
+        groups, labels = regions.find_regions(mask, self.inpainter.crop_side)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        for region in found:
-            patch = self._patch(image, mask, region, coarse)
-            own = np.isin(crop(labels, region.box), region.labels)
-            blend.paste(repaired, patch, own, region.box, feather_px)
-        return Removal(repaired, mask, [region.bounds for region in found])
+        for group in groups:
+            patch = self._patch(image, mask, group, coarse)
+            own = np.isin(crop(labels, group.box), group.labels)
+            blend.paste(repaired, patch, own, group.box, feather_px)
+        return Removal(repaired, mask, [region for group in groups for region in group.regions])
 
     def _patch(
-        self, image: NDArray[np.uint8], mask: NDArray[np.bool_], region: Region, coarse: bool
+        self, image: NDArray[np.uint8], mask: NDArray[np.bool_], group: RegionGroup, coarse: bool
     ) -> NDArray[np.uint8]:
-        """The repaired pixels of a region's crop; every hole in it is blank to the generator, not only its own."""
-        photo, hole = crop(image, region.box), crop(mask, region.box)
+        """The repaired pixels of a group's crop; every hole in it is blank to the generator, not only the group's."""
+        photo, hole = crop(image, group.box), crop(mask, group.box)
         (drawn,) = self.inpainter([photo], [hole], coarse=coarse)
         return blend.match_tone(drawn, photo, hole)

@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import predict_onnx
+from tests.graphs import RED, own_specs, write_generator, write_segmenter
+
+ROOT = Path(__file__).parents[1]
+
+
+def page(height=900, width=700, occluders=1):
+    image = np.random.default_rng(0).integers(190, 212, (height, width, 3), np.uint8)
+    for index in range(occluders):
+        image[100 + 300 * index : 250 + 300 * index, :120] = RED
+    return image
+
+
+@pytest.fixture
+def graphs(tmp_path):
+    segmenter_spec, generator_spec = own_specs()
+    return [
+        "--deeplabv3_onnx", str(write_segmenter(tmp_path / "s.onnx", segmenter_spec)),
+        "--deepfillv2_onnx", str(write_generator(tmp_path / "g.onnx", generator_spec)),
+        "--provider", "cpu", "--structure", "off",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / "photos"
+    source.mkdir()
+    cv2.imwrite(str(source / "one.jpg"), page())
+    cv2.imwrite(str(source / "lying.PNG"), np.ascontiguousarray(page().swapaxes(0, 1)))
+    cv2.imwrite(str(source / "two.png"), page(occluders=2))
+    cv2.imwrite(str(source / "grey.png"), cv2.cvtColor(page(occluders=0), cv2.COLOR_BGR2GRAY))
+    cv2.imwrite(str(source / "small.png"), page(200, 150))
+    return source
+
+
+def run(folder, graphs, *more):
+    target = folder.parent / "out"
+    status = predict_onnx.main(["--src_image_dir", str(folder), "--save_dir", str(target), *graphs, *more])
+    return status, target
+
+
+def red_pixels(path):
+    image = cv2.imread(str(path)).astype(int)
+    return int((image[..., 2] - image[..., 0] > 100).sum())
+
+
+def test_a_folder_of_all_kinds_is_cleaned(folder, graphs, capsys):
+    status, target = run(folder, graphs)
+    assert status == 0
+    assert sorted(p.name for p in target.iterdir()) == sorted(p.name for p in folder.iterdir())
+    for path in folder.iterdir():
+        assert red_pixels(target / path.name) == 0
+        assert cv2.imread(str(target / path.name)).shape == cv2.imread(str(path)).shape
+    assert (target / "grey.png").read_bytes() == (folder / "grey.png").read_bytes()
+    out = capsys.readouterr().out
+    assert "running on cpu" in out
+    assert "two.png: repaired 2 regions" in out
+    assert "grey.png: nothing to remove" in out
+    assert "4 repaired, 1 clean" in out
+
+
+def test_a_bad_file_is_named_and_the_others_are_done(folder, graphs, capsys):
+    (folder / "notes.jpg").write_text("not a picture")
+    (folder / "empty.png").write_bytes(b"")
+    status, target = run(folder, graphs)
+    assert status == 1
+    errors = capsys.readouterr().err
+    assert "notes.jpg: failed" in errors and "empty.png: failed" in errors
+    assert red_pixels(target / "one.jpg") == 0
+    assert not (target / "notes.jpg").exists()
+
+
+def test_the_folder_of_the_photos_is_never_the_target(folder, graphs, capsys):
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    status = predict_onnx.main(["--src_image_dir", str(folder), "--save_dir", str(folder / "."), *graphs])
+    assert status == 2
+    assert "originals are never overwritten" in capsys.readouterr().err
+    assert before == {p: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_missing_and_empty_folders_are_named(tmp_path, graphs, capsys):
+    assert predict_onnx.main(["--src_image_dir", str(tmp_path / "none"), *graphs]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    (tmp_path / "void").mkdir()
+    out = ["--save_dir", str(tmp_path / "out")]
+    assert predict_onnx.main(["--src_image_dir", str(tmp_path / "void"), *out, *graphs]) == 2
+    assert "no photos" in capsys.readouterr().err
+
+
+def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
+    (folder / "sub").mkdir()
+    (folder / "one.jpg").rename(folder / "sub" / "one.jpg")
+    target = folder / "done"
+    for _ in range(2):
+        argv = ["--src_image_dir", str(folder), "--save_dir", str(target), "--recursive", "True", *graphs]
+        assert predict_onnx.main(argv) == 0
+    assert red_pixels(target / "sub" / "one.jpg") == 0
+    assert not (target / "done").exists()
+
+
+def test_skip_existing_continues_an_interrupted_run(folder, graphs, capsys):
+    _, target = run(folder, graphs)
+    (target / "two.png").unlink()
+    stamp = (target / "one.jpg").stat().st_mtime_ns
+    run(folder, graphs, "--skip_existing", "True")
+    assert (target / "two.png").exists()
+    assert (target / "one.jpg").stat().st_mtime_ns == stamp
+    assert "4 skipped" in capsys.readouterr().out
+
+
+def test_report_masks_and_comparisons_are_written(folder, graphs):
+    report = folder.parent / "run.jsonl"
+    _, target = run(folder, graphs, "--report", str(report), "--save_mask", "--save_comparison", "True")
+    lines = {line["name"]: line for line in map(json.loads, report.read_text().splitlines())}
+    assert len(lines) == 5
+    assert lines["two.png"]["status"] == "repaired" and len(lines["two.png"]["boxes"]) == 2
+    assert 0 < lines["two.png"]["area_share"] < 0.3
+    assert len(lines["one.jpg"]["sha256"]) == 64
+    assert {"read", "repair", "write"} <= set(lines["one.jpg"]["milliseconds"])
+    mask = cv2.imread(str(target / "masks" / "one.jpg.png"), cv2.IMREAD_GRAYSCALE)
+    assert mask.shape == (900, 700) and mask[150, 50] == 255 and mask[800, 600] == 0
+    assert cv2.imread(str(target / "comparisons" / "one.jpg.png")).shape == (900, 2100, 3)
+
+
+@pytest.mark.parametrize(("mode", "found_is_repaired"), [("replace", False), ("add", True)])
+def test_masks_of_the_user_replace_or_join_the_found_ones(folder, graphs, mode, found_is_repaired):
+    masks = folder.parent / "masks"
+    masks.mkdir()
+    mask = np.zeros((900, 700), np.uint8)
+    mask[600:700, 400:500] = 255
+    for path in folder.iterdir():
+        if path.name != "two.png":
+            path.unlink()
+    cv2.imwrite(str(masks / "two.png"), mask)
+    status, target = run(folder, graphs, "--mask_dir", str(masks), "--mask_mode", mode)
+    before, after = cv2.imread(str(folder / "two.png")), cv2.imread(str(target / "two.png"))
+    assert status == 0
+    assert (after[620:680, 420:480] != before[620:680, 420:480]).any()
+    assert (red_pixels(target / "two.png") == 0) == found_is_repaired
+
+
+def test_a_mask_of_another_size_or_missing_is_an_error_of_that_photo(folder, graphs, capsys):
+    masks = folder.parent / "masks"
+    masks.mkdir()
+    cv2.imwrite(str(masks / "one.png"), np.zeros((10, 10), np.uint8))
+    status, _ = run(folder, graphs, "--mask_dir", str(masks))
+    errors = capsys.readouterr().err
+    assert status == 1
+    assert "the mask 'one.png' has 10×10 pixels, the photo 700×900" in errors
+    assert "there is no mask called 'two'" in errors
+
+
+def test_a_missing_graph_is_one_line(folder, capsys):
+    status = predict_onnx.main(["--src_image_dir", str(folder), "--deeplabv3_onnx", "none.onnx"])
+    assert status == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_prediction_never_imports_torch(folder, graphs):
+    code = (
+        "import sys; sys.modules['torch'] = None; import predict_onnx; "
+        f"status = predict_onnx.main({['--src_image_dir', str(folder), '--save_dir', str(folder.parent / 'o'), *graphs]}); "
+        "sys.exit(status)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)

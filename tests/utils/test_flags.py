@@ -1,0 +1,34 @@
+import argparse
+
+import pytest
+
+from utils.flags import add_switch, positive_int
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser()
+    add_switch(parser, "--autocast", False, "half precision")
+    parser.add_argument("--count", type=positive_int, default=1)
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("argv", "value"),
+    [
+        ([], False),
+        (["--autocast"], True),
+        (["--autocast", "True"], True),
+        (["--autocast", "False"], False),
+        (["--autocast", "false"], False),
+    ],
+)
+def test_switch_takes_true_false_and_nothing(parser, argv, value):
+    assert parser.parse_args(argv).autocast is value
+
+
+@pytest.mark.parametrize("argv", [["--autocast", "yes"], ["--autocast", "1"], ["--count", "0"], ["--count", "x"]])
+def test_other_values_are_refused(parser, argv, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args(argv)
+    assert "must be" in capsys.readouterr().err

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from tests.graphs import own_specs, write_generator, write_segmenter
+from utils import onnx_backend
+from utils.onnx_backend import choose_provider, describe, load_inpainter, load_segmenter
+from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec, segmenter_spec
+from utils.stages import Inpainter, Segmenter
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch):
+    monkeypatch.setattr(onnx_backend, "nvidia_gpu_count", lambda: 0)
+    monkeypatch.setattr(onnx_backend, "openvino_devices", lambda: [])
+
+
+def test_own_graphs_bring_their_spec(tmp_path):
+    segmenter_spec_, generator_spec = own_specs()
+    _, spec, graph = load_segmenter(write_segmenter(tmp_path / "s.onnx", segmenter_spec_))
+    assert spec == segmenter_spec_ and graph.provider == "cpu"
+    assert load_inpainter(write_generator(tmp_path / "g.onnx", generator_spec))[1] == generator_spec
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+def test_graphs_without_metadata_and_with_fixed_shapes_run(tmp_path, opset):
+    run, spec, _ = load_segmenter(write_segmenter(tmp_path / "s.onnx", fixed=True, opset=opset))
+    image = np.full((100, 80, 3), 200, np.uint8)
+    assert Segmenter(run, spec)(image).shape == (100, 80)
+    run, spec, _ = load_inpainter(write_generator(tmp_path / "g.onnx", fixed=True, opset=opset))
+    inpainter = Inpainter(run, spec)
+    assert inpainter.crop_side == 1536
+    assert len(inpainter([image] * 3, [np.zeros((100, 80), bool)] * 3)) == 3
+
+
+def test_fixed_batch_gives_what_a_dynamic_one_gives(tmp_path):
+    fixed, _, _ = load_inpainter(write_generator(tmp_path / "f.onnx", fixed=True))
+    dynamic, _, _ = load_inpainter(write_generator(tmp_path / "d.onnx"))
+    rng = np.random.default_rng(0)
+    images = rng.random((3, 3, 256, 256), dtype=np.float32)
+    masks = rng.random((3, 1, 256, 256), dtype=np.float32)
+    for one, other in zip(fixed(images, masks), dynamic(images, masks), strict=True):
+        assert np.allclose(one, other, atol=1e-6)
+
+
+def test_a_flag_that_contradicts_the_graph_is_an_error(tmp_path):
+    path = write_generator(tmp_path / "g.onnx", own_specs()[1])
+    with pytest.raises(ValueError, match=r"--imgsize 1024 contradicts .* trained with 1536"):
+        load_inpainter(path, imgsize=1024)
+    assert load_inpainter(path, imgsize=1536, imgresize=6)[1].imgsize == 1536
+
+
+def test_a_crop_that_does_not_fit_a_fixed_graph_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"128×128, but .* takes 256×256 only"):
+        load_inpainter(write_generator(tmp_path / "g.onnx", fixed=True), imgsize=768)
+
+
+def test_wrong_graphs_are_named(tmp_path):
+    segmenter = write_segmenter(tmp_path / "s.onnx", segmenter_spec("resnet50"))
+    with pytest.raises(ValueError, match=r"not the graph expected here: inputs \['img', 'mask'\]"):
+        load_inpainter(segmenter)
+    with pytest.raises(ValueError, match=r"must be \(N, 3, height, width\)"):
+        load_segmenter(write_segmenter(tmp_path / "c.onnx", channels=4))
+    other = write_generator(tmp_path / "d.onnx", inpaint_spec(DISCRIMINATOR))
+    with pytest.raises(ValueError, match=f"{DISCRIMINATOR}, {GENERATOR} is needed"):
+        load_inpainter(other)
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(ValueError, match=r"cannot load '.*text\.onnx'"):
+        load_segmenter(tmp_path / "text.onnx")
+    with pytest.raises(FileNotFoundError, match="no such graph"):
+        load_segmenter(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize("name", ["cuda", "tensorrt", "openvino"])
+def test_a_provider_asked_for_by_name_must_be_there(name):
+    with pytest.raises(ValueError, match=rf"--provider {name}: not usable here; it needs .*`pip install"):
+        choose_provider(name)
+
+
+def test_auto_falls_back_with_a_reason_when_a_provider_does_not_load(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_backend, "choose_provider", lambda wanted: "openvino")
+    _, _, graph = load_segmenter(write_segmenter(tmp_path / "s.onnx"))
+    assert graph.provider == "cpu"
+    assert "OpenVINOExecutionProvider does not load" in describe(graph)
+    with pytest.raises(ValueError, match="--provider openvino: does not load"):
+        load_segmenter(tmp_path / "s.onnx", "openvino")

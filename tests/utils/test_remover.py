@@ -1,0 +1,159 @@
+import cv2
+import numpy as np
+import pytest
+
+from utils.compat import remove_as_published
+from utils.options import RemovalOptions
+from utils.preprocess import transpose
+from utils.remover import OccluderRemover
+from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
+from utils.stages import Inpainter, Segmenter
+
+RED = (40, 60, 220)
+
+
+def find_red(images):
+    logit = 10 * (images[:, 2:3] - images[:, :1] - 2)
+    return (np.concatenate([np.zeros_like(logit), logit], axis=1),)
+
+
+def fill_grey(images, masks):
+    return images, images + 0.75 * masks
+
+
+def fill_too_bright(images, masks):
+    return images, images + 1.7 * masks
+
+
+def remover(fill=fill_grey, **options):
+    options = {"structure": "off", **options}
+    return OccluderRemover(
+        Segmenter(find_red, segmenter_spec("mobilenetv2")),
+        Inpainter(fill, inpaint_spec(GENERATOR, latent_channels=4)),
+        RemovalOptions(**options),
+    )
+
+
+def page(height=2000, width=1600, boxes=()):
+    rng = np.random.default_rng(0)
+    image = rng.integers(185, 215, (height, width, 3), np.uint8)
+    for x0, y0, x1, y1 in boxes:
+        image[y0:y1, x0:x1] = RED
+    return image
+
+
+FINGERS = [(0, 300, 200, 420), (1400, 1700, 1600, 2000)]
+
+
+def is_red(image):
+    return (image[..., 2].astype(int) - image[..., 0] > 100).any()
+
+
+@pytest.mark.parametrize("landscape", [False, True])
+def test_every_occluder_is_found_and_repaired(landscape):
+    image = page(boxes=FINGERS)
+    if landscape:
+        image = transpose(image)
+    removal = remover()(image)
+    assert len(removal.boxes) == 2
+    assert not is_red(removal.image)
+    assert removal.image.shape == image.shape
+
+
+def test_pixels_outside_mask_are_untouched():
+    image = page(boxes=FINGERS)
+    removal = remover()(image)
+    assert (removal.image[~removal.mask] == image[~removal.mask]).all()
+    assert 0.01 < removal.mask.mean() < 0.1
+
+
+def test_photo_without_occluder_comes_back_as_it_was():
+    image = page()
+    removal = remover()(image)
+    assert removal.boxes == [] and (removal.image == image).all()
+
+
+@pytest.mark.parametrize("shape", [(1000, 900), (60, 80), (300, 20), (20, 2000)])
+def test_photos_smaller_than_the_crop_are_repaired(shape):
+    height, width = shape
+    image = page(height, width, [(0, 0, max(width // 3, 4), max(height // 3, 4))])
+    removal = remover(min_area_px=0)(image)
+    assert removal.boxes and not is_red(removal.image)
+
+
+def test_a_photo_that_is_all_occluder_gives_a_result():
+    removal = remover()(np.full((300, 200, 3), RED, np.uint8))
+    assert removal.mask.all() and removal.image.shape == (300, 200, 3)
+
+
+def test_known_mask_is_repaired_where_it_is_and_nowhere_else():
+    image = page()
+    mask = np.zeros(image.shape[:2], bool)
+    mask[500:700, 500:800] = True
+    removal = remover(fill_too_bright).repair(image, mask)
+    assert (removal.image[~mask] == image[~mask]).all()
+    assert removal.boxes == [(500, 500, 800, 700)]
+
+
+def published(image, segment, inpaint, side=1536, ratio=6):
+    """The published flow, spelled out slowly and separately from the code under test."""
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (480, 640)).astype(np.float32) / 255
+    logits = segment(((small - 0.6) / 0.2).transpose(2, 0, 1)[None].astype(np.float32))[0][0]
+    mask = cv2.dilate((logits[1] > logits[0]).astype(np.uint8), np.ones((4, 4))) * 128
+    mask = cv2.resize(mask, (width, height))
+    x, y, w, h = cv2.boundingRect(cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0][-1])
+    left = min(max(int(x + w / 2) - side // 2, 0), width - side)
+    top = min(max(int(y + h / 2) - side // 2, 0), height - side)
+    n = side // ratio
+    crop = cv2.resize(image[top : top + side, left : left + side], (n, n)).astype(np.float64) / 255
+    hole = cv2.resize(mask[top : top + side, left : left + side], (n, n)) / 128
+    blank = (crop * (1 - hole[..., None])).transpose(2, 0, 1)[None].astype(np.float32)
+    drawn = inpaint(blank, hole[None, None].astype(np.float32))[1][0].transpose(1, 2, 0) * 255
+    drawn = cv2.resize(drawn, (side, side))
+    truncated = cv2.resize(hole.astype(np.uint8), (side, side))[..., None]
+    result = image.astype(np.float64)
+    result[top : top + side, left : left + side] *= 1 - truncated
+    result[top : top + side, left : left + side] += drawn * truncated
+    return result
+
+
+@pytest.mark.parametrize("fill", [fill_grey, fill_too_bright])
+def test_compat_equals_the_published_flow_but_for_wrapped_values(fill):
+    image = page(boxes=FINGERS)
+    repaired = remover(fill, compat=True)(image).image
+    expected = np.clip(published(image, find_red, fill), 0, 255)
+    assert np.abs(repaired - expected).max() <= 2
+    assert (repaired != image).any()
+
+
+def test_compat_repairs_only_the_last_contour():
+    removal = remover(compat=True)(page(4000, 3000, [(0, 300, 200, 420), (2800, 3700, 3000, 4000)]))
+    assert len(removal.boxes) == 1 and is_red(removal.image)
+
+
+def test_compat_leaves_a_photo_without_occluder_alone():
+    image = page()
+    removal = remover(compat=True)(image)
+    assert removal.boxes == [] and (removal.image == image).all()
+
+
+def test_compat_refuses_a_photo_smaller_than_the_crop():
+    with pytest.raises(ValueError, match="smaller than the crop of 1536"):
+        remover(compat=True)(page(900, 800, [(0, 0, 200, 200)]))
+
+
+def test_compat_transposes_a_landscape_photo():
+    image = page(boxes=FINGERS)
+    networks = remover(compat=True)
+    upright, _, _ = remove_as_published(image, networks.segmenter, networks.inpainter)
+    lying, _, (box,) = remove_as_published(transpose(image), networks.segmenter, networks.inpainter)
+    assert (transpose(lying) == upright).all()
+    assert box.x1 <= 2000 and box.y1 <= 1600
+
+
+@pytest.mark.parametrize("bad", [{"threshold": 0}, {"grow_px": -1}, {"structure": "perhaps"}])
+def test_options_out_of_range_name_their_flag(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"--{name}"):
+        RemovalOptions(**bad)

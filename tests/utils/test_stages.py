@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
+from utils.stages import Inpainter, Segmenter
+
+
+def red_is_occluder(images):
+    logit = 4 * (images[:, 2:3] - images[:, :1])
+    return (np.concatenate([-logit, logit], axis=1),)
+
+
+def echo(images, masks):
+    return images, images + 0.5 * masks
+
+
+@pytest.fixture
+def segmenter():
+    return Segmenter(red_is_occluder, segmenter_spec("mobilenetv2"))
+
+
+@pytest.fixture
+def inpainter():
+    return Inpainter(echo, inpaint_spec(GENERATOR, latent_channels=4))
+
+
+def photo(height, width):
+    image = np.full((height, width, 3), 200, np.uint8)
+    image[: height // 2, : width // 4] = (30, 60, 220)
+    return image
+
+
+@pytest.mark.parametrize("shape", [(800, 600), (600, 800), (90, 100), (1, 1), (3, 700)])
+def test_probabilities_have_the_shape_of_the_photo(segmenter, shape):
+    probs = segmenter(photo(*shape))
+    assert probs.shape == shape and probs.dtype == np.float32
+    assert 0 <= probs.min() and probs.max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(800, 600), (600, 800)])
+def test_what_is_found_lies_where_it_is(segmenter, shape):
+    found = segmenter(photo(*shape)) > 0.5
+    expected = np.zeros(shape, bool)
+    expected[: shape[0] // 2, : shape[1] // 4] = True
+    assert (found != expected).mean() < 0.01
+
+
+def test_a_landscape_photo_is_seen_transposed(segmenter):
+    image = photo(600, 800)
+    assert np.allclose(segmenter(image), segmenter(np.ascontiguousarray(image.swapaxes(0, 1))).T)
+
+
+def test_hole_is_blank_to_the_generator_and_drawn(inpainter):
+    crop = np.full((1536, 1536, 3), 200, np.uint8)
+    mask = np.zeros((1536, 1536), bool)
+    mask[600:900, 600:900] = True
+    (drawn,) = inpainter([crop], [mask])
+    assert (drawn[~mask] == 200).mean() > 0.99
+    assert np.abs(drawn[620:880, 620:880].astype(int) - 128).max() <= 1
+    (coarse,) = inpainter([crop], [mask], coarse=True)
+    assert coarse[700, 700].max() == 0
+
+
+@pytest.mark.parametrize("shape", [(1536, 1536), (700, 500), (30, 1536), (1, 1)])
+def test_crops_of_any_size_come_back_in_their_size(inpainter, shape):
+    crop = np.full((*shape, 3), 77, np.uint8)
+    (drawn,) = inpainter([crop], [np.zeros(shape, bool)])
+    assert (drawn == crop).all()
+
+
+def test_batch_equals_its_items_one_by_one(inpainter):
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in ((300, 300), (200, 310))]
+    masks = [rng.random(c.shape[:2]) < 0.2 for c in crops]
+    together = inpainter(crops, masks)
+    for crop, mask, drawn in zip(crops, masks, together, strict=True):
+        assert (inpainter([crop], [mask])[0] == drawn).all()
+
+
+def test_values_beyond_the_range_are_clamped():
+    inpainter = Inpainter(lambda images, masks: (images, images * 3 - 0.2), inpaint_spec(GENERATOR))
+    crop = np.zeros((8, 8, 3), np.uint8)
+    crop[4:] = 250
+    (drawn,) = inpainter([crop], [np.zeros((8, 8), bool)])
+    assert drawn[0].max() == 0 and drawn[-1].min() == 255
