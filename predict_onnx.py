@@ -93,6 +93,7 @@ def main(argv: list[str] | None = None) -> int:
             mark=args.mark,
             jpeg=args.jpeg,
             max_pixels=args.max_pixels or images.MAX_PIXELS,
+            plain=options.compat,
             description=description,
         )
         check_folders(folder)

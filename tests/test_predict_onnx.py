@@ -148,6 +148,18 @@ def test_masks_of_the_user_replace_or_join_the_found_ones(folder, graphs, mode, 
     assert (red_pixels(target / "two.png") == 0) == found_is_repaired
 
 
+def test_compat_writes_jpeg_as_opencv_does_by_default(tmp_path, graphs):
+    source = tmp_path / "photos"
+    source.mkdir()
+    cv2.imwrite(str(source / "page.jpg"), page(1600, 1600))
+    status, target = run(source, graphs, "--compat", "True")
+    data = (target / "page.jpg").read_bytes()
+    assert status == 0 and red_pixels(target / "page.jpg") < red_pixels(source / "page.jpg") / 20
+    default = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    tables = [blob[blob.index(b"\xff\xdb") :][: 2 + 2 + 65] for blob in (data, default)]
+    assert tables[0] == tables[1]
+
+
 def test_a_mask_of_another_size_or_missing_is_an_error_of_that_photo(folder, graphs, capsys):
     masks = folder.parent / "masks"
     masks.mkdir()

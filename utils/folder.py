@@ -44,6 +44,7 @@ class FolderOptions:
         mark: record the repaired boxes in the picture's XMP.
         jpeg: how JPEGs are written, see `images.write_photo`.
         max_pixels: larger pictures are refused.
+        plain: write with OpenCV's defaults (JPEG quality 95, no metadata), as the published script does.
         description: what the networks run on, for the report.
     """
 
@@ -59,6 +60,7 @@ class FolderOptions:
     mark: bool = True
     jpeg: str = "auto"
     max_pixels: int = images.MAX_PIXELS
+    plain: bool = False
     description: str = ""
 
 
@@ -252,6 +254,9 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
             result.status = "repaired"
             result.boxes = removal.boxes
             result.area_share = float(removal.mask.mean())
+        if options.plain:
+            images.write_image(target, removal.image)
+        elif removal.boxes:
             mark = "; ".join(f"{b.x0},{b.y0},{b.x1},{b.y1}" for b in removal.boxes) if options.mark else None
             images.write_photo(target, photo, removal.image, removal.mask, jpeg=options.jpeg, mark=mark)
         else:
