@@ -38,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="what to run on (default: the fastest found)",
     )
+    add_switch(
+        parser, "--doctor", False, "print what was found on this machine and what to do about problems, then stop"
+    )
     add_removal_flags(parser)
 
     files = parser.add_argument_group("files")
@@ -73,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     from utils.remover import OccluderRemover
     from utils.stages import Inpainter, Segmenter
 
+    if args.doctor:
+        return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
         segment, segment_spec, segment_graph = onnx_backend.load_segmenter(args.deeplabv3_onnx, args.provider)
@@ -115,6 +120,15 @@ def main(argv: list[str] | None = None) -> int:
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     print(f"{summary}; results are in '{folder.save_dir}'")
     return EXIT_SOME_FAILED if counts["failed"] else 0
+
+
+def _doctor(segmenter_graph: str) -> int:
+    from utils.doctor import examine
+
+    found, problems = examine(segmenter_graph)
+    print("\n".join(found))
+    print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "no problems")
+    return EXIT_SOME_FAILED if problems else 0
 
 
 if __name__ == "__main__":
