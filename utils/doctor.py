@@ -33,7 +33,7 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
         segmenter_graph: path of a segmentation graph to try each provider with.
 
     Returns:
-        Lines of what was found, and lines of what is wrong, each with what to do; the second is empty where all is well.
+        Lines of what was found, and lines of what is wrong, each with what to do (none where all is well).
     """
     found, problems = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"], []
     versions = {name: _version(name) for name in PACKAGES}
