@@ -4,6 +4,8 @@ Source: DeepFillv2, Yu et al. 2019, arXiv:1806.03589, in the arrangement of the 
 stages alike, no contextual attention, instance normalisation after the gating.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ def gated_stage(
         16 layers, `(N, in_channels, H, W)` float → `(N, out_channels, H, W)` float in (-1, 1); H and W multiples of 4.
     """
     narrow, middle, wide = latent_channels, 2 * latent_channels, 4 * latent_channels
-    style = {"pad_type": pad_type, "activation": activation, "norm": norm}
+    style: dict[str, Any] = {"pad_type": pad_type, "activation": activation, "norm": norm}
     return nn.Sequential(
         GatedConv2d(in_channels, narrow, 7, padding=3, pad_type=pad_type, activation=activation, norm="none"),
         GatedConv2d(narrow, middle, 4, stride=2, padding=1, **style),
@@ -100,7 +102,7 @@ class PatchDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         narrow, middle, wide = latent_channels, 2 * latent_channels, 4 * latent_channels
-        style = {"pad_type": pad_type, "activation": activation, "norm": norm}
+        style: dict[str, Any] = {"pad_type": pad_type, "activation": activation, "norm": norm}
         self.block1 = Conv2dLayer(in_channels, narrow, 7, 1, 3, pad_type, activation, norm="none")
         self.block2 = Conv2dLayer(narrow, middle, 4, 2, 1, **style)
         self.block3 = Conv2dLayer(middle, wide, 4, 2, 1, **style)

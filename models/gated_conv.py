@@ -5,14 +5,18 @@ arXiv:1802.05957. The gated layer differs from the paper in that it normalises a
 State-dict names are those of the published weights, but spectrally normalised convolutions carry torch's own.
 """
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-PAD_MODES = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate"}  # the choices of --pad_type
-ACTIVATIONS = {  # the choices of --activation
+PaddingMode = Literal["zeros", "reflect", "replicate"]
+PAD_MODES: dict[str, PaddingMode] = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate"}  # --pad_type
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # --activation
     "relu": nn.ReLU,
     "lrelu": lambda: nn.LeakyReLU(0.2),
     "prelu": nn.PReLU,
@@ -44,7 +48,7 @@ class LayerNorm(nn.Module):
         return scaled.to(features.dtype)
 
 
-NORMS = {  # the choices of --norm; each takes the number of channels
+NORMS: dict[str, Callable[[int], nn.Module]] = {  # --norm, from the number of channels
     "bn": nn.BatchNorm2d,
     "in": nn.InstanceNorm2d,
     "ln": LayerNorm,
@@ -52,22 +56,9 @@ NORMS = {  # the choices of --norm; each takes the number of channels
 }
 
 
-def weight_of(conv: nn.Conv2d) -> Tensor:
-    """The weight a convolution applies, in its own precision.
-
-    A spectral norm is estimated outside of autocast: a power iteration needs more digits than half precision has.
-    """
-    with torch.autocast(conv.bias.device.type, enabled=False):
-        return conv.weight
-
-
-def convolve(conv: nn.Conv2d, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Convolve as `conv` does, with its stride, dilation and padding, but with the given weight and bias."""
-    if conv.padding_mode == "zeros":
-        return F.conv2d(features, weight, bias, conv.stride, conv.padding, conv.dilation)
-    rows, columns = conv.padding
-    padded = F.pad(features, (columns, columns, rows, rows), mode=conv.padding_mode)
-    return F.conv2d(padded, weight, bias, conv.stride, 0, conv.dilation)
+def full_precision(features: Tensor) -> torch.autocast:
+    """A context without autocast: the power iteration of a spectral norm needs more digits than half precision has."""
+    return torch.autocast(features.device.type, enabled=False)
 
 
 class Conv2dLayer(nn.Module):
@@ -90,23 +81,25 @@ class Conv2dLayer(nn.Module):
         norm: str = "in",
     ) -> None:
         super().__init__()
-        self.conv2d = spectral_norm(
-            nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, padding_mode=PAD_MODES[pad_type])
+        self.conv2d = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding, padding_mode=PAD_MODES[pad_type]
         )
+        spectral_norm(self.conv2d)
         self.norm = NORMS[norm](out_channels)
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, features: Tensor) -> Tensor:
         """`(N, in_channels, H, W)` float → `(N, out_channels, H', W')` float."""
-        features = convolve(self.conv2d, features, weight_of(self.conv2d), self.conv2d.bias)
-        return self.activation(self.norm(features))
+        with full_precision(features):
+            weight = self.conv2d.weight
+        return self.activation(self.norm(self.conv2d._conv_forward(features, weight, self.conv2d.bias)))
 
 
 class GatedConv2d(nn.Module):
     """activation(norm(conv(x) · sigmoid(gate_conv(x)))).
 
     The two convolutions keep weights of their own, named as in the published checkpoints, and are computed as one with
-    twice the channels, which is faster: the input is read once.
+    twice the channels, which is faster.
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding, dilation: of each of the two convolutions.
@@ -128,24 +121,61 @@ class GatedConv2d(nn.Module):
         spectral: bool = False,
     ) -> None:
         super().__init__()
-        for name in ("conv2d", "mask_conv2d"):
-            conv = nn.Conv2d(
-                in_channels, out_channels, kernel_size, stride, padding, dilation, padding_mode=PAD_MODES[pad_type]
-            )
-            self.add_module(name, spectral_norm(conv) if spectral else conv)
+        mode = PAD_MODES[pad_type]
+        self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, padding_mode=mode)
+        self.mask_conv2d = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, padding_mode=mode
+        )
+        if spectral:
+            spectral_norm(self.conv2d)
+            spectral_norm(self.mask_conv2d)
         self.norm = NORMS[norm](out_channels)
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, features: Tensor) -> Tensor:
         """`(N, in_channels, H, W)` float → `(N, out_channels, H', W')` float."""
-        both = convolve(self.conv2d, features, *self.joint_weight())
-        values, gates = both.chunk(2, dim=1)
-        return self.activation(self.norm(values * torch.sigmoid(gates)))
+        with full_precision(features):
+            weight, bias = self.joint_weight()
+        both = self.conv2d._conv_forward(features, weight, bias)
+        return self.activation(self.norm(gate(both)))
 
     def joint_weight(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the convolution that computes both: values first, then gates."""
-        weight = torch.cat((weight_of(self.conv2d), weight_of(self.mask_conv2d)))
+        """Weight and bias of the convolution that computes both: first the values, then the gates."""
+        assert self.conv2d.bias is not None and self.mask_conv2d.bias is not None
+        weight = torch.cat((self.conv2d.weight, self.mask_conv2d.weight))
         return weight, torch.cat((self.conv2d.bias, self.mask_conv2d.bias))
+
+
+class FoldedGatedConv2d(nn.Module):
+    """A trained `GatedConv2d` for prediction: one plain convolution, its spectral norms multiplied in."""
+
+    def __init__(self, layer: GatedConv2d) -> None:
+        super().__init__()
+        weight, bias = layer.joint_weight()
+        first = layer.conv2d
+        self.conv = nn.Conv2d(
+            first.in_channels,
+            2 * first.out_channels,
+            first.kernel_size,  # type: ignore[arg-type]
+            first.stride,  # type: ignore[arg-type]
+            first.padding,  # type: ignore[arg-type]
+            first.dilation,  # type: ignore[arg-type]
+            padding_mode=first.padding_mode,
+        )
+        self.conv.weight = nn.Parameter(weight.detach())
+        self.conv.bias = nn.Parameter(bias.detach())
+        self.norm = layer.norm
+        self.activation = layer.activation
+
+    def forward(self, features: Tensor) -> Tensor:
+        """What the layer it was made from computes."""
+        return self.activation(self.norm(gate(self.conv(features))))
+
+
+def gate(both: Tensor) -> Tensor:
+    """`(N, 2C, H, W)` values and gates → `(N, C, H, W)`, each value times the sigmoid of its gate."""
+    values, gates = both.chunk(2, dim=1)
+    return values * torch.sigmoid(gates)
 
 
 class UpsampleGatedConv2d(nn.Module):
@@ -166,7 +196,7 @@ class UpsampleGatedConv2d(nn.Module):
         norm: str = "in",
     ) -> None:
         super().__init__()
-        self.gated_conv2d = GatedConv2d(
+        self.gated_conv2d: nn.Module = GatedConv2d(
             in_channels,
             out_channels,
             kernel_size,
@@ -180,6 +210,18 @@ class UpsampleGatedConv2d(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """`(N, in_channels, H, W)` float → `(N, out_channels, 2H, 2W)` float."""
         return self.gated_conv2d(F.interpolate(features, scale_factor=2.0, mode="nearest"))
+
+
+def fold(network: nn.Module) -> None:
+    """Replace every `GatedConv2d` inside by its folded form, in place, for prediction and export.
+
+    The spectral norms are those of the network as it is: in evaluation mode no further power iteration is made.
+    """
+    network.eval()
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, GatedConv2d):
+                setattr(module, name, FoldedGatedConv2d(child))
 
 
 def initialise(network: nn.Module, init_type: str = "xavier", init_gain: float = 0.02) -> None:
