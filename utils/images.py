@@ -1,17 +1,19 @@
-"""Picture files: read, listed, and written back alike.
+"""Picture files: found, read, and written back alike.
 
-OpenCV decodes (its JPEG decoder took 0.068 s of processor time for 10 megapixels where Pillow took 0.122 s, with the same
-pixels) and encodes, but for JPEG: only Pillow lets a file keep its own quantisation tables.
+What a file is, its bytes say and not its name: a PNG called `scan.jpg` is read as PNG, and written as PNG under that
+name. One module for each format knows how to take it apart; here is what they share. OpenCV decodes: for a JPEG of 10
+megapixels it took 0.07 s of processor time where Pillow took 0.12 s, with the same pixels.
 """
 
 import contextlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+import stat
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -19,48 +21,77 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-MAX_PIXELS = 200_000_000  # photos of 100 megapixels exist; a picture far above is a decompression bomb
-EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib"}
+from utils import bmp, jpeg, pixels, png, tiff, webp
+from utils.metadata import Header
+
+MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; far above it is a decompression bomb
+MAX_PIXEL_BYTES = 8  # of an uncompressed file: 16 bits in 4 channels
+MAX_METADATA_BYTES = 2**26
+
+FORMATS = {"JPEG": jpeg, "PNG": png, "TIFF": tiff, "WEBP": webp, "BMP": bmp}
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib"})
+JPEG_METHODS = ("auto", "exact", "match")
+
+# The size of every picture is checked here before Pillow sees it. Its own limit is lower and would print warnings.
+Image.MAX_IMAGE_PIXELS = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A decoded photo and what it takes to write it back alike.
 
     Attributes:
-        image: `(H, W, 3)` uint8 BGR, contiguous, upright by EXIF.
+        image: `(H, W, 3)` uint8 BGR, contiguous, upright by EXIF; the 8-bit view without alpha. Not to be changed:
+            `write_photo` compares with it.
         path: where it was read from.
         data: the bytes of that file.
-        format: "JPEG", "PNG", "TIFF", "WEBP" or "BMP", by what the bytes say, whatever the name ends in.
-        orientation: EXIF orientation of the stored pixels, 1 to 8.
+        header: format, stored size, channels, bit depth and orientation.
     """
 
     image: NDArray[np.uint8]
     path: Path
     data: bytes
-    format: str
-    orientation: int
+    header: Header
+
+    @property
+    def format(self) -> str:
+        """One of `FORMATS`."""
+        return self.header.format
 
 
 def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Decode a photo.
+    """Decode a photo that `write_photo` can write back alike.
+
+    JPEG (grey, YCbCr, RGB; 8 bits), PNG (all but animated), TIFF (grey, RGB, RGBA; 1, 8, 16 bits; one page), WebP (all
+    but animated) and BMP (8, 24, 32 bits, not run-length). Everything else is refused: CMYK, floating point, palettes
+    in TIFF, several pages, BigTIFF. A JPEG may be followed by further pictures (MPF), which are ignored.
+
+    Args:
+        path: of the file; its extension does not matter.
+        max_pixels: limit for height × width, checked before anything is decoded.
 
     Raises:
-        ValueError: it cannot be decoded, or has more than `max_pixels`.
-        OSError: it cannot be read.
+        ValueError: the file is no picture, damaged, truncated, too large, or cannot be kept; one line says what.
+        OSError: the file cannot be read.
     """
     path = Path(path)
-    data = path.read_bytes()
+    data = _read(path, max_pixels)
     try:
-        with Image.open(BytesIO(data)) as header:
-            format, orientation = header.format or "", header.getexif().get(274, 1)
-            pixels = header.width * header.height
-    except Exception as error:
-        raise ValueError(f"cannot decode '{path.name}': not a picture ({error})") from None
-    if pixels > max_pixels:
-        raise ValueError(f"cannot decode '{path.name}': {pixels} pixels are more than the limit of {max_pixels}")
-    image = _decode(data, path, cv2.IMREAD_COLOR)
-    return Photo(image, path, data, format, orientation)
+        header = _read_header(data)
+        if header.width * header.height > max_pixels:
+            raise ValueError(
+                f"{header.width}×{header.height} pixels are more than the limit of {max_pixels} (--max_pixels)"
+            )
+        if header.refusal:
+            raise ValueError(header.refusal)
+        stored = FORMATS[header.format].decode(data, header)
+        if stored.shape != (header.height, header.width, 3):
+            raise ValueError("the file is damaged (its headers contradict each other)")
+    except ValueError as error:
+        raise ValueError(f"cannot decode '{path.name}': {error}") from None
+    except MemoryError:
+        raise ValueError(f"cannot decode '{path.name}': there is not enough memory") from None
+    return Photo(pixels.turn_upright(stored, header.orientation), path, data, header)
 
 
 def write_photo(
@@ -72,70 +103,217 @@ def write_photo(
     jpeg: str = "auto",
     mark: str | None = None,
 ) -> None:
-    """Write a repaired photo in the format of its source."""
-    upright = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    with Image.open(BytesIO(photo.data)) as source, atomic(path) as temporary:
-        upright.save(temporary, format=photo.format, icc_profile=source.info.get("icc_profile"))
+    """Write a repaired photo as its source was: format, size, bit depth, channels, stored turning, metadata.
+
+    What becomes of each format is said at `encode` in its module. EXIF thumbnails are dropped, as they would show what
+    was removed. The file is written beside its place and renamed; whatever fails, an earlier file stays as it was.
+
+    Args:
+        path: target; its folder must exist. The format is the source's, whatever the name ends in.
+        photo: from `read_photo`.
+        image: `(H, W, 3)` uint8 BGR, upright, of the size of `photo.image`.
+        changed: `(H, W)` bool, where `image` may differ from the photo; elsewhere the photo's pixels count. None:
+            everywhere.
+        jpeg: how JPEG is written: "match" encodes everything anew with the source's tables, "exact" copies the
+            coefficients of untouched blocks (needs the package jpeglib), "auto" is exact where it is possible.
+        mark: text for the XMP, to say what was repainted; added to an earlier mark. BMP has no place for it.
+
+    Raises:
+        ValueError: `image` has another shape, "exact" is not possible, or the mark cannot be added.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    if jpeg not in JPEG_METHODS:
+        raise ValueError(f"jpeg must be one of {', '.join(JPEG_METHODS)}, not {jpeg!r}")
+    if image.shape != photo.image.shape or image.dtype != np.uint8:
+        raise ValueError(f"the repaired picture is {image.dtype} {image.shape}, the photo {photo.image.shape}")
+    differs = _differs(image, photo.image)
+    if changed is not None:
+        outside = differs & ~changed
+        if outside.any():
+            image = np.where(outside[:, :, None], photo.image, image)
+            differs &= changed
+    header = photo.header
+    stored, touched = (pixels.turn_back(a, header.orientation) for a in (image, differs))
+    options = {"method": jpeg} if header.format == "JPEG" else {}
+    try:
+        data = FORMATS[header.format].encode(photo.data, header, stored, touched, mark, **options)
+    except (ValueError, MemoryError) as error:
+        raise ValueError(f"cannot write '{path.name}': {error or 'there is not enough memory'}") from None
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def copy_photo(source: str | Path, target: str | Path) -> None:
-    """Copy a file byte for byte; an existing target is replaced at once or stays as it was."""
+    """Copy a file byte for byte; an existing target is replaced at once or stays as it was.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
 
 
-def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of a picture as they are stored: `(H, W, 3)` uint8 BGR."""
+def read_mark(path: str | Path) -> str | None:
+    """The text that `write_photo` left in a picture's XMP, or None.
+
+    Raises:
+        ValueError: the file is no picture, or damaged.
+        OSError: it cannot be read.
+    """
     path = Path(path)
-    return _decode(path.read_bytes(), path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    data = _read(path, MAX_PIXELS)
+    try:
+        header = _read_header(data)
+        return FORMATS[header.format].read_mark(data, header)
+    except ValueError as error:
+        raise ValueError(f"cannot decode '{path.name}': {error}") from None
+
+
+def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Pixels of a picture: `(H, W, 3)` uint8 BGR, upright by EXIF as from `cv2.imread`. Errors as `read_photo`."""
+    return read_photo(path, max_pixels).image
 
 
 def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of a mask: `(H, W)` uint8, the green channel of a colour file."""
-    return np.ascontiguousarray(read_image(path, max_pixels)[:, :, 1])
+    """Pixels of a mask: `(H, W)` uint8, grey values or the green channel, upright by EXIF. Errors as `read_photo`."""
+    return np.ascontiguousarray(read_photo(path, max_pixels).image[:, :, 1])
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8], quality: int = 95) -> None:
-    """Write a picture of our own, `(H, W)` or `(H, W, 3)` uint8 BGR; the extension names the format."""
+    """Write a picture of our own, beside its place and renamed.
+
+    Args:
+        path: its extension, in any letter case, names the format, one of `EXTENSIONS`.
+        image: `(H, W)` or `(H, W, 3)` uint8 BGR.
+        quality: of JPEG and WebP, 1 to 100.
+
+    Raises:
+        ValueError: an unknown extension.
+        OSError: the file cannot be written.
+    """
     path = Path(path)
-    done, data = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"cannot encode '{path.name}'")
+    extension = path.suffix.lower()
+    if extension not in EXTENSIONS:
+        raise ValueError(f"cannot write '{path.name}': the extension must be one of {', '.join(sorted(EXTENSIONS))}")
+    parameters = []
+    if extension in (".jpg", ".jpeg", ".jpe", ".jfif"):
+        extension, parameters = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
+    elif extension == ".webp":
+        parameters = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    data = cv2.imencode(extension, image, parameters)[1]
     with atomic(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        temporary.write_bytes(data.data)
 
 
-def list_photos(folder: str | Path, recursive: bool = False) -> list[Path]:
-    """Picture files of a folder in natural order (`page2` before `page10`)."""
+def list_photos(
+    folder: str | Path, recursive: bool = False, on_error: Callable[[OSError], None] | None = None
+) -> list[Path]:
+    """Pictures of a folder, by extension in any letter case, in natural order (`page2` before `page10`).
+
+    Hidden files are left out, among them the `._` companions that macOS writes, and so are hidden folders. Links to
+    folders are not followed.
+
+    Args:
+        folder: where to look.
+        recursive: its folders, too; the files of a folder come before those of its folders.
+        on_error: called for a folder inside that cannot be read; None: that is an error.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
     folder = Path(folder)
-    found = folder.rglob("*") if recursive else folder.iterdir()
-    paths = [p for p in found if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".") and p.is_file()]
-    return sorted(paths, key=lambda p: [natural_key(part) for part in p.relative_to(folder).parts])
+    found: list[tuple[tuple, Path]] = []
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as scanned:
+                entries = [entry for entry in scanned if not entry.name.startswith(".")]
+        except OSError as error:
+            named = _named(error, f"cannot read the folder '{place}'")
+            if place == folder or on_error is None:
+                raise named from None
+            on_error(named)
+            continue
+        key = tuple((1, natural_key(part)) for part in place.relative_to(folder).parts)
+        for entry in entries:
+            if recursive and entry.is_dir(follow_symlinks=False):
+                waiting.append(place / entry.name)
+            elif Path(entry.name).suffix.lower() in EXTENSIONS and entry.is_file():
+                found.append(((*key, (0, natural_key(entry.name))), place / entry.name))
+    return [path for _, path in sorted(found)]
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that compares runs of digits as numbers."""
+    """Sort key that compares runs of digits as numbers, letters without case, and equals by the name itself."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name.casefold())
-    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
+    return [*((0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in parts), (2, 0, name)]
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it at the end, or goes away if anything fails."""
+    """A path beside `path` to write to: renamed to `path` at the end, or deleted if anything at all goes wrong.
+
+    Raises:
+        OSError: the file cannot be written; one line says which and why.
+    """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")  # short: the name itself may be as long as names get
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _named(error, f"cannot write '{path.name}'") from None
         raise
 
 
-def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if image is None:
-        raise ValueError(f"cannot decode '{path.name}': the file is damaged or truncated")
-    return image
+def _read(path: Path, max_pixels: int) -> bytes:
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"cannot decode '{path.name}': not a file")
+            if status.st_size > max_pixels * MAX_PIXEL_BYTES + MAX_METADATA_BYTES:
+                raise ValueError(
+                    f"cannot decode '{path.name}': {status.st_size} bytes are more than a picture of "
+                    f"{max_pixels} pixels (--max_pixels) can have"
+                )
+            return file.read()
+    except OSError as error:
+        raise _named(error, f"cannot read '{path.name}'") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # a pipe without a writer would block for ever
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_header(data: bytes) -> Header:
+    if not data:
+        raise ValueError("the file is empty")
+    for module in FORMATS.values():
+        if module.matches(data):
+            try:
+                return module.read_header(data)
+            except struct.error:
+                raise ValueError("the file is truncated") from None
+    raise ValueError("not a JPEG, PNG, TIFF, WebP or BMP file")
+
+
+def _named(error: OSError, what: str) -> OSError:
+    """The same kind of error with a message that says what was tried."""
+    named = type(error)(f"{what}: {error.strerror or error}")
+    named.errno = error.errno
+    return named
+
+
+def _differs(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """`(H, W)` bool, where two `(H, W, 3)` pictures are not the same; in strips, for the memory's sake."""
+    differs = np.empty(first.shape[:2], bool)
+    for start in range(0, len(first), 256):
+        np.any(first[start : start + 256] != second[start : start + 256], axis=2, out=differs[start : start + 256])
+    return differs

@@ -1,0 +1,484 @@
+"""JPEG files: taken apart into segments, and put together again round new pixels.
+
+Two ways to write a repaired photo. "match" encodes all of it anew with the quantisation tables and chroma sampling of
+the source. "exact" encodes only the MCUs (blocks of 8 × 8, or 16 × 16 pixels and the like with subsampled colour) that
+were touched and takes the coefficients of all others from the source, through the optional package jpeglib.
+
+Sources: ITU-T T.81 (JPEG), T.871 (JFIF), T.872 (Adobe's APP14).
+"""
+
+import contextlib
+import importlib.util
+import os
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from utils import metadata, pixels
+from utils.metadata import EXIF_LEAD, Header
+
+XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
+PHOTOSHOP_LEAD = b"Photoshop 3.0\0"
+MAX_SEGMENT = 65533  # payload bytes; the length field counts itself
+MAX_SCANS = 200  # progressive files have about 10; thousands of them are an attack on the decoder
+
+SOI, EOI, SOS, DQT, DRI, COM, APP0, APP15 = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE, 0xE0, 0xEF
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+
+# natural (row by row) position of the k-th coefficient in a file
+ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
+PILLOW_SAMPLING: dict[tuple[float, float], int] = {
+    (1, 1): 0,
+    (2, 1): 1,
+    (2, 2): 2,
+}  # (horizontal, vertical) of luma over chroma
+
+_JPEGLIB = threading.Lock()  # the package keeps markers in global variables
+
+
+@dataclass(frozen=True)
+class Component:
+    """One colour component of the frame: identifier, sampling factors, number of its quantisation table."""
+
+    identifier: int
+    horizontal: int
+    vertical: int
+    table: int
+
+
+@dataclass(frozen=True)
+class JpegDetail:
+    """What the segments of a JPEG say.
+
+    Attributes:
+        segments: marker and payload of all segments but scans, in order.
+        head: how many of them come before the first scan.
+        scans: where in the file the first scan begins and the last one ends.
+        frame: marker of the frame (SOF).
+        components: in the order of the frame.
+        tables: quantisation tables by number, 64 values row by row.
+        is_rgb: whether the components are R, G and B rather than Y, Cb and Cr.
+        restart_interval: MCUs between restart markers, 0 for none.
+    """
+
+    segments: list[tuple[int, bytes]]
+    head: int
+    scans: tuple[int, int]
+    frame: int
+    components: list[Component]
+    tables: dict[int, list[int]]
+    is_rgb: bool
+    restart_interval: int
+
+
+def matches(data: bytes) -> bool:
+    """Whether these are the first bytes of a JPEG."""
+    return data[:3] == b"\xff\xd8\xff"
+
+
+def read_header(data: bytes) -> Header:
+    """Walk the segments to the end of the image.
+
+    Raises:
+        ValueError: the file is truncated or its structure is damaged.
+    """
+    segments, head, scans, entropy_bytes = _walk(data)
+    frames = [(marker, payload) for marker, payload in segments[:head] if marker in FRAMES]
+    if len(frames) != 1:
+        raise ValueError(f"the file is damaged ({len(frames)} frame headers before its pixels)")
+    marker, payload = frames[0]
+    if len(payload) < 6 or len(payload) < 6 + 3 * payload[5] or not payload[5]:
+        raise ValueError("the file is damaged (its frame header is too short)")
+    precision, height, width, count = struct.unpack_from(">BHHB", payload)
+    components = [
+        Component(payload[i], payload[i + 1] >> 4, payload[i + 1] & 15, payload[i + 2])
+        for i in range(6, 6 + 3 * count, 3)
+    ]
+    if not all(1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4 for c in components) or not width or not height:
+        raise ValueError("the file is damaged (its frame header makes no sense)")
+    blocks = sum(
+        -(-width * c.horizontal // (8 * max(k.horizontal for k in components)))
+        * -(-height * c.vertical // (8 * max(k.vertical for k in components)))
+        for c in components
+    )
+    if entropy_bytes < blocks // 8:  # no block takes less than one bit
+        raise ValueError(f"the file is truncated ({entropy_bytes} bytes cannot hold {width}×{height} pixels)")
+    exif = next((p[len(EXIF_LEAD) :] for m, p in segments if m == 0xE1 and p.startswith(EXIF_LEAD)), b"")
+    refusal = None
+    if count not in (1, 3):
+        refusal = f"JPEG with {count} colour components (CMYK) cannot be kept; convert it to RGB first"
+    elif precision != 8 or marker not in (BASELINE, EXTENDED, PROGRESSIVE):
+        refusal = "only 8-bit baseline and progressive JPEG can be kept"
+    interval = next((p for m, p in segments if m == DRI), b"\0\0")
+    return Header(
+        format="JPEG",
+        width=width,
+        height=height,
+        channels=count,
+        bit_depth=precision,
+        orientation=metadata.exif_orientation(exif),
+        refusal=refusal,
+        detail=JpegDetail(
+            segments,
+            head,
+            scans,
+            marker,
+            components,
+            _quantisation_tables(segments),
+            _is_rgb(segments, components),
+            int.from_bytes(interval[:2], "big"),
+        ),
+    )
+
+
+def read_mark(data: bytes, header: Header) -> str | None:
+    """The mark in the file's XMP, or None."""
+    return next(
+        (metadata.read_xmp_mark(p) for m, p in header.detail.segments if m == 0xE1 and p.startswith(XMP_LEAD)), None
+    )
+
+
+def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
+    """`(height, width, 3)` uint8 BGR as stored.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    return pixels.decode(data, cv2.IMREAD_COLOR)
+
+
+def encode(
+    data: bytes,
+    header: Header,
+    image: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    mark: str | None,
+    method: str = "auto",
+) -> bytes:
+    """The file with repaired pixels in it.
+
+    Kept: every APPn and COM segment (EXIF, ICC, XMP, IPTC, maker notes), density, quantisation tables, chroma sampling,
+    and with "match" progressive mode and restart markers, too; "exact" writes one sequential scan. Dropped, since
+    they would show what was removed: thumbnails in EXIF, JFIF and Photoshop resources, and further pictures after
+    the first (MPF previews, gain maps). "match" knows the samplings 4:4:4, 4:2:2 and 4:2:0; any other becomes 4:4:4.
+
+    Args:
+        data: the source.
+        header: what `read_header` returned for it.
+        image: `(H, W, 3)` uint8 BGR as stored.
+        changed: `(H, W)` bool, pixels that differ from the source.
+        mark: text for the XMP mark, or None.
+        method: "match", "exact", or "auto": exact where jpeglib is installed and the file allows it.
+
+    Raises:
+        ValueError: "exact" was asked for and is not possible, or the mark cannot be added.
+    """
+    kept = _kept_metadata(header.detail.segments, mark)
+    reason = exact_refusal(header)
+    if method == "exact" and reason:
+        raise ValueError(reason)
+    if method != "match" and reason is None:
+        try:
+            return _encode_exact(data, header, image, changed, kept)
+        except ValueError:
+            if method == "exact":
+                raise
+    return _assemble(kept, _encode_match(header, image))
+
+
+def has_jpeglib() -> bool:
+    """Whether the optional package for exact writing is installed."""
+    return importlib.util.find_spec("jpeglib") is not None
+
+
+def exact_refusal(header: Header) -> str | None:
+    """Why a JPEG cannot be written with the coefficients of its untouched blocks, or None if it can."""
+    if not has_jpeglib():
+        return "exact JPEG needs the package jpeglib: pip install jpeglib"
+    if header.detail.is_rgb:
+        return "exact JPEG is not possible for a JPEG stored as RGB"
+    return None
+
+
+def _walk(data: bytes) -> tuple[list[tuple[int, bytes]], int, tuple[int, int], int]:
+    """Segments to the end of the image, how many precede the scans, the scans' span, bytes of compressed data."""
+    values = np.frombuffer(data, np.uint8)
+    starts = np.flatnonzero(values[:-1] == 0xFF)
+    after = values[starts + 1]
+    # within compressed data 0xFF is followed by 0 (a data byte) or by a restart marker; anything else ends it
+    ends = starts[(after != 0) & (after != 0xFF) & ((after < 0xD0) | (after > 0xD7))]
+    segments: list[tuple[int, bytes]] = []
+    head = scans = scans_start = entropy_bytes = 0
+    position = 2
+    while True:
+        position = data.find(b"\xff", position)  # libjpeg, too, skips stray bytes between segments
+        while position >= 0 and data[position + 1 : position + 2] == b"\xff":
+            position += 1
+        if position < 0 or position + 2 > len(data):
+            raise ValueError("the file is truncated")
+        marker = data[position + 1]
+        if marker == EOI:
+            if not scans:
+                raise ValueError("the file is damaged (no pixels in it)")
+            return segments, head, (scans_start, position + 2), entropy_bytes
+        if marker in (0, 1, SOI) or 0xD0 <= marker <= 0xD7:
+            position += 2
+            continue
+        if position + 4 > len(data):
+            raise ValueError("the file is truncated")
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if end > len(data):
+            raise ValueError("the file is truncated")
+        if end < position + 4:
+            raise ValueError("the file is damaged (a segment of no length)")
+        if marker != SOS:
+            segments.append((marker, data[position + 4 : end]))
+            position = end
+            continue
+        if not scans:
+            head, scans_start = len(segments), position
+        scans += 1
+        if scans > MAX_SCANS:
+            raise ValueError(f"the file is damaged (more than {MAX_SCANS} scans)")
+        place = int(np.searchsorted(ends, end))
+        if place == len(ends):
+            raise ValueError("the file is truncated")
+        position = int(ends[place])
+        entropy_bytes += position - end
+
+
+def _quantisation_tables(segments: list[tuple[int, bytes]]) -> dict[int, list[int]]:
+    tables = {}
+    for marker, payload in segments:
+        position = 0
+        while marker == DQT and position < len(payload):
+            size, code = (128, ">64H") if payload[position] >> 4 else (64, ">64B")
+            if position + 1 + size > len(payload):
+                raise ValueError("the file is damaged (a quantisation table is too short)")
+            natural = [0] * 64
+            for k, value in enumerate(struct.unpack_from(code, payload, position + 1)):
+                natural[ZIGZAG[k]] = value
+            tables[payload[position] & 15] = natural
+            position += 1 + size
+    return tables
+
+
+def _is_rgb(segments: list[tuple[int, bytes]], components: list[Component]) -> bool:
+    """libjpeg's rules: JFIF means YCbCr, then Adobe's marker decides, then the components' names."""
+    if len(components) != 3 or any(m == APP0 and p.startswith(b"JFIF\0") for m, p in segments):
+        return False
+    adobe = next((p for m, p in segments if m == 0xEE and p.startswith(b"Adobe") and len(p) >= 12), None)
+    if adobe is not None:
+        return adobe[11] == 0
+    return bytes(c.identifier for c in components) == b"RGB"
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def _is_metadata(marker: int) -> bool:
+    return APP0 <= marker <= APP15 or marker == COM
+
+
+def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None) -> list[tuple[int, bytes]]:
+    kept = []
+    for marker, payload in segments:
+        if not _is_metadata(marker) or (marker == APP0 and payload.startswith(b"JFXX\0")):
+            continue
+        if marker == 0xE2 and payload.startswith(b"MPF\0"):
+            continue
+        if marker == APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 14:
+            payload = payload[:12] + b"\0\0"
+        elif marker == 0xE1 and payload.startswith(EXIF_LEAD):
+            exif = metadata.without_thumbnail(payload[len(EXIF_LEAD) :])
+            if not exif:
+                continue
+            payload = EXIF_LEAD + exif
+        elif marker == 0xE1 and payload.startswith(XMP_LEAD) and mark is not None:
+            packet, mark = metadata.with_xmp_mark(payload[len(XMP_LEAD) :], mark), None
+            payload = XMP_LEAD + packet
+            if len(payload) > MAX_SEGMENT:
+                raise ValueError("its XMP is full, so the mark cannot be added")
+        elif marker == 0xED and payload.startswith(PHOTOSHOP_LEAD):
+            payload = PHOTOSHOP_LEAD + metadata.without_photoshop_thumbnail(payload[len(PHOTOSHOP_LEAD) :])
+        kept.append((marker, payload))
+    if mark is not None:  # no XMP so far: after JFIF and EXIF, which readers expect first
+        packet = XMP_LEAD + metadata.with_xmp_mark(None, mark)
+        if len(packet) > MAX_SEGMENT:
+            raise ValueError("the mark is too long for a JPEG")
+        place = 0
+        while place < len(kept) and (kept[place][0] == APP0 or kept[place][1].startswith(EXIF_LEAD)):
+            place += 1
+        kept.insert(place, (0xE1, packet))
+    return kept
+
+
+def _assemble(metadata_segments: list[tuple[int, bytes]], encoded: bytes) -> bytes:
+    """A JPEG with other metadata."""
+    segments, head, (start, end), _ = _walk(encoded)
+    parts = [_segment(m, p) for m, p in [*metadata_segments, *(s for s in segments[:head] if not _is_metadata(s[0]))]]
+    return b"".join([b"\xff\xd8", *parts, memoryview(encoded)[start:end]])
+
+
+def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
+    detail: JpegDetail = header.detail
+    height, width = image.shape[:2]
+    options: dict[str, Any] = {}
+    if header.channels == 1:
+        picture = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+        tables = [detail.components[0].table]
+    else:
+        picture = Image.frombuffer("RGB", (width, height), image, "raw", "BGR", 0, 1)
+        tables = [c.table for c in detail.components]
+        if tables[1] == tables[2]:
+            tables.pop()
+        luma, *chroma = detail.components
+        ratios = {(luma.horizontal / c.horizontal, luma.vertical / c.vertical) for c in chroma}
+        options["subsampling"] = PILLOW_SAMPLING.get(ratios.pop(), 0) if len(ratios) == 1 else 0
+        options["keep_rgb"] = detail.is_rgb
+    if detail.restart_interval:
+        options["restart_marker_blocks"] = detail.restart_interval
+    options["qtables"] = [detail.tables[number] for number in tables]
+    output = BytesIO()
+    try:
+        picture.save(output, "JPEG", progressive=detail.frame == PROGRESSIVE, **options)
+    except OSError:  # Pillow guesses the size of a progressive file; one of pure noise does not fit
+        output = BytesIO()
+        picture.save(output, "JPEG", **options)
+    return output.getvalue()
+
+
+def _encode_exact(
+    data: bytes,
+    header: Header,
+    image: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    kept: list[tuple[int, bytes]],
+) -> bytes:
+    detail: JpegDetail = header.detail
+    # jpeglib holds 50 segments at most; it needs those that tell the colour space
+    telling = [s for s in detail.segments if s[0] in (APP0, 0xEE) and s[1].startswith((b"JFIF\0", b"Adobe"))]
+    source, planes = _read_coefficients(_assemble(telling, data))
+    widest = max(c.horizontal for c in detail.components), max(c.vertical for c in detail.components)
+    touched = _touched(changed, *widest)
+    for row in np.flatnonzero(touched.any(1)):
+        _encode_mcus(planes, detail, widest, image, int(row), np.flatnonzero(touched[row]))
+    with _scratch() as target:
+        with _JPEGLIB:
+            source.write_dct(str(target), flags=["+OPTIMIZE_CODING"])
+        encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
+    _, written = _read_coefficients(_assemble(telling, encoded))
+    same_tables = [_quantisation_tables(_walk(encoded)[0])[c.table] for c in detail.components] == [
+        detail.tables[c.table] for c in detail.components
+    ]
+    if not same_tables or not all(np.array_equal(a, b) for a, b in zip(planes, written, strict=True)):
+        raise ValueError("the check failed: jpeglib wrote other coefficients than it was given")
+    return encoded
+
+
+def _touched(changed: NDArray[np.bool_], horizontal: int, vertical: int) -> NDArray[np.bool_]:
+    """Which MCUs hold a changed pixel, `(rows, columns)` bool."""
+    height, width = changed.shape
+    rows = np.logical_or.reduceat(changed, np.arange(0, height, 8 * vertical), axis=0)
+    return np.logical_or.reduceat(rows, np.arange(0, width, 8 * horizontal), axis=1)
+
+
+def _encode_mcus(
+    planes: list[NDArray[np.int16]],
+    detail: JpegDetail,
+    widest: tuple[int, int],
+    image: NDArray[np.uint8],
+    row: int,
+    columns: NDArray[np.intp],
+) -> None:
+    """Write the coefficients of the MCUs at `row` and `columns` into `planes`, `(rows, columns, 8, 8)` each."""
+    wide, high = 8 * widest[0], 8 * widest[1]
+    first, last = int(columns[0]), int(columns[-1]) + 1
+    part = image[row * high : (row + 1) * high, first * wide : last * wide]
+    # libjpeg fills the MCUs at the right and bottom edge by repeating the last pixels
+    part = cv2.copyMakeBorder(
+        part, 0, high - part.shape[0], 0, (last - first) * wide - part.shape[1], cv2.BORDER_REPLICATE
+    )
+    if len(planes) == 1:
+        values = [cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)]
+    else:
+        luma, red, blue = cv2.split(cv2.cvtColor(part, cv2.COLOR_BGR2YCrCb))
+        values = [luma, blue, red]
+    for plane, component, value in zip(planes, detail.components, values, strict=True):
+        across, down = component.horizontal, component.vertical
+        small = cv2.resize(
+            value.astype(np.float32), (8 * across * (last - first), 8 * down), interpolation=cv2.INTER_AREA
+        )
+        blocks = small.reshape(down, 8, across * (last - first), 8).transpose(0, 2, 1, 3) - 128
+        table = np.array(detail.tables[component.table], np.float32).reshape(8, 8)
+        coefficients = np.rint(_DCT @ blocks @ _DCT.T / table).astype(np.int16)
+        for column in columns:
+            own = coefficients[:, (column - first) * across : (column - first + 1) * across]
+            target = plane[row * down : (row + 1) * down, column * across : (column + 1) * across]
+            target[:] = own[: target.shape[0], : target.shape[1]]  # the file holds no blocks outside the picture
+
+
+_DCT = np.array(
+    [[np.sqrt((1 if k == 0 else 2) / 8) * np.cos((2 * n + 1) * k * np.pi / 16) for n in range(8)] for k in range(8)],
+    np.float32,
+)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(suffix=".jpg")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _read_coefficients(data: bytes) -> tuple[Any, list[NDArray[np.int16]]]:
+    """jpeglib's view of a file, and its coefficients: `(rows, columns, 8, 8)` for each component.
+
+    Raises:
+        ValueError: jpeglib cannot read it.
+    """
+    import jpeglib  # optional
+
+    with _scratch() as path, _JPEGLIB:
+        path.write_bytes(data)
+        # the package's default is libjpeg 6b of 1998; this one is twice as fast and hardened
+        jpeglib.version.set("turbo210")
+        try:
+            content = jpeglib.read_dct(str(path))
+            content.load()
+        except OSError as error:
+            raise ValueError(f"jpeglib cannot read it ({error})") from None
+    return content, [p for p in (content.Y, content.Cb, content.Cr) if p is not None]
+
+
+def _with_identifiers(encoded: bytes, components: list[Component]) -> bytes:
+    """jpeglib renames the components 0, 1, 2: give them their names again, which may tell the colour space."""
+    result = bytearray(encoded)
+    position = 2
+    while True:
+        marker = result[position + 1]
+        if marker in FRAMES:
+            for i, component in enumerate(components):
+                result[position + 10 + 3 * i] = component.identifier
+        elif marker == SOS:
+            if result[position + 4] != len(components):
+                raise ValueError("the check failed: jpeglib split the scan")
+            for i, component in enumerate(components):
+                result[position + 5 + 2 * i] = component.identifier
+            return bytes(result)
+        position += 2 + int.from_bytes(result[position + 2 : position + 4], "big")

@@ -1,0 +1,149 @@
+"""Pixels of picture files: decoding without noise on the terminal, turning upright and back, putting repairs in."""
+
+import contextlib
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_LOCK = threading.Lock()
+_NOISE = re.compile(
+    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |Application transferred|"
+    rb"libpng |TIFF|\[ *(WARN|ERROR|INFO|FATAL))"
+)
+# libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
+_DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")
+
+
+def decode(data: bytes, flags: int) -> NDArray:
+    """Decode with OpenCV, pixels as they are stored (EXIF orientation is never applied).
+
+    Damage that libjpeg only reports on the terminal is an error here, and nothing reaches the terminal.
+
+    Args:
+        data: a file in a format that OpenCV reads.
+        flags: `cv2.IMREAD_COLOR`, `cv2.IMREAD_GRAYSCALE` or `cv2.IMREAD_UNCHANGED`.
+
+    Returns:
+        `(H, W)` or `(H, W, C)`, uint8 or, unchanged, what the file holds.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    # OpenCV turns a picture by EXIF unless told otherwise; "unchanged" is -1 and never turns
+    if flags != cv2.IMREAD_UNCHANGED:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    said: list[bytes] = []
+    try:
+        with _captured_stderr(said):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        reason = "there is not enough memory" if error.code == cv2.Error.STS_NO_MEM else "the file is damaged"
+        raise ValueError(reason) from None
+    if pixels is None or any(_DAMAGE.match(line) for line in said):
+        raise ValueError("the file is damaged")
+    return pixels
+
+
+@contextlib.contextmanager
+def _captured_stderr(said: list[bytes]) -> Iterator[None]:
+    """Collect the lines that C libraries write to stderr.
+
+    File descriptor 2 belongs to the whole process: one decoder runs at a time, and what anybody else wrote
+    meanwhile (a progress bar) is passed on at the end.
+    """
+    with _LOCK, tempfile.TemporaryFile() as sink:
+        try:
+            terminal = os.dup(2)
+        except OSError:  # the process has no stderr
+            yield
+            return
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            sink.seek(0)
+            for line in sink.read().splitlines(keepends=True):
+                if _NOISE.match(line):
+                    said.append(line)
+                else:
+                    os.write(terminal, line)
+            os.close(terminal)
+
+
+def turn_upright(pixels: NDArray, orientation: int) -> NDArray:
+    """Stored pixels `(H, W, …)` as EXIF `orientation` (1 to 8) wants them seen; contiguous."""
+    if orientation >= 5:  # the stored rows are columns of what is seen
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(_flip(pixels, orientation))
+
+
+def turn_back(pixels: NDArray, orientation: int) -> NDArray:
+    """Inverse of `turn_upright`."""
+    pixels = _flip(pixels, orientation)
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels)
+
+
+def _flip(pixels: NDArray, orientation: int) -> NDArray:
+    vertically, horizontally = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return pixels[:: -1 if vertically else 1, :: -1 if horizontally else 1]
+
+
+def to_bgr8(pixels: NDArray) -> NDArray[np.uint8]:
+    """The 8-bit colour view of `(H, W[, C])` uint8 or uint16 pixels, 1 to 4 channels; alpha is left out."""
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)  # rounded; the way back is times 257
+    if pixels.ndim == 2 or pixels.shape[2] <= 2:
+        return cv2.cvtColor(np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[:, :, 0]), cv2.COLOR_GRAY2BGR)
+    return np.ascontiguousarray(pixels[:, :, :3])
+
+
+def put(stored: NDArray, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
+    """Put repaired pixels into stored ones, in place.
+
+    Args:
+        stored: `(H, W)` or `(H, W, C)` uint8 or uint16, C 1 to 4, colour as BGR; alpha is not touched.
+        image: `(H, W, 3)` uint8 BGR, turned like `stored`; made grey where `stored` is.
+        changed: `(H, W)` bool; elsewhere `stored` keeps its exact values.
+    """
+    new = image[changed]
+    if stored.ndim == 2 or stored.shape[2] <= 2:
+        new = cv2.cvtColor(new.reshape(1, -1, 3), cv2.COLOR_BGR2GRAY).reshape(-1) if new.size else new[:, 0]
+    if stored.dtype == np.uint16:
+        new = new.astype(np.uint16) * np.uint16(257)
+    if stored.ndim == 2:
+        stored[changed] = new
+    elif stored.shape[2] <= 2:
+        stored[changed, 0] = new
+    else:
+        stored[changed, :3] = new
+
+
+def nearest_index(colours: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Index of the nearest palette entry, by distance in BGR.
+
+    Args:
+        colours: `(N, 3)` uint8.
+        palette: `(K, 3)` uint8, K 1 to 256.
+
+    Returns:
+        `(N,)` uint8.
+    """
+    if not len(colours):
+        return np.zeros(0, np.uint8)
+    distinct, place = np.unique(colours, axis=0, return_inverse=True)
+    nearest = np.empty(len(distinct), np.uint8)
+    for start in range(0, len(distinct), 65536):  # 64 MB of distances at a time
+        part = distinct[start : start + 65536].astype(np.float32)
+        # |c - p|² without |c|², which is the same for every p
+        scores = (palette.astype(np.float32) ** 2).sum(1) - 2 * part @ palette.T.astype(np.float32)
+        nearest[start : start + len(part)] = scores.argmin(1)
+    return nearest[place.reshape(-1)]
