@@ -32,9 +32,11 @@ def paste(
         target[mask] = patch[mask]
         return
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    alpha = np.clip(depth[mask] / (feather_px + 1), 0, 1)[:, None]
-    blended = target[mask] * (1 - alpha) + patch[mask] * alpha
-    target[mask] = np.rint(blended).astype(np.uint8)
+    whole = depth > feather_px
+    target[whole] = patch[whole]
+    edge = mask & ~whole
+    alpha = depth[edge][:, None] / np.float32(feather_px + 1)
+    target[edge] = np.rint(target[edge] * (1 - alpha) + patch[edge] * alpha).astype(np.uint8)
 
 
 def match_tone(patch: NDArray[np.uint8], surroundings: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -31,6 +31,10 @@ class Box(NamedTuple):
         """The smallest box that holds both."""
         return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
+    def shifted(self, dx: int, dy: int) -> "Box":
+        """The box moved by whole pixels."""
+        return Box(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
+
     def padded(self, margin: int, height: int, width: int) -> "Box":
         """The box grown by `margin` pixels on each side, cut at the border of a `(height, width)` picture."""
         return Box(
@@ -47,17 +51,17 @@ class RegionGroup(NamedTuple):
     Attributes:
         box: the crop that the generator sees; it holds the regions.
         regions: the bounds of each connected part of the mask.
-        labels: their numbers in the label map of `find_regions`.
     """
 
     box: Box
     regions: tuple[Box, ...]
-    labels: tuple[int, ...]
 
 
 # A group's longer side takes at most this share of its crop, so that the generator sees paper around it; the
 # published occluders of up to a fifth of the page keep the published crop of 1536 pixels.
 MAX_SHARE_OF_CROP = 0.75
+
+LABEL_STEP = 4  # pixels; finer gaps between two occluders do not matter
 
 
 def square_box(bounds: Box, side: int, height: int, width: int) -> Box:
@@ -99,16 +103,37 @@ def to_mask(probs: NDArray[np.float32], threshold: float, grow_px: float, min_ar
     Returns:
         `(H, W)` bool, True on the occluder.
     """
-    found = (probs >= threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    mask = np.zeros(probs.shape, bool)
-    for label in range(1, count):
-        x, y, width, height, area = stats[label].tolist()
-        if area < min_area_px:
-            continue
-        box = Box(x, y, x + width, y + height).padded(int(np.ceil(grow_px)) + 1, *probs.shape[:2])
-        mask[box.slices()] |= grow(labels[box.slices()] == label, grow_px)
+    found = probs >= threshold
+    mask = np.zeros_like(found)
+    for bounds in connected_bounds(found):
+        if np.count_nonzero(crop(found, bounds)) >= min_area_px:
+            reach = bounds.padded(int(np.ceil(grow_px)) + 1, *mask.shape[:2])
+            inside = np.zeros((reach.height, reach.width), bool)
+            inner = bounds.shifted(-reach.x0, -reach.y0)
+            crop(inside, inner)[:] = crop(found, bounds)
+            crop(mask, reach)[:] |= grow(inside, grow_px)
     return mask
+
+
+def connected_bounds(mask: NDArray[np.bool_]) -> list[Box]:
+    """The bounds of each connected part of an `(H, W)` bool mask; parts less than `LABEL_STEP` pixels apart are one.
+
+    The parts are told apart on a reduced mask: at full size that alone would take longer than the rest of the flow.
+    """
+    height, width = mask.shape
+    size = -(-width // LABEL_STEP), -(-height // LABEL_STEP)
+    padding = ((0, size[1] * LABEL_STEP - height), (0, size[0] * LABEL_STEP - width))
+    padded = np.pad(mask, padding).astype(np.uint8) * 255
+    reduced = (cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(reduced, connectivity=8)
+    bounds = []
+    for x, y, w, h, _ in stats[1:count].tolist():
+        cells = Box(x, y, x + w, y + h)
+        loose = Box(*(LABEL_STEP * edge for edge in cells)).padded(0, height, width)
+        tight = bounds_of(crop(mask, loose))
+        assert tight is not None
+        bounds.append(tight.shifted(loose.x0, loose.y0))
+    return bounds
 
 
 def grow(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
@@ -118,7 +143,7 @@ def grow(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) <= radius_px
 
 
-def find_regions(mask: NDArray[np.bool_], crop_side: int) -> tuple[list[RegionGroup], NDArray[np.int32]]:
+def find_regions(mask: NDArray[np.bool_], crop_side: int) -> list[RegionGroup]:
     """Group the connected regions of the mask, each group with the crop that the generator will see.
 
     Regions that fit together into one crop share it; a region too large for the crop gets a larger one.
@@ -128,45 +153,33 @@ def find_regions(mask: NDArray[np.bool_], crop_side: int) -> tuple[list[RegionGr
         crop_side: side of the usual crop in pixels.
 
     Returns:
-        The groups, the one with the largest region first, and the `(H, W)` int32 label map in which
-        `RegionGroup.labels` are numbered (0: no occluder). Every mask pixel belongs to one group and lies in its box.
+        The groups, the one with the largest region first. Every mask pixel lies in a region and every region in the
+        box of its group.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    regions = {
-        label: Box(x, y, x + width, y + height)
-        for label, (x, y, width, height, _) in enumerate(stats[1:count].tolist(), start=1)
-    }
-    groups = []
-    for members in _group(regions, crop_side * MAX_SHARE_OF_CROP):
-        bounds = _union([regions[label] for label in members])
-        side = max(crop_side, _even(max(bounds.width, bounds.height) / MAX_SHARE_OF_CROP))
-        box = square_box(bounds, side, *mask.shape[:2])
-        groups.append(RegionGroup(box, tuple(regions[label] for label in members), tuple(members)))
-    return groups, labels
+    return [
+        RegionGroup(_crop_box(bounds, crop_side, *mask.shape[:2]), tuple(regions))
+        for bounds, regions in _group(connected_bounds(mask), crop_side * MAX_SHARE_OF_CROP)
+    ]
 
 
-def _group(regions: dict[int, Box], max_extent: float) -> list[list[int]]:
-    """Join regions, largest first, as long as their joint bounds stay within `max_extent`, or lie inside another's."""
-    groups: list[list[int]] = []
-    bounds: list[Box] = []
-    for label in sorted(regions, key=lambda label: -regions[label].width * regions[label].height):
-        for index, other in enumerate(bounds):
-            joint = other.union(regions[label])
-            if max(joint.width, joint.height) <= max_extent or joint == other:
-                groups[index].append(label)
-                bounds[index] = joint
+def _group(regions: list[Box], max_extent: float) -> list[tuple[Box, list[Box]]]:
+    """Join regions, largest first, as long as their joint bounds stay within `max_extent` or those of the group."""
+    groups: list[tuple[Box, list[Box]]] = []
+    for region in sorted(regions, key=lambda region: -region.width * region.height):
+        for index, (bounds, members) in enumerate(groups):
+            joint = bounds.union(region)
+            if max(joint.width, joint.height) <= max_extent or joint == bounds:
+                members.append(region)
+                groups[index] = joint, members
                 break
         else:
-            groups.append([label])
-            bounds.append(regions[label])
+            groups.append((region, [region]))
     return groups
 
 
-def _union(boxes: list[Box]) -> Box:
-    joint = boxes[0]
-    for box in boxes[1:]:
-        joint = joint.union(box)
-    return joint
+def _crop_box(bounds: Box, crop_side: int, height: int, width: int) -> Box:
+    side = max(crop_side, _even(max(bounds.width, bounds.height) / MAX_SHARE_OF_CROP))
+    return square_box(bounds, side, height, width)
 
 
 def _even(value: float) -> int:

@@ -69,12 +69,14 @@ class OccluderRemover:
             coarse: show what the first of the generator's two networks draws instead of the second.
         """
         repaired = image.copy()
-        groups, labels = regions.find_regions(mask, self.inpainter.crop_side)
+        groups = regions.find_regions(mask, self.inpainter.crop_side)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         for group in groups:
             patch = self._patch(image, mask, group, coarse)
-            own = np.isin(crop(labels, group.box), group.labels)
-            blend.paste(repaired, patch, own, group.box, feather_px)
+            for region in group.regions:
+                rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
+                inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
+                blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
         return Removal(repaired, mask, [region for group in groups for region in group.regions])
 
     def _patch(

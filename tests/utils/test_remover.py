@@ -67,6 +67,16 @@ def test_pixels_outside_mask_are_untouched():
     assert 0.01 < removal.mask.mean() < 0.1
 
 
+def test_the_patch_fades_in_along_its_whole_edge():
+    image = np.full((1600, 1600, 3), 100, np.uint8)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[600:900, 600:900] = True
+    repaired = remover(feather_px=20).repair(image, mask).image.astype(int)
+    for first, second in ((600, 604), (899, 895)):
+        assert (np.abs(repaired[first, 750] - 100) < np.abs(repaired[second, 750] - 100)).all()
+        assert (np.abs(repaired[750, first] - 100) < np.abs(repaired[750, second] - 100)).all()
+
+
 def test_photo_without_occluder_comes_back_as_it_was():
     image = page()
     removal = remover()(image)
