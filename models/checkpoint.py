@@ -1,8 +1,9 @@
 """Weights in and out of files, together with what they were trained with.
 
 A checkpoint of ours is a dictionary: `METADATA_KEY` holds a `NetworkSpec` as JSON, `state_dict` the weights, and
-training adds what it needs to resume. Foreign files are read by explicit name mappings: the published document-repair weights
-(plain state dicts), `VainF/DeepLabV3Plus-Pytorch` (under `model_state`), and torchvision's ImageNet classifiers.
+training adds what it needs to resume. Foreign files are read by explicit name mappings: the published
+document-repair weights (plain state dicts), `VainF/DeepLabV3Plus-Pytorch` (under `model_state`), and torchvision's
+ImageNet classifiers.
 Nothing but tensors and plain values is ever unpickled.
 """
 
