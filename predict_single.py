@@ -66,6 +66,9 @@ def main(argv: list[str] | None = None) -> int:
 
     source = Path(args.image_path)
     target = Path(args.save_path or f"{source.stem}_comparison.png")
+    if target.resolve() == source.resolve():
+        print(f"predict_single.py: --save_path '{target}' is the photo itself; name another file", file=sys.stderr)
+        return EXIT_USAGE
     try:
         image = images.read_photo(source).image
         removal = remover(image)
