@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -131,13 +132,12 @@ def time_bare(
     best: dict[str, float] = {}
     for photo in photos:
         image = images.read_photo(photo).image
+        inputs = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
         steps: dict[str, Callable[[], object]] = {
-            "decode": lambda photo=photo: cv2.imread(str(photo)),
-            "segment": lambda image=image: segment(
-                preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
-            ),
-            "generate": lambda: inpaint(crop, hole),
-            "encode": lambda image=image: cv2.imwrite(str(folder / "bare.jpg"), image),
+            "decode": partial(cv2.imread, str(photo)),
+            "segment": partial(segment, inputs),
+            "generate": partial(inpaint, crop, hole),
+            "encode": partial(cv2.imwrite, str(folder / "bare.jpg"), image),
         }
         for name, step in steps.items():
             started = time.perf_counter()
