@@ -148,9 +148,9 @@ def time_bare(
 
 def published_graphs(folder: Path) -> tuple[str, str]:
     """Untrained graphs of the published size, exported by `convert.py`; skin colour decides what they segment."""
-    import convert
     import torch
 
+    import convert
     from models.checkpoint import save_checkpoint
     from models.deepfillv2 import InpaintGenerator
     from models.deeplabv3 import DeepLabV3
