@@ -6,15 +6,20 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+# What goes wrong is said in an exception; OpenCV would say it again on stderr, in its own words.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _LOCK = threading.Lock()
 _NOISE = re.compile(
     rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |Application transferred|"
-    rb"libpng |TIFF|\[ *(WARN|ERROR|INFO|FATAL))"
+    rb"libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
 _DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")
@@ -48,6 +53,21 @@ def decode(data: bytes, flags: int) -> NDArray:
     if pixels is None or any(_DAMAGE.match(line) for line in said):
         raise ValueError("the file is damaged")
     return pixels
+
+
+def decode_with_pillow(data: bytes) -> Image.Image:
+    """Decode with Pillow what OpenCV does not give as it is stored: indices of a palette, colours under alpha.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        with _captured_stderr([]), Image.open(BytesIO(data)) as picture:
+            return picture.copy()
+    except MemoryError:
+        raise
+    except Exception:  # Pillow's decoders pass on whatever damaged data makes them stumble over
+        raise ValueError("the file is damaged") from None
 
 
 @contextlib.contextmanager

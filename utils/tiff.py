@@ -154,8 +154,10 @@ def encode(
 def _stored(data: bytes, header: Header) -> NDArray:
     """`(H, W)` or `(H, W, C)` uint8 or uint16, colour as BGR, with alpha as stored."""
     if header.channels == 4 and header.bit_depth == 8:  # OpenCV multiplies colour by alpha here
-        with Image.open(BytesIO(data)) as picture:
-            return cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGBA2BGRA)
+        stored = np.asarray(pixels.decode_with_pillow(data))
+        if stored.ndim != 3 or stored.shape[2] != 4:
+            raise ValueError("the file is damaged")
+        return cv2.cvtColor(stored, cv2.COLOR_RGBA2BGRA)
     if header.orientation != 1:  # OpenCV cannot be told to leave a TIFF as stored
         data = _with_orientation_1(data, header.detail.order)
     return pixels.decode(data, cv2.IMREAD_UNCHANGED)

@@ -1,0 +1,117 @@
+"""Small picture files of every kind that `utils.images` reads, drawn here, for the tests and the fuzzer."""
+
+import struct
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+HEIGHT, WIDTH = 67, 93  # no multiple of any block size
+ICC = bytes(range(256)) * 3
+XMP = (
+    b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="a page"/>'
+    b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+def draw() -> NDArray[np.uint8]:
+    """A soft, coloured picture, `(HEIGHT, WIDTH, 3)` uint8 BGR."""
+    coarse = np.random.default_rng(0).integers(60, 220, (6, 8, 3)).astype(np.uint8)
+    return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def exif(orientation: int = 1, thumbnail: bytes = b"") -> bytes:
+    """An EXIF block, without lead: maker, orientation, a date in its own directory and, if given, a thumbnail."""
+    maker, date = b"A maker\0", b"2024:05:06 07:08:09\0"
+    values = 8 + 2 + 3 * 12 + 4
+    second = values + len(maker) + 2 + 12 + 4 + len(date)
+    block = b"II*\0" + struct.pack("<IH", 8, 3)
+    block += struct.pack("<HHII", 271, 2, len(maker), values)
+    block += struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    block += struct.pack("<HHII", 34665, 4, 1, values + len(maker))
+    block += struct.pack("<I", second if thumbnail else 0) + maker
+    block += struct.pack("<HHHII", 1, 0x9003, 2, len(date), values + len(maker) + 18) + bytes(4) + date
+    if thumbnail:
+        block += struct.pack("<HHHII", 2, 513, 4, 1, second + 30)
+        block += struct.pack("<HHII", 514, 4, 1, len(thumbnail)) + bytes(4) + thumbnail
+    return block
+
+
+def thumbnail() -> bytes:
+    """A JPEG of 16 × 16 pixels."""
+    return encode_with_pillow(Image.new("RGB", (16, 16), (200, 30, 40)), "JPEG")
+
+
+def encode_with_pillow(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    """The bytes of a file."""
+    output = BytesIO()
+    picture.save(output, kind, **options)
+    return output.getvalue()
+
+
+def encode_with_opencv(extension: str, pixels: NDArray, *parameters: int) -> bytes:
+    """The bytes of a file."""
+    return cv2.imencode(extension, pixels, list(parameters))[1].tobytes()
+
+
+def photo_files() -> dict[str, bytes]:
+    """Files that can be repaired, by a name that says what they are."""
+    bgr = draw()
+    deep = bgr.astype(np.uint16) * 256 + 9  # not a multiple of 257: lost by a detour over 8 bits
+    alpha = bgr[:, :, 2]
+    colour = Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))
+    grey = Image.fromarray(np.ascontiguousarray(bgr[:, :, 1]))
+    with_alpha = Image.fromarray(np.dstack([bgr[:, :, ::-1], alpha]))
+    grey_alpha = Image.merge("LA", (grey, Image.fromarray(np.ascontiguousarray(alpha))))
+    notes: dict[str, Any] = {"icc_profile": ICC, "exif": exif(1, thumbnail()), "xmp": XMP, "dpi": (300, 300)}
+    tagged = {"icc_profile": ICC, "dpi": (300, 300), "tiffinfo": {271: "A maker", 700: XMP}}
+    return {
+        "444.jpg": encode_with_pillow(colour, "JPEG", quality=85, subsampling=0, **notes),
+        "422.jpg": encode_with_pillow(colour, "JPEG", quality=75, subsampling=1, **notes),
+        "420.jpg": encode_with_pillow(colour, "JPEG", quality=92, subsampling=2, **notes),
+        "440.jpg": encode_with_opencv(".jpg", bgr, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x121111),
+        "411.jpg": encode_with_opencv(".jpg", bgr, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x411111),
+        "progressive.jpg": encode_with_pillow(colour, "JPEG", quality=80, progressive=True),
+        "restart.jpg": encode_with_pillow(colour, "JPEG", quality=80, restart_marker_blocks=4),
+        "grey.jpg": encode_with_pillow(grey, "JPEG", quality=70),
+        "rgb.jpg": encode_with_pillow(colour, "JPEG", keep_rgb=True),
+        "colour.png": encode_with_pillow(colour, "PNG", **notes),
+        "grey.png": encode_with_pillow(grey, "PNG"),
+        "alpha.png": encode_with_pillow(with_alpha, "PNG"),
+        "grey_alpha.png": encode_with_pillow(grey_alpha, "PNG"),
+        "palette.png": encode_with_pillow(colour.quantize(200), "PNG", transparency=3),
+        "palette4.png": encode_with_pillow(colour.quantize(13), "PNG"),
+        "palette2.png": encode_with_pillow(colour.quantize(4), "PNG"),
+        "bilevel.png": encode_with_pillow(grey.convert("1"), "PNG"),
+        "colour16.png": encode_with_opencv(".png", deep),
+        "grey16.png": encode_with_opencv(".png", deep[:, :, 0]),
+        "alpha16.png": encode_with_opencv(".png", np.dstack([deep, deep[:, :, 2]])),
+        "plain.tif": encode_with_pillow(colour, "TIFF", **tagged),
+        "lzw.tif": encode_with_pillow(colour, "TIFF", compression="tiff_lzw", **tagged),
+        "deflate.tif": encode_with_pillow(colour, "TIFF", compression="tiff_adobe_deflate"),
+        "packbits.tif": encode_with_pillow(grey, "TIFF", compression="packbits", **tagged),
+        "big_endian.tif": encode_with_pillow(colour, "TIFF", big_endian=True, **tagged),
+        "jpeg.tif": encode_with_pillow(colour, "TIFF", compression="jpeg"),
+        "alpha.tif": encode_with_pillow(with_alpha, "TIFF", compression="tiff_lzw"),
+        "bilevel.tif": encode_with_pillow(grey.convert("1"), "TIFF", compression="group4", **tagged),
+        "colour16.tif": encode_with_opencv(".tif", deep),
+        "grey16.tif": encode_with_opencv(".tif", deep[:, :, 0]),
+        "lossy.webp": encode_with_pillow(colour, "WEBP", icc_profile=ICC, exif=exif(1, thumbnail()), xmp=XMP),
+        "lossless.webp": encode_with_pillow(colour, "WEBP", lossless=True),
+        "alpha.webp": encode_with_pillow(with_alpha, "WEBP", lossless=True, exact=True, xmp=XMP),
+        "lossy_alpha.webp": encode_with_pillow(with_alpha, "WEBP", quality=80),
+        "colour.bmp": encode_with_pillow(colour, "BMP", dpi=(300, 300)),
+        "palette.bmp": encode_with_pillow(colour.quantize(100), "BMP"),
+        "grey.bmp": encode_with_pillow(grey, "BMP"),
+        "alpha.bmp": encode_with_pillow(with_alpha, "BMP"),
+        "top_down.bmp": _top_down(encode_with_pillow(colour, "BMP")),
+    }
+
+
+def _top_down(data: bytes) -> bytes:
+    return data[:22] + struct.pack("<i", -HEIGHT) + data[26:]
