@@ -7,7 +7,6 @@ ImageNet classifiers.
 Nothing but tensors and plain values is ever unpickled.
 """
 
-import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from models.backbones import BACKBONES
 from models.deepfillv2 import InpaintGenerator, PatchDiscriminator
 from models.deeplabv3 import DeepLabV3
+from utils.images import atomic
 from utils.spec import DISCRIMINATOR, GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, inpaint_spec, segmenter_spec
 
 State = dict[str, Tensor]
@@ -53,12 +53,8 @@ def save_checkpoint(path: str | Path, network: nn.Module, spec: NetworkSpec, **e
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as beside:
         torch.save({METADATA_KEY: spec.to_json(), STATE_KEY: network.state_dict(), **extras}, beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

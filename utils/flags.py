@@ -2,6 +2,8 @@
 
 import argparse
 
+from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
+
 
 def switch(text: str) -> bool:
     """`True` or `False` in any letter case.
@@ -33,3 +35,19 @@ def positive_int(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
     return value
+
+
+def add_network_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that describe a network, for scripts that read it from a checkpoint: none need be given."""
+    group = parser.add_argument_group("networks", "what the checkpoint states by default; contradicting it is an error")
+    group.add_argument("--backbone", choices=BACKBONES, help="encoder of the segmentation net")
+    group.add_argument("--in_c", type=positive_int, help="channels of its input")
+    group.add_argument("--out_c", type=positive_int, help="classes it tells apart")
+    group.add_argument("--latent_channels", type=positive_int, help="width of the generator")
+    group.add_argument("--in_channels", type=positive_int, help="channels of its input, the mask included")
+    group.add_argument("--out_channels", type=positive_int, help="channels of its output")
+    group.add_argument("--pad_type", choices=PAD_TYPES, help="padding of its convolutions")
+    group.add_argument("--activation", choices=ACTIVATIONS, help="activation of its inner layers")
+    group.add_argument("--norm", choices=NORMS, help="normalisation of its inner layers")
+    group.add_argument("--init_type", choices=INIT_TYPES, help="accepted, without effect on trained weights")
+    group.add_argument("--init_gain", type=float, help="accepted, without effect on trained weights")

@@ -9,6 +9,13 @@ SEGMENTER = "deeplabv3"
 GENERATOR = "deepfillv2_G"
 DISCRIMINATOR = "deepfillv2_D"
 
+# What the architecture fields of a spec can be; `models` implements each of them.
+BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
+PAD_TYPES = ("zero", "reflect", "replicate")
+ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "sigmoid", "none")
+NORMS = ("bn", "in", "ln", "none")
+INIT_TYPES = ("normal", "xavier", "kaiming", "orthogonal")
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
