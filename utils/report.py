@@ -28,13 +28,15 @@ def mean_row(rows: Sequence[Row], **labels: str) -> dict[str, Any]:
     return {**labels, **{name: mean(row[name] for row in rows if name in row) for name in columns}}
 
 
-def format_table(rows: Sequence[Row]) -> str:
+def format_table(rows: Sequence[Row], decimals: int | None = None) -> str:
     """Rows as aligned text under a header, text to the left and numbers to the right; a missing or `nan` score is `-`.
 
-    Numbers have two decimals where they are decibels or seconds (the name says so), four elsewhere, whole ones none.
+    Args:
+        rows: each maps column names to text or numbers; a column may be missing in some.
+        decimals: of every number that is not whole; None: two for decibels and seconds (the name says so), else four.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [columns] + [[format_cell(name, row.get(name, math.nan)) for name in columns] for row in rows]
+    cells = [columns] + [[format_cell(name, row.get(name, math.nan), decimals) for name in columns] for row in rows]
     widths = [max(_display_width(line[index]) for line in cells) for index in range(len(columns))]
     right = [not any(isinstance(row.get(name), str) for row in rows) for name in columns]
     lines = []
@@ -47,13 +49,15 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def format_cell(name: str, value: str | float) -> str:
-    """One value as people read it; `name` is its column."""
+def format_cell(name: str, value: str | float, decimals: int | None = None) -> str:
+    """One value as people read it; `name` is its column, `decimals` as in `format_table`."""
     if isinstance(value, str | int):
         return str(value)
     if math.isnan(value):
         return "-"
-    return f"{value:.2f}" if name.endswith(("psnr", "seconds")) else f"{value:.4f}"
+    if decimals is None:
+        decimals = 2 if name.endswith(("psnr", "seconds")) else 4
+    return f"{value:.{decimals}f}"
 
 
 def write_report(
