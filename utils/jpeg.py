@@ -10,6 +10,7 @@ Sources: ITU-T T.81 (JPEG), T.871 (JFIF), T.872 (Adobe's APP14).
 import contextlib
 import importlib.util
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -269,6 +270,8 @@ def _quantisation_tables(segments: list[tuple[int, bytes]]) -> dict[int, list[in
             natural = [0] * 64
             for k, value in enumerate(struct.unpack_from(code, payload, position + 1)):
                 natural[ZIGZAG[k]] = value
+            if 0 in natural:
+                raise ValueError("the file is damaged (a quantisation table holds a zero)")
             tables[payload[position] & 15] = natural
             position += 1 + size
     return tables
@@ -306,23 +309,26 @@ def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None) -> list[
             if not exif:
                 continue
             payload = EXIF_LEAD + exif
-        elif marker == 0xE1 and payload.startswith(XMP_LEAD) and mark is not None:
-            packet, mark = metadata.with_xmp_mark(payload[len(XMP_LEAD) :], mark), None
-            payload = XMP_LEAD + packet
-            if len(payload) > MAX_SEGMENT:
-                raise ValueError("its XMP is full, so the mark cannot be added")
+        elif marker == 0xE1 and payload.startswith(XMP_LEAD):
+            payload, mark = _xmp_payload(payload[len(XMP_LEAD) :], mark), None
         elif marker == 0xED and payload.startswith(PHOTOSHOP_LEAD):
             payload = PHOTOSHOP_LEAD + metadata.without_photoshop_thumbnail(payload[len(PHOTOSHOP_LEAD) :])
         kept.append((marker, payload))
     if mark is not None:  # no XMP so far: after JFIF and EXIF, which readers expect first
-        packet = XMP_LEAD + metadata.with_xmp_mark(None, mark)
-        if len(packet) > MAX_SEGMENT:
-            raise ValueError("the mark is too long for a JPEG")
         place = 0
         while place < len(kept) and (kept[place][0] == APP0 or kept[place][1].startswith(EXIF_LEAD)):
             place += 1
-        kept.insert(place, (0xE1, packet))
+        kept.insert(place, (0xE1, _xmp_payload(None, mark)))
     return kept
+
+
+def _xmp_payload(packet: bytes | None, mark: str | None) -> bytes:
+    payload = XMP_LEAD + (metadata.repaired_xmp(packet, mark) or b"")
+    if len(payload) > MAX_SEGMENT:  # writers leave some kilobytes of blanks before the packet's end
+        payload = re.sub(rb"\s+(<\?xpacket end)", rb"\1", payload)
+    if len(payload) > MAX_SEGMENT:
+        raise ValueError("its XMP is full, so it cannot be marked as repaired (--mark False writes it without)")
+    return payload
 
 
 def _assemble(metadata_segments: list[tuple[int, bytes]], encoded: bytes) -> bytes:
@@ -376,8 +382,11 @@ def _encode_exact(
     for row in np.flatnonzero(touched.any(1)):
         _encode_mcus(planes, detail, widest, image, int(row), np.flatnonzero(touched[row]))
     with _scratch() as target:
-        with _JPEGLIB:
-            source.write_dct(str(target), flags=["+OPTIMIZE_CODING"])
+        try:
+            with _JPEGLIB, pixels.quiet():
+                source.write_dct(str(target), flags=["+OPTIMIZE_CODING"])
+        except OSError as error:
+            raise ValueError(f"jpeglib cannot write it ({error})") from None
         encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
     _, written = _read_coefficients(_assemble(telling, encoded))
     same_tables = [_quantisation_tables(_walk(encoded)[0])[c.table] for c in detail.components] == [
@@ -454,15 +463,15 @@ def _read_coefficients(data: bytes) -> tuple[Any, list[NDArray[np.int16]]]:
     """
     import jpeglib  # optional
 
-    with _scratch() as path, _JPEGLIB:
-        path.write_bytes(data)
-        # the package's default is libjpeg 6b of 1998; this one is twice as fast and hardened
-        jpeglib.version.set("turbo210")
-        try:
+    try:
+        with _scratch() as path, _JPEGLIB, pixels.quiet():
+            path.write_bytes(data)
+            # the package's default is libjpeg 6b of 1998; this one is twice as fast and hardened
+            jpeglib.version.set("turbo210")
             content = jpeglib.read_dct(str(path))
             content.load()
-        except OSError as error:
-            raise ValueError(f"jpeglib cannot read it ({error})") from None
+    except OSError as error:
+        raise ValueError(f"jpeglib cannot read it ({error})") from None
     return content, [p for p in (content.Y, content.Cb, content.Cr) if p is not None]
 
 

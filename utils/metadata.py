@@ -18,6 +18,8 @@ MARK_NAMESPACE = "urn:occluder-remover:xmp:1#"
 _MARK = re.compile(
     r'<rdf:Description rdf:about="" xmlns:occ="' + re.escape(MARK_NAMESPACE) + r'" occ:repainted="([^"]*)"/>'
 )
+_XMP_THUMBNAILS = re.compile(rb"<(xmp|xap):Thumbnails\b.*?</\1:Thumbnails>", re.DOTALL)
+_NO_MARK = "so it cannot be marked as repaired (--mark False writes it without)"
 _EMPTY_PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
@@ -174,25 +176,32 @@ def without_photoshop_thumbnail(resources: bytes) -> bytes:
 
 
 def read_xmp_mark(packet: bytes) -> str | None:
-    """The mark that `with_xmp_mark` left in an XMP packet, or None."""
+    """The mark that `repaired_xmp` left in an XMP packet, or None."""
     found = _MARK.search(packet.decode("utf-8", "replace"))
     return unescape(found[1], {"&quot;": '"', "&#10;": "\n"}) if found else None
 
 
-def with_xmp_mark(packet: bytes | None, mark: str) -> bytes:
-    """An XMP packet with the mark added to it; all else it holds stays.
+def repaired_xmp(packet: bytes | None, mark: str | None) -> bytes | None:
+    """The XMP of a repaired photo: without thumbnails, with the mark added; all else it holds stays.
 
     Args:
         packet: UTF-8, or None for a file without XMP.
-        mark: any text; where the packet has a mark already, the new text follows it after "; ".
+        mark: any text, or None; where the packet has a mark already, the new text follows it after "; ".
+
+    Returns:
+        The new packet, or None if there was none and no mark is wanted.
 
     Raises:
-        ValueError: the packet is not XMP in UTF-8.
+        ValueError: a mark is wanted and the packet is not XMP in UTF-8.
     """
+    if packet:
+        packet = _XMP_THUMBNAILS.sub(b"", packet)
+    if mark is None:
+        return packet
     try:
         text = packet.decode("utf-8") if packet else _EMPTY_PACKET
     except UnicodeDecodeError:
-        raise ValueError("its XMP is not UTF-8, so the mark cannot be added") from None
+        raise ValueError(f"its XMP is not UTF-8, {_NO_MARK}") from None
     earlier = read_xmp_mark(packet) if packet else None
     if earlier is not None:
         text, mark = _MARK.sub("", text), f"{earlier}; {mark}"
@@ -202,5 +211,5 @@ def with_xmp_mark(packet: bytes | None, mark: str) -> bytes:
     text = re.sub(r"(<rdf:RDF\b[^>]*?)\s*/>", r"\1></rdf:RDF>", text, count=1)
     before, end, after = text.rpartition("</rdf:RDF>")
     if not end:
-        raise ValueError("its XMP has no rdf:RDF element, so the mark cannot be added")
+        raise ValueError(f"its XMP has no rdf:RDF element, {_NO_MARK}")
     return (before + description + end + after).encode("utf-8")

@@ -16,10 +16,10 @@ from PIL import Image
 # What goes wrong is said in an exception; OpenCV would say it again on stderr, in its own words.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-_LOCK = threading.Lock()
+_DECODING = threading.Lock()  # one at a time, so that it is known whose picture a library complains of
 _NOISE = re.compile(
-    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |Application transferred|"
-    rb"libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
+    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |DCT coefficient|Didn't |"
+    rb"Application transferred|libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
 _DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")
@@ -45,7 +45,7 @@ def decode(data: bytes, flags: int) -> NDArray:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     said: list[bytes] = []
     try:
-        with _captured_stderr(said):
+        with _DECODING, _STDERR.captured(said):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         reason = "there is not enough memory" if error.code == cv2.Error.STS_NO_MEM else "the file is damaged"
@@ -62,7 +62,7 @@ def decode_with_pillow(data: bytes) -> Image.Image:
         ValueError: the file is damaged.
     """
     try:
-        with _captured_stderr([]), Image.open(BytesIO(data)) as picture:
+        with quiet(), Image.open(BytesIO(data)) as picture:
             return picture.copy()
     except MemoryError:
         raise
@@ -70,31 +70,65 @@ def decode_with_pillow(data: bytes) -> Image.Image:
         raise ValueError("the file is damaged") from None
 
 
-@contextlib.contextmanager
-def _captured_stderr(said: list[bytes]) -> Iterator[None]:
-    """Collect the lines that C libraries write to stderr.
+class _Stderr:
+    """What C libraries write to file descriptor 2, kept from the terminal while anybody is inside `captured`.
 
-    File descriptor 2 belongs to the whole process: one decoder runs at a time, and what anybody else wrote
-    meanwhile (a progress bar) is passed on at the end.
+    The descriptor belongs to the whole process: what others wrote meanwhile (a progress bar) is passed on at the end.
     """
-    with _LOCK, tempfile.TemporaryFile() as sink:
-        try:
-            terminal = os.dup(2)
-        except OSError:  # the process has no stderr
-            yield
-            return
-        os.dup2(sink.fileno(), 2)
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.sink = self.terminal = -1
+
+    @contextlib.contextmanager
+    def captured(self, said: list[bytes]) -> Iterator[None]:
+        """Append the libraries' lines to `said`."""
+        with self.lock:
+            if self.users == 0:
+                self._redirect()
+            self.users += 1
+            start = os.lseek(self.sink, 0, os.SEEK_END)
         try:
             yield
         finally:
-            os.dup2(terminal, 2)
-            sink.seek(0)
-            for line in sink.read().splitlines(keepends=True):
-                if _NOISE.match(line):
-                    said.append(line)
-                else:
-                    os.write(terminal, line)
-            os.close(terminal)
+            with self.lock:
+                said += [line for line in self._lines(start) if _NOISE.match(line)]
+                self.users -= 1
+                if self.users == 0:
+                    self._restore()
+
+    def _redirect(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            self.sink = os.dup(file.fileno())
+        try:
+            self.terminal = os.dup(2)
+        except OSError:  # the process has no stderr
+            self.terminal = -1
+        os.dup2(self.sink, 2)
+
+    def _restore(self) -> None:
+        others = b"".join(line for line in self._lines(0) if not _NOISE.match(line))
+        if self.terminal >= 0:
+            os.dup2(self.terminal, 2)
+            os.close(self.terminal)
+            os.write(2, others)
+        else:
+            os.close(2)
+        os.close(self.sink)
+
+    def _lines(self, start: int) -> list[bytes]:
+        size = os.lseek(self.sink, 0, os.SEEK_END) - start
+        os.lseek(self.sink, start, os.SEEK_SET)  # reading moves it to the end again, where the next line goes
+        return os.read(self.sink, size).splitlines(keepends=True)
+
+
+_STDERR = _Stderr()
+
+
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Keep what C libraries write to stderr from the terminal."""
+    return _STDERR.captured([])
 
 
 def turn_upright(pixels: NDArray, orientation: int) -> NDArray:

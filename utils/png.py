@@ -235,11 +235,11 @@ def _kept_chunks(chunks: list[tuple[bytes, bytes]], mark: str | None) -> list[tu
             content = metadata.without_thumbnail(content)
             if not content:
                 continue
-        elif kind == b"iTXt" and mark is not None and (packet := _xmp(content)) is not None:
-            content, mark = _xmp_chunk(metadata.with_xmp_mark(packet, mark)), None
+        elif kind == b"iTXt" and (packet := _xmp(content)) is not None:
+            content, mark = _xmp_chunk(metadata.repaired_xmp(packet, mark) or b""), None
         kept.append((kind, content))
     if mark is not None:
-        kept.insert(1, (b"iTXt", _xmp_chunk(metadata.with_xmp_mark(None, mark))))
+        kept.insert(1, (b"iTXt", _xmp_chunk(metadata.repaired_xmp(None, mark) or b"")))
     return kept
 
 

@@ -184,8 +184,8 @@ def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | No
     if PHOTOSHOP in kept:
         resources = metadata.without_photoshop_thumbnail(kept[PHOTOSHOP].value)
         kept[PHOTOSHOP] = Field(7, len(resources), resources)
-    if mark is not None:
-        packet = metadata.with_xmp_mark(kept[XMP].value if XMP in kept else None, mark)
+    packet = metadata.repaired_xmp(kept[XMP].value if XMP in kept else None, mark)
+    if packet:
         kept[XMP] = Field(1, len(packet), packet)
     body = bytearray(encoded)
     for tag, field in kept.items():

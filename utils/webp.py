@@ -112,9 +112,6 @@ def encode(
         picture = Image.fromarray(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA))
     else:
         picture = Image.frombuffer("RGB", (width, height), image, "raw", "BGR", 0, 1)
-    xmp = chunks.get(b"XMP ")
-    if mark is not None:
-        xmp = metadata.with_xmp_mark(xmp, mark)
     output = BytesIO()
     picture.save(
         output,
@@ -125,6 +122,6 @@ def encode(
         method=4,
         icc_profile=chunks.get(b"ICCP", b""),
         exif=metadata.without_thumbnail(chunks.get(b"EXIF", b"").removeprefix(EXIF_LEAD)),
-        xmp=xmp or b"",
+        xmp=metadata.repaired_xmp(chunks.get(b"XMP "), mark) or b"",
     )
     return output.getvalue()
