@@ -1,0 +1,427 @@
+"""Training data in the layout of the contest: folders `train_data_*`, each with an `annotation.txt`.
+
+Every line of an annotation names a clean picture, the same picture covered, and the mask, relative to its folder.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datasets.cache import PixelCache
+from datasets.masks import MaskStyle, random_mask
+from utils import preprocess
+from utils.images import list_photos, natural_key, read_image, read_mask
+from utils.regions import Box, bounds_of, crop, find_regions, square_box
+
+MAX_PROBLEMS_SHOWN = 20
+MIRRORED = 0.5  # share of mirrored samples
+LIGHT_GAIN = 0.25  # strongest change of brightness, as a share
+LIGHT_TINT = 0.06  # strongest change of one colour against the others, as a share
+
+
+class DataError(ValueError):
+    """Training data that cannot be used; the message names the annotation file, the line and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Triple:
+    """One line of an annotation file: three pictures of the same page, and where they are named."""
+
+    clean: Path
+    covered: Path
+    mask: Path
+    annotation: Path
+    line: int
+
+    def problem(self, what: str) -> str:
+        """`annotation:line: what`."""
+        return f"{self.annotation}:{self.line}: {what}"
+
+
+def read_annotations(baseroot: str | Path) -> list[Triple]:
+    """All triples under a training root, folders and lines in natural order.
+
+    Columns are separated by tabs where a line has any, else by white space.
+
+    Raises:
+        DataError: nothing is found, a line has fewer than three columns or names a file that is not there; every
+            such line is listed.
+    """
+    root = Path(baseroot)
+    if not root.is_dir():
+        raise DataError(f"--baseroot {root}: no such folder; give the folder that holds train_data_1, train_data_2, …")
+    folders = sorted((f for f in root.glob("train_data_*") if f.is_dir()), key=lambda f: natural_key(f.name))
+    annotations = [f / "annotation.txt" for f in folders if (f / "annotation.txt").is_file()]
+    if not annotations:
+        found = f"{len(folders)} folders train_data_* without one" if folders else "no folder train_data_*"
+        raise DataError(f"--baseroot {root}: expected train_data_*/annotation.txt, found {found}")
+    triples: list[Triple] = []
+    problems: list[str] = []
+    for annotation in annotations:
+        for number, line in enumerate(_decoded(annotation).splitlines(), start=1):
+            if not line.strip():
+                continue
+            names = [name.strip() for name in line.split("\t")] if "\t" in line.strip() else line.split()
+            if len(names) < 3:
+                problems.append(
+                    f"{annotation}:{number}: expected three columns (clean, covered, mask), found {len(names)}: "
+                    f"{line.strip()!r}"
+                )
+                continue
+            triple = Triple(*(annotation.parent / name for name in names[:3]), annotation, number)
+            absent = [path for path in (triple.clean, triple.covered, triple.mask) if not path.is_file()]
+            if absent:
+                hint = "; separate the columns by tabs if names hold spaces" if len(names) > 3 else ""
+                problems.append(triple.problem(f"no such file: {', '.join(map(str, absent))}{hint}"))
+            triples.append(triple)
+    refuse(problems)
+    if not triples:
+        raise DataError(f"--baseroot {root}: the annotation files are empty: {', '.join(map(str, annotations))}")
+    return triples
+
+
+def _decoded(annotation: Path) -> str:
+    data = annotation.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:  # made on a Chinese Windows
+        return data.decode("gb18030", errors="replace")
+
+
+def find_problems(
+    triples: Sequence[Triple],
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
+) -> list[str]:
+    """Look into every picture: sizes must agree, and a mask must have a hole.
+
+    Args:
+        triples: lines to check; sizes are read from the headers, only masks are decoded.
+        workers: threads.
+        progress: wraps the results, whose number is the second argument, for a bar.
+
+    Returns:
+        One message a bad line, in order.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        return [problem for problem in progress(pool.map(_problem_of, triples), len(triples)) if problem]
+
+
+def _problem_of(triple: Triple) -> str | None:
+    try:
+        sizes = [_header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
+        if len(set(sizes)) > 1:
+            named = zip(("clean", "covered", "mask"), sizes, strict=True)
+            return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))
+        if bounds_of(read_mask(triple.mask)) is None:
+            return triple.problem(f"the mask is empty: {triple.mask}")
+    except (OSError, ValueError) as error:
+        return triple.problem(str(error))
+    return None
+
+
+def _header_size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as header:
+            return header.size
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot decode '{path}': {error}") from error
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Stop if there is any problem.
+
+    Raises:
+        DataError: the first problems, one a line, and how many more there are.
+    """
+    if problems:
+        shown = list(problems[:MAX_PROBLEMS_SHOWN])
+        if len(problems) > len(shown):
+            shown.append(f"… and {len(problems) - len(shown)} more")
+        raise DataError("\n".join([f"{len(problems)} bad lines in the training data:", *shown]))
+
+
+def split_by_picture(triples: Sequence[Triple], fraction: float) -> tuple[list[Triple], list[Triple]]:
+    """Hold out lines for validation, all lines of one clean picture on the same side.
+
+    Which pictures are held out depends on their names alone, so that it stays when others are added.
+
+    Args:
+        fraction: share of the pictures in [0, 1); at least one is held out if it is above 0.
+
+    Returns:
+        Lines to train on and lines held out.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
+    names = {triple.clean: f"{triple.clean.parent.name}/{triple.clean.name}" for triple in triples}
+    ranked = sorted(names, key=lambda path: (zlib.crc32(names[path].encode()), names[path]))
+    count = max(1, round(len(ranked) * fraction)) if fraction > 0 else 0
+    if count >= len(ranked):
+        raise DataError(f"--val_fraction {fraction}: holds out all {len(ranked)} pictures; add data or lower it")
+    held_out = set(ranked[:count])
+    return [t for t in triples if t.clean not in held_out], [t for t in triples if t.clean in held_out]
+
+
+def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int) -> NDArray[np.uint8]:
+    """Clean crop and mask of one line, as prediction would cut them.
+
+    Returns:
+        `(side, side, 4)` uint8, side = imgsize // imgresize: BGR and the mask in file values.
+
+    Raises:
+        ValueError: a file cannot be decoded, sizes differ, or the mask is empty.
+        OSError: a file cannot be read.
+    """
+    clean, mask = _read_upright(triple.clean, triple.mask)
+    box, side = training_box(mask, imgsize), imgsize // imgresize
+    pieces = [preprocess.fit_square(crop(picture, box), side) for picture in (clean, mask)]
+    return np.dstack(pieces)
+
+
+def training_box(mask: NDArray[np.uint8], imgsize: int) -> Box:
+    """The crop of SPEC section 4 around the mask; around its largest region where one crop cannot hold all.
+
+    Args:
+        mask: `(H, W)` uint8 in file values.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    bounds = bounds_of(mask)
+    if bounds is None:
+        raise ValueError("the mask is empty")
+    if max(bounds.width, bounds.height) > imgsize:
+        bounds = find_regions(mask > 0, imgsize)[0][0].bounds
+    return square_box(bounds, imgsize, *mask.shape)
+
+
+def segmentation_pixels(triple: Triple, height: int, width: int) -> NDArray[np.uint8]:
+    """Covered photo and mask of one line at the size of the network.
+
+    Returns:
+        `(height, width, 4)` uint8: BGR and the mask in file values.
+
+    Raises:
+        as `inpainting_pixels`, but for empty masks.
+    """
+    pieces = [preprocess.resize(p, height, width) for p in _read_upright(triple.covered, triple.mask)]
+    return np.dstack(pieces)
+
+
+def _read_upright(picture_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    picture, mask = read_image(picture_path), read_mask(mask_path)
+    if picture.shape[:2] != mask.shape:
+        raise ValueError(f"'{picture_path}' and '{mask_path}' differ in size: {picture.shape[:2]} and {mask.shape}")
+    if preprocess.is_landscape(picture):
+        picture, mask = preprocess.transpose(picture), preprocess.transpose(mask)
+    return picture, mask
+
+
+def vary(pixels: NDArray[np.uint8], augmentations: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change a sample as `AUGMENTATIONS` name it, jointly for picture and mask.
+
+    Args:
+        pixels: `(H, W, 4)` uint8, BGR and mask.
+
+    Returns:
+        The same shape; the input is left alone.
+    """
+    for name in augmentations:
+        pixels = AUGMENTATIONS[name](pixels, rng)
+    return pixels
+
+
+def _flip(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(pixels[:, ::-1]) if rng.random() < MIRRORED else pixels
+
+
+def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    gain = rng.uniform(1 - LIGHT_GAIN, 1 + LIGHT_GAIN) * rng.uniform(1 - LIGHT_TINT, 1 + LIGHT_TINT, 3)
+    levels = np.arange(256)[:, None] * gain
+    tables = np.rint(levels.clip(0, 255)).astype(np.uint8)
+    changed = [tables[:, channel][pixels[:, :, channel]] for channel in range(3)]
+    return np.dstack([*changed, pixels[:, :, 3]])
+
+
+AUGMENTATIONS = {"flip": _flip, "light": _light}
+
+
+class _ContestDataset(Dataset):
+    """Lines of annotation files as samples: read or take from the cache, vary, convert."""
+
+    def __init__(
+        self,
+        triples: Sequence[Triple],
+        cache: PixelCache | None,
+        augmentations: Sequence[str],
+        seed: int,
+    ) -> None:
+        self.triples = list(triples)
+        self.cache = cache
+        self.augmentations = tuple(augmentations)
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other random changes; the same epoch and seed give the same ones."""
+        self.epoch = epoch
+
+    def describe(self, index: int) -> str:
+        """Where a sample comes from, for messages."""
+        triple = self.triples[index]
+        return f"{triple.annotation}:{triple.line}"
+
+    def files(self, triple: Triple) -> tuple[Path, Path]:
+        """The two files of which a sample is made."""
+        raise NotImplementedError
+
+    def decode(self, triple: Triple) -> NDArray[np.uint8]:
+        """The sample's pixels from its files."""
+        raise NotImplementedError
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """`(h, w, 4)` uint8, BGR and mask, varied."""
+        triple = self.triples[index]
+        stored = self.cache.read(self.files(triple)) if self.cache else None
+        if stored is None:
+            stored = self.decode(triple)
+            if self.cache:
+                self.cache.write(self.files(triple), stored)
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return vary(stored, self.augmentations, rng)
+
+
+class InpaintingData(_ContestDataset):
+    """Clean crops around occluders and their masks.
+
+    Args:
+        triples: lines of the annotation files.
+        imgsize, imgresize: side of the crop in pixels of the photo and how many times it is reduced.
+        cache: of `inpainting_cache`; None decodes two photos a sample.
+        augmentations: keys of `AUGMENTATIONS`.
+        seed: of the random changes.
+
+    A sample is the image `(3, side, side)` float32 and the mask `(1, side, side)` float32, both in [0, 1].
+    """
+
+    def __init__(
+        self,
+        triples: Sequence[Triple],
+        imgsize: int = 1536,
+        imgresize: int = 6,
+        cache: PixelCache | None = None,
+        augmentations: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(triples, cache, augmentations, seed)
+        self.imgsize = imgsize
+        self.imgresize = imgresize
+
+    def files(self, triple: Triple) -> tuple[Path, Path]:
+        return triple.clean, triple.mask
+
+    def decode(self, triple: Triple) -> NDArray[np.uint8]:
+        return inpainting_pixels(triple, self.imgsize, self.imgresize)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return _inpainting_sample(self.pixels(index))
+
+
+class SegmentationData(_ContestDataset):
+    """Covered photos and their labels.
+
+    Args:
+        triples, cache, augmentations, seed: as in `InpaintingData`.
+        height, width, mean, std: as the network reads photos.
+
+    A sample is the image `(3, height, width)` float32, normalised, and the label `(height, width)` int64 in {0, 1}.
+    """
+
+    def __init__(
+        self,
+        triples: Sequence[Triple],
+        height: int = 640,
+        width: int = 480,
+        mean: float = 0.6,
+        std: float = 0.2,
+        cache: PixelCache | None = None,
+        augmentations: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(triples, cache, augmentations, seed)
+        self.height, self.width, self.mean, self.std = height, width, mean, std
+
+    def files(self, triple: Triple) -> tuple[Path, Path]:
+        return triple.covered, triple.mask
+
+    def decode(self, triple: Triple) -> NDArray[np.uint8]:
+        return segmentation_pixels(triple, self.height, self.width)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        pixels = self.pixels(index)
+        image = preprocess.to_segmenter_input(pixels[:, :, :3], self.height, self.width, self.mean, self.std)
+        return torch.from_numpy(image), torch.from_numpy(preprocess.to_label(pixels[:, :, 3], self.height, self.width))
+
+
+class CleanCrops(Dataset):
+    """Further clean crops with random holes (`--augment True`); samples as in `InpaintingData`.
+
+    Args:
+        folder: of square pictures; they are resized to `side`.
+        side: of a sample in pixels.
+        style: of the holes.
+        augmentations, seed: as in `InpaintingData`.
+
+    Raises:
+        DataError: there is no such folder or no picture in it.
+        ValueError: the holes cannot be drawn at this size.
+    """
+
+    def __init__(
+        self, folder: str | Path, side: int, style: MaskStyle, augmentations: Sequence[str] = (), seed: int = 0
+    ) -> None:
+        style.check(side)
+        if not Path(folder).is_dir():
+            raise DataError(f"--augment_data_path {folder}: no such folder; make one with cut_crops.py")
+        self.paths = list_photos(folder)
+        if not self.paths:
+            raise DataError(f"--augment_data_path {folder}: no pictures in it; make some with cut_crops.py")
+        self.side, self.style, self.augmentations, self.seed = side, style, tuple(augmentations), seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other holes; the same epoch and seed give the same ones."""
+        self.epoch = epoch
+
+    def describe(self, index: int) -> str:
+        """Where a sample comes from, for messages."""
+        return str(self.paths[index])
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        image = preprocess.fit_square(read_image(self.paths[index]), self.side)
+        mask = (random_mask(rng, self.side, self.style) * preprocess.MASK_LEVEL).astype(np.uint8)
+        return _inpainting_sample(vary(np.dstack([image, mask]), self.augmentations, rng))
+
+
+def _inpainting_sample(pixels: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    side = pixels.shape[0]
+    image = preprocess.to_generator_image(pixels[:, :, :3], side)
+    return torch.from_numpy(image), torch.from_numpy(preprocess.to_generator_mask(pixels[:, :, 3], side))

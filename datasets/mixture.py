@@ -1,0 +1,131 @@
+"""Several data sets as one, in chosen shares, and samples that turn out to be bad left out."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset, DistributedSampler, default_collate
+
+MAX_BAD_SHARE = 0.01  # of all samples; more than that is a broken data set rather than a broken file
+REPLACEMENTS_TRIED = 8
+
+Sample = tuple[Tensor, Tensor, str]
+
+
+class Mixture(Dataset):
+    """Data sets joined for training.
+
+    Args:
+        parts: data sets of `(image, target)` with `set_epoch(epoch)`.
+        weights: share of each part in an epoch; None takes every sample of every part once.
+        samples: length of an epoch; None is the sum of the parts.
+        seed: of the choice of samples.
+
+    A sample is `(image, target, problem)`. A picture that cannot be read is replaced by another one of the same epoch;
+    `problem` then says which and why, else it is empty.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Dataset],
+        weights: Sequence[float] | None = None,
+        samples: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.parts = list(parts)
+        self.sizes = [len(part) for part in self.parts]  # type: ignore[arg-type]
+        self.weights = weights
+        self.samples = samples or sum(self.sizes)
+        self.seed = seed
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the samples of an epoch; the same epoch and seed give the same ones."""
+        for part in self.parts:
+            part.set_epoch(epoch)  # type: ignore[attr-defined]
+        counts = _shares(self.samples, self.weights or self.sizes)
+        rng = np.random.default_rng((self.seed, epoch))
+        self.order = [
+            (part, int(index))
+            for part, (size, count) in enumerate(zip(self.sizes, counts, strict=True))
+            for index in _draw(rng, size, count)
+        ]
+
+    def __getitem__(self, position: int) -> Sample:
+        problems = []
+        for offset in range(REPLACEMENTS_TRIED):
+            part, index = self.order[(position + offset) % len(self.order)]
+            try:
+                image, target = self.parts[part][index]
+                return image, target, "\n".join(problems)
+            except (OSError, ValueError) as error:
+                problems.append(f"{self._describe(part, index)}: {error}".replace("\n", " "))
+        raise ValueError("too many bad samples in a row:\n" + "\n".join(problems))
+
+    def _describe(self, part: int, index: int) -> str:
+        describe = getattr(self.parts[part], "describe", None)
+        return describe(index) if describe else f"sample {index} of data set {part}"
+
+
+def _shares(total: int, weights: Sequence[float]) -> list[int]:
+    """Whole numbers in the proportion of `weights` that add up to `total`."""
+    ends = np.rint(np.cumsum(weights) / np.sum(weights) * total).astype(int)
+    return np.diff(ends, prepend=0).tolist()
+
+
+def _draw(rng: np.random.Generator, size: int, count: int) -> list[int]:
+    """`count` numbers below `size`, each as often as any other, give or take one; all in order if `count == size`."""
+    whole, rest = divmod(count, size)
+    return list(range(size)) * whole + sorted(rng.permutation(size)[:rest].tolist())
+
+
+def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, list[str]]:
+    """A batch of a `Mixture`: images, targets, and the problems met on the way."""
+    images, targets, problems = zip(*samples, strict=True)
+    listed = [problem for text in problems for problem in text.splitlines()]
+    return default_collate(list(images)), default_collate(list(targets)), listed
+
+
+class ResumableSampler(DistributedSampler):
+    """A shuffled epoch from which the first samples may be skipped.
+
+    Attributes:
+        skip: how many of this process's samples the next pass leaves out.
+    """
+
+    skip = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return islice(super().__iter__(), self.skip, None)
+
+    def __len__(self) -> int:
+        return super().__len__() - self.skip
+
+
+class BadSamples:
+    """Names each bad sample once and gives up when there are too many.
+
+    Args:
+        total: number of samples in the data set.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.limit = total * MAX_BAD_SHARE
+        self.seen: set[str] = set()
+
+    def report(self, problems: Sequence[str]) -> list[str]:
+        """The problems that are new.
+
+        Raises:
+            ValueError: more than one sample in a hundred is bad.
+        """
+        new = [p for p in dict.fromkeys(problems) if p not in self.seen]
+        self.seen.update(new)
+        if len(self.seen) > self.limit:
+            listed = "\n".join(sorted(self.seen))
+            raise ValueError(f"{len(self.seen)} bad samples are more than {MAX_BAD_SHARE:.0%} of the data:\n{listed}")
+        return new

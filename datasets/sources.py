@@ -1,0 +1,167 @@
+"""From `--baseroot` to the data sets of one training: checked, split, cached, mixed."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from torch.utils.data import ConcatDataset, Dataset, Subset
+
+from datasets.cache import PixelCache
+from datasets.contest import (
+    DataError,
+    InpaintingData,
+    SegmentationData,
+    Triple,
+    find_problems,
+    read_annotations,
+    refuse,
+    split_by_picture,
+)
+from utils.spec import SEGMENTER, NetworkSpec
+
+SYNTHETIC = "synthetic"
+VALIDATION_SEED = 1_000_000_007  # keeps drawn validation samples apart from those of any sensible --seed
+
+Progress = Callable[[Iterable, int], Iterable]
+
+
+class Sources:
+    """Reads training roots for one network.
+
+    Args:
+        spec: of the network, tells kind and geometry of the samples.
+        cache_dir: where decoded samples are kept; None decodes every time.
+        augmentations: changes of the training samples, never of held-out ones.
+        seed: of everything random.
+        workers: threads that check the pictures.
+        progress: wraps an iterable of known length for a bar.
+        say: prints a line.
+        check: False trusts the pictures; another process of this run has looked at them.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        cache_dir: str | Path | None,
+        augmentations: Sequence[str],
+        seed: int,
+        workers: int,
+        progress: Progress = lambda items, total: items,
+        say: Callable[[str], None] = print,
+        check: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.augmentations = augmentations
+        self.seed = seed
+        self.workers = workers
+        self.progress = progress
+        self.say = say
+        self.check = check
+        shape = (spec.input_height, spec.input_width, 4)
+        self.cache = PixelCache(cache_dir, shape, self._geometry()) if cache_dir else None
+
+    def _geometry(self) -> str:
+        if self.spec.network == SEGMENTER:
+            return f"{self.spec.network} {self.spec.input_height}×{self.spec.input_width}"
+        return f"inpainting {self.spec.imgsize}/{self.spec.imgresize}"
+
+    def triples(self, root: str) -> list[Triple]:
+        """Lines of a root, all of them fit to train on.
+
+        Raises:
+            DataError: any of them is not.
+        """
+        found = read_annotations(root)
+        if self.check:
+            refuse(find_problems(found, self.workers, self.progress))
+        return found
+
+    def photos(self, triples: Sequence[Triple], augment: bool) -> Dataset:
+        """Lines of annotation files as a data set."""
+        changes = self.augmentations if augment else ()
+        if self.spec.network == SEGMENTER:
+            geometry = self.spec.input_height, self.spec.input_width, self.spec.mean, self.spec.std
+            return SegmentationData(triples, *geometry, self.cache, changes, self.seed)
+        assert self.spec.imgsize is not None and self.spec.imgresize is not None
+        return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
+
+    def synthetic(self, root: str, count: int, seed: int) -> Dataset:
+        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch."""
+        from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic
+
+        pages, occluders = parse_synthetic(root)
+        if self.spec.network == SEGMENTER:
+            height, width = self.spec.input_height, self.spec.input_width
+            return SyntheticSegmentation(count, seed, height, width, page_dir=pages, occluder_dir=occluders)
+        side, ratio = self.spec.input_height, self.spec.imgresize
+        return SyntheticInpainting(count, seed, side, ratio, page_dir=pages, occluder_dir=occluders)
+
+    def open(
+        self, roots: Sequence[str], val_roots: Sequence[str], val_fraction: float, drawn: int, drawn_for_validation: int
+    ) -> tuple[list[Dataset], Dataset | None]:
+        """The parts to train on and the samples held out.
+
+        Args:
+            roots: of `--baseroot`.
+            val_roots: of `--val_root`.
+            val_fraction: share of the pictures of every root that is held out.
+            drawn: samples an epoch of a synthetic root.
+            drawn_for_validation: samples held out of a synthetic root if any are.
+
+        Raises:
+            DataError: data that cannot be used.
+        """
+        parts: list[Dataset] = []
+        held_out: list[Dataset] = []
+        for number, root in enumerate(roots):
+            if is_synthetic(root):
+                parts.append(self.synthetic(root, drawn, self.seed + number))
+                if val_fraction:
+                    held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number))
+                continue
+            to_train, to_hold_out = split_by_picture(self.triples(root), val_fraction)
+            parts.append(self.photos(to_train, augment=True))
+            if to_hold_out:
+                held_out.append(self.photos(to_hold_out, augment=False))
+        for number, root in enumerate(val_roots):
+            if is_synthetic(root):
+                held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number))
+            else:
+                held_out.append(self.photos(self.triples(root), augment=False))
+        self._announce_cache([*parts, *held_out])
+        return parts, ConcatDataset(held_out) if held_out else None
+
+    def _announce_cache(self, parts: Sequence[Dataset]) -> None:
+        groups = [
+            part.files(triple)
+            for part in parts
+            if isinstance(part, InpaintingData | SegmentationData)
+            for triple in part.triples
+        ]
+        if not self.cache or not groups:
+            return
+        missing = self.cache.missing(groups)
+        size, needed = len(groups) * self.cache.entry_bytes, missing * self.cache.entry_bytes
+        free = shutil.disk_usage(self.cache.folder).free
+        self.say(f"cache: {size / 1e9:.3g} GB in {self.cache.folder}, {needed / 1e9:.3g} GB of it still to be written")
+        if needed > free:
+            raise DataError(
+                f"--cache_dir {self.cache.folder}: {needed / 1e9:.3g} GB are needed and {free / 1e9:.3g} GB are free; "
+                "name a folder on another disk or give --cache False"
+            )
+
+
+def is_synthetic(root: str) -> bool:
+    """Whether a root stands for samples drawn while training."""
+    return root == SYNTHETIC or root.startswith(SYNTHETIC + ":")
+
+
+def first_samples(data: Dataset, count: int) -> Dataset:
+    """The first `count` samples of a data set, always the same ones."""
+    return Subset(data, range(min(count, len(data))))  # type: ignore[arg-type]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
