@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from models.checkpoint import read_weights
+from models.deepfillv2 import InpaintGenerator, PatchDiscriminator
+from tests.parity import DATA, example, example_mask, published_state
+
+SIZE = (64, 64)
+
+
+@pytest.fixture
+def inputs():
+    return torch.from_numpy(example("crop", (1, 3, *SIZE))), torch.from_numpy(example_mask("mask", (1, 1, *SIZE), 0.7))
+
+
+def test_published_coarse_and_refined_pictures_are_reproduced(inputs):
+    generator = InpaintGenerator(latent_channels=16)
+    generator.load_state_dict(read_weights("", published_state("deepfillv2_G_latent16")))
+    with torch.inference_mode():
+        outputs = generator.eval()(*inputs)
+    expected = np.load(DATA / "forward.npz")
+    for name, output in zip(("first_out", "second_out"), outputs, strict=True):
+        np.testing.assert_allclose(output.numpy(), expected[f"deepfillv2_G_latent16/{name}"], rtol=0, atol=1e-4)
+
+
+def test_published_discriminator_scores_are_reproduced(inputs):
+    discriminator = PatchDiscriminator(latent_channels=16)
+    discriminator.load_state_dict(read_weights("", published_state("deepfillv2_D_latent16")))
+    with torch.inference_mode():
+        score = discriminator.eval()(*inputs)
+    expected = np.load(DATA / "forward.npz")["deepfillv2_D_latent16/score"]
+    np.testing.assert_allclose(score.numpy(), expected, rtol=0, atol=1e-4)
+
+
+def test_what_the_hole_hides_is_not_read(inputs):
+    images, masks = inputs
+    generator = InpaintGenerator(latent_channels=4).eval()
+    with torch.inference_mode():
+        for one, other in zip(generator(images, masks), generator(images * (1 - masks), masks), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_a_batch_equals_its_items_one_by_one():
+    torch.manual_seed(0)
+    images, masks = torch.rand(3, 3, 32, 48), (torch.rand(3, 1, 32, 48) > 0.5).float()
+    generator = InpaintGenerator(latent_channels=4).eval()
+    with torch.inference_mode():
+        _, together = generator(images, masks)
+        for index in range(3):
+            _, alone = generator(images[index : index + 1], masks[index : index + 1])
+            torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-4)
+
+
+def test_outputs_have_the_size_of_the_input_and_lie_between_minus_one_and_one():
+    images, masks = torch.rand(1, 3, 40, 64) * 100, torch.zeros(1, 1, 40, 64)
+    for output in InpaintGenerator(latent_channels=4)(images, masks):
+        assert output.shape == images.shape
+        assert output.abs().max() <= 1
+
+
+def test_hints_are_a_further_input_of_both_stages():
+    torch.manual_seed(0)
+    images, masks, hints = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
+    generator = InpaintGenerator(latent_channels=4, in_channels=5).eval()
+    assert generator.refinement[0].conv2d.in_channels == 5
+    first, _ = generator(images, masks, hints)
+    other, _ = generator(images, masks, torch.zeros_like(hints))
+    assert not torch.allclose(first, other)
+
+
+def test_discriminator_scores_one_patch_of_32_pixels_each():
+    score = PatchDiscriminator(latent_channels=4)(torch.rand(2, 3, 64, 96), torch.zeros(2, 1, 64, 96))
+    assert score.shape == (2, 1, 2, 3)
