@@ -49,6 +49,8 @@ def export_segmenter(network: nn.Module, spec: NetworkSpec, path: Path) -> float
 def export_generator(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
     """Write the generator's graph: `img` `(N, 3, H, W)`, `mask` `(N, 1, H, W)` → `first_out`, `second_out`.
 
+    A generator that takes hints has a third input, `hints`.
+
     Args:
         network: a folded `InpaintGenerator` in evaluation mode, on the CPU.
         spec, path: as in `export_segmenter`.
@@ -69,8 +71,9 @@ def generator_inputs(spec: NetworkSpec, batch: int, height: int, width: int) -> 
     """Noise in [0, 1] with a hole in the middle, by the names of the graph's inputs."""
     masks = torch.zeros(batch, 1, height, width)
     masks[:, :, height // 4 : -height // 4, width // 4 : -width // 4] = 1
-    images = torch.rand(batch, spec.out_channels, height, width, generator=torch.Generator().manual_seed(0))
-    return {"img": images, "mask": masks}
+    noise = torch.rand(batch, spec.in_channels - 1, height, width, generator=torch.Generator().manual_seed(0))
+    images, hints = noise[:, : spec.out_channels], noise[:, spec.out_channels :]
+    return {"img": images, "mask": masks} | ({"hints": hints} if hints.shape[1] else {})
 
 
 def trace(

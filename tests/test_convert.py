@@ -1,0 +1,168 @@
+import collections
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+import convert
+from models import checkpoint, onnx_export
+from models.deeplabv3 import DeepLabV3
+from models.gated_conv import fold
+from tests import published_exporter
+from tests.parity import example, example_mask, published_state
+from utils.spec import GENERATOR, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
+
+ROOT = Path(convert.__file__).parent
+SMALL = inpaint_spec(GENERATOR, latent_channels=4, imgsize=192, imgresize=3, pad_type="reflect", activation="prelu")
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """Folder with both checkpoints and, from one run of convert.py, both graphs."""
+    folder = tmp_path_factory.mktemp("convert")
+    torch.manual_seed(0)
+    checkpoint.save_checkpoint(folder / "S.pth", DeepLabV3("mobilenetv2"), segmenter_spec("mobilenetv2"))
+    checkpoint.save_checkpoint(folder / "G.pth", checkpoint.build_generator(SMALL), SMALL)
+    status = convert.main(
+        [
+            f"--deeplabv3_pretrain={folder / 'S.pth'}",
+            f"--deepfillv2_generator_pretrain={folder / 'G.pth'}",
+            f"--save_path1={folder / 'graphs' / 'S.onnx'}",
+            f"--save_path2={folder / 'graphs' / 'G.onnx'}",
+        ]
+    )
+    assert status == 0
+    return folder
+
+
+def session(path: Path) -> ort.InferenceSession:
+    return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def test_graphs_have_the_published_names_and_shapes(converted):
+    segmenter, generator = session(converted / "graphs/S.onnx"), session(converted / "graphs/G.onnx")
+    shapes = {node.name: node.shape for node in (*segmenter.get_inputs(), *segmenter.get_outputs())}
+    assert shapes == {"input": ["batch", 3, 640, 480], "output": ["batch", 2, 640, 480]}
+    shapes = {node.name: node.shape for node in (*generator.get_inputs(), *generator.get_outputs())}
+    picture = ["batch", 3, "height", "width"]
+    assert shapes == {
+        "img": picture,
+        "mask": ["batch", 1, "height", "width"],
+        "first_out": picture,
+        "second_out": picture,
+    }
+
+
+def test_segmentation_graph_equals_pytorch(converted):
+    network, _ = checkpoint.load_segmenter(converted / "S.pth")
+    images = example("photo", (1, 3, 640, 480))
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    (logits,) = session(converted / "graphs/S.onnx").run(None, {"input": images})
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-3)
+
+
+def test_generator_graph_equals_pytorch_at_other_sizes(converted):
+    network, _ = checkpoint.load_generator(converted / "G.pth")
+    graph = session(converted / "graphs/G.onnx")
+    for batch, height, width in ((1, 128, 128), (4, 96, 136)):
+        images = example("images", (batch, 3, height, width))
+        masks = example_mask("masks", (batch, 1, height, width), 0.7)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(images), torch.from_numpy(masks))
+        found = graph.run(["first_out", "second_out"], {"img": images, "mask": masks})
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=1e-3)
+
+
+def test_specs_are_in_the_metadata(converted):
+    for name, spec in (("S.onnx", segmenter_spec("mobilenetv2")), ("G.onnx", SMALL)):
+        metadata = session(converted / "graphs" / name).get_modelmeta().custom_metadata_map
+        assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
+
+
+def test_each_gated_layer_is_one_convolution(converted):
+    graph = onnx.load(converted / "graphs/G.onnx").graph
+    kinds = collections.Counter(node.op_type for node in graph.node)
+    assert kinds["Conv"] == 32
+    assert kinds["InstanceNormalization"] == 28
+    assert not {"Constant", "Cast", "BatchNormalization", "Identity"} & kinds.keys()
+
+
+def test_each_graph_is_one_file_that_names_no_source_file(converted):
+    assert sorted(file.name for file in (converted / "graphs").iterdir()) == ["G.onnx", "S.onnx"]
+    for name in ("G.onnx", "S.onnx"):
+        model = onnx.load(converted / "graphs" / name)
+        assert model.opset_import[0].version >= 18
+        content = model.SerializeToString()
+        assert b".py" not in content
+        assert str(ROOT).encode() not in content
+
+
+def test_published_weights_convert_alone_and_equal_the_published_exporter(tmp_path, capsys):
+    torch.save(published_state("deepfillv2_G_latent16"), tmp_path / "G.pth")
+    arguments = [f"--deepfillv2_generator_pretrain={tmp_path / 'G.pth'}", f"--save_path2={tmp_path / 'G.onnx'}"]
+    assert convert.main([*arguments, "--save_path1="]) == 0
+    assert "largest difference from PyTorch" in capsys.readouterr().out
+    network, _ = checkpoint.load_generator(tmp_path / "G.pth")
+    fold(network)
+    published = session(published_exporter.write_generator(network, tmp_path / "published.onnx", side=64))
+    feeds = {"img": example("crop", (1, 3, 64, 64)), "mask": example_mask("mask", (1, 1, 64, 64), 0.7)}
+    for one, other in zip(session(tmp_path / "G.onnx").run(None, feeds), published.run(None, feeds), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
+
+
+def test_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "G.onnx"
+    path.write_bytes(b"the graph of an earlier run")
+    spec = inpaint_spec(GENERATOR, latent_channels=4)
+    checkpoint.save_checkpoint(tmp_path / "G.pth", checkpoint.build_generator(spec), spec)
+    monkeypatch.setattr(onnx_export, "trace", lambda *args: onnx.ModelProto())
+    monkeypatch.setattr(onnx.checker, "check_model", lambda *args, **kwargs: None)
+    monkeypatch.setattr(onnx_export, "largest_difference", lambda *args: 0.25)
+    arguments = [f"--deepfillv2_generator_pretrain={tmp_path / 'G.pth'}", f"--save_path2={path}", "--save_path1="]
+    assert convert.main(arguments) == convert.EXIT_FAILED
+    assert "is not written: the graph differs from PyTorch by 2.5e-01, more than 1e-03" in capsys.readouterr().err
+    assert path.read_bytes() == b"the graph of an earlier run"
+    assert {file.name for file in tmp_path.iterdir()} == {"G.pth", "G.onnx"}
+
+
+def test_contradicting_flag_and_missing_checkpoint_are_each_one_line(tmp_path, capsys):
+    torch.save(published_state("deeplabv3_mobilenetv2"), tmp_path / "S.pth")
+    arguments = [
+        f"--deeplabv3_pretrain={tmp_path / 'S.pth'}",
+        f"--deepfillv2_generator_pretrain={tmp_path / 'none.pth'}",
+        f"--save_path1={tmp_path / 'S.onnx'}",
+        f"--save_path2={tmp_path / 'G.onnx'}",
+        "--backbone=resnet50",
+    ]
+    assert convert.main(arguments) == convert.EXIT_FAILED
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert "--backbone resnet50 contradicts" in first
+    assert "trained with mobilenetv2" in first
+    assert "no such checkpoint" in second
+    assert [file.name for file in tmp_path.iterdir()] == ["S.pth"]
+
+
+def test_default_checkpoint_that_is_not_there_is_skipped_with_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert convert.main([]) == convert.EXIT_FAILED
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert "no './pytorch_model/deeplabv3_mobilenetv2.pth'" in first
+    assert "--deepfillv2_generator_pretrain" in second
+
+
+def test_nothing_to_convert_is_wrong_usage(capsys):
+    assert convert.main(["--save_path1=", "--save_path2="]) == convert.EXIT_USAGE
+    assert "both empty" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_pytorch():
+    code = "import sys, convert; convert.build_parser().format_help(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ, check=True)
