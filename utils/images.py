@@ -259,7 +259,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         OSError: the file cannot be written; one line says which and why.
     """
     path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")  # short: the name itself may be as long as names get
+    # short, since names may be as long as a file system allows; hidden; with the extension, which some writers add
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix[:8]}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -357,12 +357,14 @@ def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
     if detail.restart_interval:
         options["restart_marker_blocks"] = detail.restart_interval
     options["qtables"] = [detail.tables[number] for number in tables]
+    if detail.frame == PROGRESSIVE:
+        # Pillow guesses the size of a progressive file at 2 bytes a pixel; noise at the highest quality does not fit
+        with contextlib.suppress(OSError), pixels.quiet():
+            output = BytesIO()
+            picture.save(output, "JPEG", progressive=True, **options)
+            return output.getvalue()
     output = BytesIO()
-    try:
-        picture.save(output, "JPEG", progressive=detail.frame == PROGRESSIVE, **options)
-    except OSError:  # Pillow guesses the size of a progressive file; one of pure noise does not fit
-        output = BytesIO()
-        picture.save(output, "JPEG", **options)
+    picture.save(output, "JPEG", **options)
     return output.getvalue()
 
 

@@ -18,8 +18,8 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _DECODING = threading.Lock()  # one at a time, so that it is known whose picture a library complains of
 _NOISE = re.compile(
-    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |DCT coefficient|Didn't |"
-    rb"Application transferred|libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
+    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |Suspension |DCT coefficient|"
+    rb"Didn't |Application transferred|libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
 _DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")

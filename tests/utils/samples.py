@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 HEIGHT, WIDTH = 67, 93  # no multiple of any block size
+LEAD = b"Exif\0\0"  # what Pillow wants before an EXIF block, but in PNG
 ICC = bytes(range(256)) * 3
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -68,7 +70,10 @@ def photo_files() -> dict[str, bytes]:
     grey = Image.fromarray(np.ascontiguousarray(bgr[:, :, 1]))
     with_alpha = Image.fromarray(np.dstack([bgr[:, :, ::-1], alpha]))
     grey_alpha = Image.merge("LA", (grey, Image.fromarray(np.ascontiguousarray(alpha))))
-    notes: dict[str, Any] = {"icc_profile": ICC, "exif": exif(1, thumbnail()), "xmp": XMP, "dpi": (300, 300)}
+    notes: dict[str, Any] = {"icc_profile": ICC, "exif": LEAD + exif(1, thumbnail()), "xmp": XMP, "dpi": (300, 300)}
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    text.add_text("Author", "somebody")
     tagged = {"icc_profile": ICC, "dpi": (300, 300), "tiffinfo": {271: "A maker", 700: XMP}}
     return {
         "444.jpg": encode_with_pillow(colour, "JPEG", quality=85, subsampling=0, **notes),
@@ -80,7 +85,7 @@ def photo_files() -> dict[str, bytes]:
         "restart.jpg": encode_with_pillow(colour, "JPEG", quality=80, restart_marker_blocks=4),
         "grey.jpg": encode_with_pillow(grey, "JPEG", quality=70),
         "rgb.jpg": encode_with_pillow(colour, "JPEG", keep_rgb=True),
-        "colour.png": encode_with_pillow(colour, "PNG", **notes),
+        "colour.png": encode_with_pillow(colour, "PNG", pnginfo=text, **notes),
         "grey.png": encode_with_pillow(grey, "PNG"),
         "alpha.png": encode_with_pillow(with_alpha, "PNG"),
         "grey_alpha.png": encode_with_pillow(grey_alpha, "PNG"),
@@ -95,7 +100,7 @@ def photo_files() -> dict[str, bytes]:
         "lzw.tif": encode_with_pillow(colour, "TIFF", compression="tiff_lzw", **tagged),
         "deflate.tif": encode_with_pillow(colour, "TIFF", compression="tiff_adobe_deflate"),
         "packbits.tif": encode_with_pillow(grey, "TIFF", compression="packbits", **tagged),
-        "big_endian.tif": encode_with_pillow(colour, "TIFF", big_endian=True, **tagged),
+        "big_endian.tif": as_big_endian(encode_with_pillow(colour, "TIFF", **tagged)),
         "jpeg.tif": encode_with_pillow(colour, "TIFF", compression="jpeg"),
         "alpha.tif": encode_with_pillow(with_alpha, "TIFF", compression="tiff_lzw"),
         "bilevel.tif": encode_with_pillow(grey.convert("1"), "TIFF", compression="group4", **tagged),
@@ -109,8 +114,31 @@ def photo_files() -> dict[str, bytes]:
         "palette.bmp": encode_with_pillow(colour.quantize(100), "BMP"),
         "grey.bmp": encode_with_pillow(grey, "BMP"),
         "alpha.bmp": encode_with_pillow(with_alpha, "BMP"),
-        "top_down.bmp": _top_down(encode_with_pillow(colour, "BMP")),
+        "top_down.bmp": _top_down(encode_with_pillow(colour.transpose(Image.Transpose.FLIP_TOP_BOTTOM), "BMP")),
     }
+
+
+def as_big_endian(data: bytes) -> bytes:
+    """An uncompressed 8-bit TIFF in the other byte order; Pillow writes none."""
+    result = bytearray(b"MM\0*" + data[7:3:-1] + data[8:])
+    waiting = [struct.unpack_from("<I", data, 4)[0]]
+    while waiting:
+        offset = waiting.pop()
+        (count,) = struct.unpack_from("<H", data, offset)
+        struct.pack_into(">H", result, offset, count)
+        for entry in range(offset + 2, offset + 2 + 12 * count, 12):
+            tag, kind, number, place = struct.unpack_from("<HHII", data, entry)
+            struct.pack_into(">HHI", result, entry, tag, kind, number)
+            unit, words = {3: (2, 1), 4: (4, 1), 5: (4, 2)}.get(kind, (1, 1))
+            if unit * words * number > 4:
+                struct.pack_into(">I", result, entry + 8, place)
+            else:
+                place = entry + 8
+            for at in range(place, place + unit * words * number, unit):
+                result[at : at + unit] = data[at : at + unit][::-1]
+            if tag in (34665, 34853):
+                waiting.append(struct.unpack_from("<I", data, entry + 8)[0])
+    return bytes(result)
 
 
 def _top_down(data: bytes) -> bytes:
