@@ -27,7 +27,7 @@ def _write(
     network: nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, input_names: list[str], output_names: list[str]
 ) -> Path:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the tracing exporter is the point here
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated, and is the point here
         torch.onnx.export(
             network.eval(),
             inputs,

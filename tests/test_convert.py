@@ -19,7 +19,11 @@ from tests.parity import example, example_mask, published_state
 from utils.spec import GENERATOR, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
 
 ROOT = Path(convert.__file__).parent
-SMALL = inpaint_spec(GENERATOR, latent_channels=4, imgsize=192, imgresize=3, pad_type="reflect", activation="prelu")
+PUBLISHED = inpaint_spec(GENERATOR, latent_channels=16)
+VARIANTS = [
+    inpaint_spec(GENERATOR, 4, 192, 3, pad_type="reflect", activation="prelu", norm="ln"),
+    inpaint_spec(GENERATOR, 4, 192, 3, in_channels=5, pad_type="replicate", activation="selu", norm="bn"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,7 @@ def converted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("convert")
     torch.manual_seed(0)
     checkpoint.save_checkpoint(folder / "S.pth", DeepLabV3("mobilenetv2"), segmenter_spec("mobilenetv2"))
-    checkpoint.save_checkpoint(folder / "G.pth", checkpoint.build_generator(SMALL), SMALL)
+    torch.save(published_state("deepfillv2_G_latent16"), folder / "G.pth")
     status = convert.main(
         [
             f"--deeplabv3_pretrain={folder / 'S.pth'}",
@@ -82,7 +86,7 @@ def test_generator_graph_equals_pytorch_at_other_sizes(converted):
 
 
 def test_specs_are_in_the_metadata(converted):
-    for name, spec in (("S.onnx", segmenter_spec("mobilenetv2")), ("G.onnx", SMALL)):
+    for name, spec in (("S.onnx", segmenter_spec("mobilenetv2")), ("G.onnx", PUBLISHED)):
         metadata = session(converted / "graphs" / name).get_modelmeta().custom_metadata_map
         assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
 
@@ -105,17 +109,25 @@ def test_each_graph_is_one_file_that_names_no_source_file(converted):
         assert str(ROOT).encode() not in content
 
 
-def test_published_weights_convert_alone_and_equal_the_published_exporter(tmp_path, capsys):
-    torch.save(published_state("deepfillv2_G_latent16"), tmp_path / "G.pth")
+def test_generator_graph_equals_the_published_exporters(converted):
+    network, _ = checkpoint.load_generator(converted / "G.pth")
+    fold(network)
+    published = session(published_exporter.write_generator(network, converted / "published.onnx", side=64))
+    feeds = {"img": example("crop", (1, 3, 64, 64)), "mask": example_mask("mask", (1, 1, 64, 64), 0.7)}
+    found = session(converted / "graphs/G.onnx").run(None, feeds)
+    for one, other in zip(found, published.run(None, feeds), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", VARIANTS, ids=lambda spec: f"{spec.pad_type}-{spec.activation}-{spec.norm}")
+def test_one_network_converts_alone_with_every_kind_of_layer(tmp_path, capsys, spec):
+    checkpoint.save_checkpoint(tmp_path / "G.pth", checkpoint.build_generator(spec), spec)
     arguments = [f"--deepfillv2_generator_pretrain={tmp_path / 'G.pth'}", f"--save_path2={tmp_path / 'G.onnx'}"]
     assert convert.main([*arguments, "--save_path1="]) == 0
     assert "largest difference from PyTorch" in capsys.readouterr().out
-    network, _ = checkpoint.load_generator(tmp_path / "G.pth")
-    fold(network)
-    published = session(published_exporter.write_generator(network, tmp_path / "published.onnx", side=64))
-    feeds = {"img": example("crop", (1, 3, 64, 64)), "mask": example_mask("mask", (1, 1, 64, 64), 0.7)}
-    for one, other in zip(session(tmp_path / "G.onnx").run(None, feeds), published.run(None, feeds), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
+    metadata = session(tmp_path / "G.onnx").get_modelmeta().custom_metadata_map
+    assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
 
 
 def test_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch, capsys):
