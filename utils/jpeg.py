@@ -8,6 +8,7 @@ Sources: ITU-T T.81 (JPEG), T.871 (JFIF), T.872 (Adobe's APP14).
 """
 
 import contextlib
+import copy
 import importlib.util
 import os
 import re
@@ -31,7 +32,9 @@ from utils.metadata import EXIF_LEAD, Header
 XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
 PHOTOSHOP_LEAD = b"Photoshop 3.0\0"
 MAX_SEGMENT = 65533  # payload bytes; the length field counts itself
-MAX_SCANS = 200  # progressive files have about 10; thousands of them are an attack on the decoder
+MAX_SCANS = (
+    64  # progressive files have about 10; each costs the decoder a pass over the picture, however little it holds
+)
 
 SOI, EOI, SOS, DQT, DRI, COM, APP0, APP15 = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE, 0xE0, 0xEF
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -378,7 +381,8 @@ def _encode_exact(
     detail: JpegDetail = header.detail
     # jpeglib holds 50 segments at most; it needs those that tell the colour space
     telling = [s for s in detail.segments if s[0] in (APP0, 0xEE) and s[1].startswith((b"JFIF\0", b"Adobe"))]
-    source, planes = _read_coefficients(_assemble(telling, data))
+    source = _read_coefficients(_assemble(telling, data))
+    planes = _planes(source)
     widest = max(c.horizontal for c in detail.components), max(c.vertical for c in detail.components)
     touched = _touched(changed, *widest)
     for row in np.flatnonzero(touched.any(1)):
@@ -386,11 +390,11 @@ def _encode_exact(
     with _scratch() as target:
         try:
             with _JPEGLIB, pixels.quiet():
-                source.write_dct(str(target), flags=["+OPTIMIZE_CODING"])
+                source.write_dct(str(target))
         except OSError as error:
             raise ValueError(f"jpeglib cannot write it ({error})") from None
         encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
-    _, written = _read_coefficients(_assemble(telling, encoded))
+    written = _planes(_read_coefficients(_assemble(telling, encoded), like=source))
     same_tables = [_quantisation_tables(_walk(encoded)[0])[c.table] for c in detail.components] == [
         detail.tables[c.table] for c in detail.components
     ]
@@ -457,8 +461,12 @@ def _scratch() -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _read_coefficients(data: bytes) -> tuple[Any, list[NDArray[np.int16]]]:
-    """jpeglib's view of a file, and its coefficients: `(rows, columns, 8, 8)` for each component.
+def _read_coefficients(data: bytes, like: Any = None) -> Any:
+    """jpeglib's view of a file, coefficients loaded.
+
+    Args:
+        data: a JPEG without metadata.
+        like: an earlier result for a picture of the same size and sampling, which saves decoding the file once more.
 
     Raises:
         ValueError: jpeglib cannot read it.
@@ -467,14 +475,24 @@ def _read_coefficients(data: bytes) -> tuple[Any, list[NDArray[np.int16]]]:
 
     try:
         with _scratch() as path, _JPEGLIB, pixels.quiet():
-            path.write_bytes(data)
             # the package's default is libjpeg 6b of 1998; this one is twice as fast and hardened
             jpeglib.version.set("turbo210")
-            content = jpeglib.read_dct(str(path))
+            if like is None:
+                path.write_bytes(data)
+                content = jpeglib.read_dct(str(path))
+            else:
+                content = copy.copy(like)
+                content.content = data
+                content.Y = content.Cb = content.Cr = content.qt = content.quant_tbl_no = None
             content.load()
     except OSError as error:
         raise ValueError(f"jpeglib cannot read it ({error})") from None
-    return content, [p for p in (content.Y, content.Cb, content.Cr) if p is not None]
+    return content
+
+
+def _planes(content: Any) -> list[NDArray[np.int16]]:
+    """Coefficients of each component, `(rows, columns, 8, 8)`."""
+    return [plane for plane in (content.Y, content.Cb, content.Cr) if plane is not None]
 
 
 def _with_identifiers(encoded: bytes, components: list[Component]) -> bytes:

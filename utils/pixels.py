@@ -17,9 +17,11 @@ from PIL import Image
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _DECODING = threading.Lock()  # one at a time, so that it is known whose picture a library complains of
+# how libjpeg's messages begin, then libpng's, then libtiff's ("where: what.")
 _NOISE = re.compile(
-    rb"^(Corrupt JPEG data|Premature end of|Invalid |Unsupported |Unknown |Warning|Bogus |Suspension |DCT coefficient|"
-    rb"Didn't |Application transferred|libpng |[\w.]+: .*\.\s*$)"  # the last is libtiff: where, what, full stop
+    rb"^(Application trans|Arithmetic|Bogus |Corrupt JPEG|DCT coefficient|Didn't |Empty |Huffman table|Image too big|"
+    rb"Improper |Inconsistent |Insufficient |Invalid |Maximum supp|Missing |Not a JPEG|Premature end|"
+    rb"Quantization table|Sorry|Suspension |Too many |Unknown |Unsupported |Warning: unknown|libpng |[\w.]+: .*\.\s*$)"
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
 _DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")

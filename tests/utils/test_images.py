@@ -3,6 +3,7 @@ import os
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.utils import samples
-from utils import images, jpeg, pixels
+from utils import images, jpeg, metadata, pixels
 from utils.images import copy_photo, list_photos, read_image, read_mark, read_mask, read_photo, write_image, write_photo
 
 FILES = samples.photo_files()
@@ -262,6 +263,40 @@ def test_a_photoshop_thumbnail_goes_and_its_neighbours_stay(tmp_path):
     assert b"THUMB" not in written and b"caption" in written and b"digest" in written
 
 
+def test_a_jfif_thumbnail_and_one_in_xmp_go(tmp_path):
+    jfif = b"JFIF\0\1\2\1\0\x48\0\x48\1\1RGB"
+    thumbs = b"<xmp:Thumbnails><rdf:Alt><rdf:li>BASE64</rdf:li></rdf:Alt></xmp:Thumbnails>"
+    xmp = jpeg.XMP_LEAD + samples.XMP.replace(b"</rdf:RDF>", thumbs + b"</rdf:RDF>")
+    plain = FILES["440.jpg"]
+    assert plain[2:4] == b"\xff\xe0"
+    data = plain[:2] + b"".join(struct.pack(">HH", 0xFFE0 + m, len(p) + 2) + p for m, p in ((0, jfif), (1, xmp)))
+    _, _, target = repaired(save(tmp_path, "thumbs.jpg", data + plain[2 + 2 + 16 :]))
+    written = target.read_bytes()
+    assert b"RGB" not in written and b"BASE64" not in written and b"a page" in written
+    assert opened(target).info["dpi"] == (72, 72)
+
+
+def test_without_thumbnail_moves_nothing_and_keeps_what_it_does_not_understand():
+    note = b"maker note with offsets"
+    block = samples.exif(6, b"x" * 100) + note
+    assert metadata.without_thumbnail(block) == block.replace(b"x" * 100, bytes(100)).replace(
+        block[block.index(b"x" * 100) - 30 : block.index(b"x" * 100)], bytes(30)
+    ).replace(struct.pack("<I", block.index(b"x" * 100) - 30), bytes(4), 1)
+    assert metadata.without_thumbnail(samples.exif(6)) == samples.exif(6)
+    assert metadata.without_thumbnail(b"rubbish") == b""
+
+
+def test_white_is_zero_keeps_its_look(tmp_path):
+    grey = Image.fromarray(np.ascontiguousarray(samples.draw()[:, :, 1]))
+    plain = samples.encode_with_pillow(grey, "TIFF")
+    tag = struct.pack("<HHIHH", 262, 3, 1, 1, 0)
+    assert tag in plain
+    photo, again, _ = repaired(save(tmp_path, "w.tif", plain.replace(tag, struct.pack("<HHIHH", 262, 3, 1, 0, 0))))
+    assert np.array_equal(photo.image[:, :, 0], 255 - samples.draw()[:, :, 1])
+    outside = ~repair(photo)[1]
+    assert np.array_equal(again.image[outside], photo.image[outside])
+
+
 # The mark
 
 
@@ -375,6 +410,23 @@ def test_exact_blocks_are_as_close_to_the_repair_as_those_of_libjpeg(tmp_path):
         write_photo(tmp_path / "out.jpg", photo, image, jpeg=method)
         errors[method] = np.abs(read_image(tmp_path / "out.jpg").astype(int) - image).mean()
     assert errors["exact"] < 1.05 * errors["match"] + 0.05
+
+
+def test_exact_checks_what_was_written_before_it_takes_the_place_of_a_file(tmp_path, monkeypatch):
+    jpeglib = pytest.importorskip("jpeglib")
+    write = jpeglib.DCTJPEG.write_dct
+
+    def spoil(content, *args, **options):
+        content.Y[1, 1, 3, 3] += 1
+        write(content, *args, **options)
+        content.Y[1, 1, 3, 3] -= 1
+
+    monkeypatch.setattr(jpeglib.DCTJPEG, "write_dct", spoil)
+    path = save(tmp_path, "420.jpg")
+    with pytest.raises(ValueError, match=r"^cannot write 'repaired_420.jpg': the check failed"):
+        repaired(path, jpeg="exact")
+    assert not path.with_name("repaired_420.jpg").exists()
+    repaired(path, jpeg="auto")  # encodes anew
 
 
 def test_exact_refuses_rgb_and_auto_falls_back(tmp_path, monkeypatch):
@@ -685,6 +737,22 @@ def test_a_repair_of_another_shape_is_an_error(tmp_path):
     photo = read_photo(save(tmp_path, "420.jpg"))
     with pytest.raises(ValueError, match="the repaired picture is uint8"):
         write_photo(tmp_path / "out.jpg", photo, photo.image[:-1])
+
+
+def test_photos_decoded_in_threads_equal_those_decoded_alone(tmp_path):
+    paths = [save(tmp_path, name) for name in sorted(FILES)] * 3
+    alone = {path: read_image(path) for path in paths}
+    broken = save(tmp_path, "broken.jpg", FILES["444.jpg"][:-600] + b"\xff\xd9")
+
+    def work(path: Path) -> bool:
+        if path == broken:
+            with pytest.raises(ValueError, match="damaged"):
+                read_image(path)
+            return True
+        return np.array_equal(read_image(path), alone[path])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, [path for pair in paths for path in (pair, broken)]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
