@@ -52,12 +52,16 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which cut-out goes over which page; `seed` decides where."""
+    """Which cut-out goes over which page; `seed` decides where.
+
+    `textless` is the file of the page without its text, or None.
+    """
 
     name: str
     page: Path
     cutout: Cutout
     seed: tuple[int, int]
+    textless: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,19 @@ def list_cutouts(folder: Path) -> list[Cutout]:
     return cutouts
 
 
-def plan_pairs(pages: Sequence[Path], cutouts: Sequence[Cutout], count: int, seed: int) -> list[Plan]:
+def plan_pairs(
+    pages: Sequence[Path], cutouts: Sequence[Cutout], count: int, seed: int, textless_dir: str | Path | None = None
+) -> list[Plan]:
     """Spread `count` pairs evenly over pages and kinds.
 
     Every page comes once before any comes twice; so does every cut-out of a kind. Equal pages, cut-outs and seed give
     the same pairs, and the first ones do not depend on `count`.
+
+    Args:
+        pages, cutouts: none of them empty.
+        count: how many pairs.
+        seed: of everything random.
+        textless_dir: folder of the pages without their text, under the pages' file names, or None.
     """
     by_kind: dict[str, list[Cutout]] = {}
     for cutout in cutouts:
@@ -132,7 +144,8 @@ def plan_pairs(pages: Sequence[Path], cutouts: Sequence[Cutout], count: int, see
     plans = []
     for number, page, kind in zip(range(count), _deal((seed, 1), pages), kinds, strict=False):
         cutout = next(members[kind])
-        plans.append(Plan(f"{number:03d}_{page.stem}_{cutout.path.stem}", page, cutout, (seed, number)))
+        textless = Path(textless_dir) / page.name if textless_dir else None
+        plans.append(Plan(f"{number:03d}_{page.stem}_{cutout.path.stem}", page, cutout, (seed, number), textless))
     return plans
 
 
@@ -140,12 +153,16 @@ def build_pair(plan: Plan) -> Pair:
     """Read the two files and paste.
 
     Raises:
-        ValueError: a file cannot be decoded, or the cut-out has no alpha channel or nothing in it.
+        ValueError: a file cannot be decoded, the cut-out has no alpha channel or nothing in it, or the page without
+            text has another size than the page.
         OSError: a file cannot be read.
     """
     clean = read_photo(plan.page).image
+    textless = read_photo(plan.textless).image if plan.textless else None
+    if textless is not None and textless.shape != clean.shape:
+        raise ValueError(f"'{plan.page.name}' has another size in --textless_dir than in --page_dir")
     covered, alpha = cover(clean, read_cutout(plan.cutout.path), plan.cutout, np.random.default_rng(plan.seed))
-    return Pair(plan.name, page_group(plan.page.stem), plan.cutout.kind, clean, covered, alpha)
+    return Pair(plan.name, page_group(plan.page.stem), plan.cutout.kind, clean, covered, alpha, textless)
 
 
 def page_group(stem: str) -> str:

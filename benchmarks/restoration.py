@@ -22,9 +22,10 @@ sys.path.insert(0, str(ROOT))
 
 from utils.flags import add_switch, positive_int  # noqa: E402
 from utils.options import PROVIDERS, add_removal_flags, removal_options, scale_of  # noqa: E402
+from utils.split import SPLITS, select  # noqa: E402
 
 if TYPE_CHECKING:
-    from benchmarks.pairs import Pair, Plan
+    from benchmarks.pairs import Cutout, Pair, Plan
     from utils.remover import OccluderRemover
 
 TRUE_MASK_GROW_PX = 7.0  # of a page 4000 px high; a perfect mask still wants its soft edge outside
@@ -50,6 +51,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Score the removal of pasted occluders from photographed pages.")
     parser.add_argument("--page_dir", required=True, help="folder of photographed pages without occluders")
     parser.add_argument("--occluder_dir", required=True, help="folder of RGBA cut-outs, one subfolder a kind")
+    parser.add_argument("--textless_dir", help="the same pages without their text, same file names: a fairer truth")
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="val",
+        help="val: only pages and cut-outs that training leaves out; all: every one (default %(default)s)",
+    )
     parser.add_argument("--count", type=positive_int, default=52, help="pairs to build (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of pairs and placements (default %(default)s)")
     add_switch(parser, "--baselines", True, "score OpenCV's inpainting with the true mask")
@@ -82,18 +90,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from benchmarks import pairs
     from utils import report
-    from utils.images import list_photos
 
     try:
         if args.report:
             report.check_report_path(args.report)
-        for flag in ("page_dir", "occluder_dir"):
-            if not Path(getattr(args, flag)).is_dir():
-                raise ValueError(f"--{flag} {getattr(args, flag)}: there is no such folder")
-        pages = list_photos(args.page_dir, recursive=True)
-        cutouts = pairs.list_cutouts(Path(args.occluder_dir))
-        if not pages:
-            raise ValueError(f"--page_dir {args.page_dir}: holds no pictures")
+        for flag in ("page_dir", "occluder_dir", "textless_dir"):
+            folder = getattr(args, flag)
+            if folder and not Path(folder).is_dir():
+                raise ValueError(f"--{flag} {folder}: there is no such folder")
+        pages, cutouts = choose(args.page_dir, args.occluder_dir, args.split)
         remover = load_remover(args) if args.chain else None
         for folder in (args.keep_dir, args.write_pairs):
             if folder:
@@ -101,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
 
-    plans = pairs.plan_pairs(pages, cutouts, args.count, args.seed)
+    plans = pairs.plan_pairs(pages, cutouts, args.count, args.seed, args.textless_dir)
     methods = list_methods(remover, args.baselines, args.true_mask)
     measure = partial(measure_pair, methods=methods, remover=remover, keep=args.keep_dir, write=args.write_pairs)
     if args.num_workers > 1:
@@ -121,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     means: list[Row] = []
     if rows:
         done = len(plans) - len(failed)
-        print(f"{done} pairs of {len(pages)} pages and {len(cutouts)} cut-outs, seed {args.seed}")
+        print(f"{done} pairs of {len(pages)} pages and {len(cutouts)} cut-outs, split {args.split}, seed {args.seed}")
         kept = best_scales(rows)
         means = print_tables([row for row in rows if row["method"] in kept])
     for name, reason in failed.items():
@@ -133,6 +138,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"cannot write --report {args.report}: {error.strerror}", file=sys.stderr)
             return 1
     return 1 if failed else 0
+
+
+def choose(page_dir: str, occluder_dir: str, split: str) -> tuple[list[Path], list["Cutout"]]:
+    """The pages and cut-outs of one side of the split.
+
+    Raises:
+        ValueError: there are none.
+    """
+    from benchmarks.pairs import list_cutouts
+    from utils.images import list_photos
+
+    all_pages, all_cutouts = list_photos(page_dir, recursive=True), list_cutouts(Path(occluder_dir))
+    if not all_pages:
+        raise ValueError(f"--page_dir {page_dir}: holds no pictures")
+    pages = select(all_pages, split, lambda path: path)
+    cutouts = select(all_cutouts, split, lambda cutout: cutout.path)
+    if not pages or not cutouts:
+        raise ValueError(
+            f"--split {split}: takes {len(pages)} of {len(all_pages)} pages and {len(cutouts)} of {len(all_cutouts)} "
+            "cut-outs (by file name); give more of them, or --split all"
+        )
+    return pages, cutouts
 
 
 def load_remover(args: argparse.Namespace) -> "OccluderRemover":

@@ -10,6 +10,7 @@ from benchmarks import pairs, restoration
 from tests import graphs
 from utils import metrics
 from utils.images import read_image, read_mask
+from utils.split import side_of
 
 HEIGHT, WIDTH = 640, 480
 
@@ -159,7 +160,10 @@ def networks(folders):
 
 def run(folder, *flags):
     return restoration.main(
-        ["--page_dir", str(folder / "pages"), "--occluder_dir", str(folder / "cutouts"), "--num_workers", "2", *flags]
+        [
+            *("--page_dir", str(folder / "pages"), "--occluder_dir", str(folder / "cutouts")),
+            *("--split", "all", "--num_workers", "2", *flags),
+        ]
     )
 
 
@@ -235,11 +239,40 @@ def test_a_cutout_without_alpha_is_named_and_the_rest_is_scored(folders, capsys)
     assert "all pairs" in out
 
 
+def test_page_without_text_is_a_second_truth(folders):
+    (folders / "textless").mkdir()
+    for path in (folders / "pages").iterdir():
+        page = read_image(path)
+        page[:, :420] = 215
+        cv2.imwrite(str(folders / "textless" / path.name), page)
+    flags = ["--count", "4", "--chain", "False", "--textless_dir", str(folders / "textless")]
+    assert run(folders, *flags, "--report", str(folders / "scores.json")) == 0
+    rows = json.loads((folders / "scores.json").read_text(encoding="utf-8"))["pictures"]
+    for plan in plans_of(folders, 4):
+        pair = pairs.build_pair(plan)
+        row = next(row for row in rows if row["file"] == pair.name and row["method"] == "left as is")
+        truth = read_image(folders / "textless" / plan.page.name)
+        assert row["textless_mask_psnr"] == metrics.psnr(pair.covered, truth, pair.hole)
+        assert row["mask_psnr"] == metrics.psnr(pair.covered, pair.clean, pair.hole)
+
+
+def test_only_held_back_pages_and_cutouts_are_used_unless_told_otherwise(folders):
+    for number in range(40):
+        draw_page(folders / "pages" / f"more_{number}.png", number)
+        draw_cutout(folders / "cutouts" / "hand" / f"more_{number}.png")
+    chosen = restoration.choose(str(folders / "pages"), str(folders / "cutouts"), "val")
+    for items, everything in zip((chosen[0], [c.path for c in chosen[1]]), (43, 48), strict=True):
+        assert 0 < len(items) < everything
+        assert {side_of(path) for path in items} == {"val"}
+    assert restoration.build_parser().parse_args(["--page_dir", "a", "--occluder_dir", "b"]).split == "val"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--page_dir", "nowhere"], "--page_dir nowhere: there is no such folder"),
         (["--deeplabv3_onnx", "nowhere.onnx"], "no such graph: 'nowhere.onnx'"),
+        (["--textless_dir", "nowhere"], "--textless_dir nowhere: there is no such folder"),
         (["--report", "scores.txt"], "must end in .json or .csv"),
         (["--threshold", "2"], "--threshold 2.0: must lie between 0 and 1"),
     ],

@@ -1,0 +1,34 @@
+"""Which pictures are trained on and which are held back: decided by the file's name alone, the same everywhere."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+SPLITS = ("train", "val", "all")
+VAL_PERCENT = 20
+
+T = TypeVar("T")
+
+
+def side_of(name: str | Path) -> str:
+    """`train` or `val` for a file, whatever folder it lies in and whatever it ends in.
+
+    Parts cut from one picture stay together: `hand_07_f0.png` and `hand_07_f1.png` (an underscore, one letter and
+    digits at the end) go where `hand_07.png` goes.
+    """
+    stem = re.sub(r"_[a-z]\d+$", "", Path(name).stem)
+    number = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big")
+    return "val" if number % 100 < VAL_PERCENT else "train"
+
+
+def select(items: Iterable[T], split: str, name_of: Callable[[T], str | Path]) -> list[T]:
+    """The items on one side, in their order; all of them for `all`.
+
+    Args:
+        items: pages, cut-outs…
+        split: one of `SPLITS`.
+        name_of: the file name of an item.
+    """
+    return [item for item in items if split in ("all", side_of(name_of(item)))]
