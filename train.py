@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
 
-    def number(name: str, kind: type, default: float | None, help: str) -> None:
+    def number(name: str, kind: Callable[[str], float], default: float | None, help: str) -> None:
         add(name, type=kind, default=default, help=f"{help} (default {default})")
 
     add("--train_model", choices=MODELS, default="deepfillv2", help="which network to train (default deepfillv2)")
@@ -260,7 +260,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     say(f"{len(data)} samples, {batches} batches an epoch" + (f"; {len(held_out)} held out" if held_out else ""))
 
     def on_device(images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+        images = images.to(device, non_blocking=True).contiguous(memory_format=task.memory_format(device))
         return images, targets.to(device, non_blocking=True)
 
     # --- networks and where to go on
@@ -321,7 +321,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     # --- the loop
     pending, lately, bad = PendingLosses(), Lately(WARNING_PATIENCE), BadSamples(len(data))
     stopper = Stopper(device, args.max_hours)
-    begun, saved, samples, losses = time.monotonic(), time.monotonic(), 0, {}
+    begun, saved, samples, losses = time.monotonic(), time.monotonic(), 0, dict[str, float]()
     progress = tqdm(
         total=total, initial=step, unit="batch", disable=rank > 0, mininterval=1 if sys.stderr.isatty() else 30
     )
@@ -475,14 +475,15 @@ def make_task(
 
     common = {"specs": specs, "precision": precision, "device": device, "ema": args.ema, "compiled": args.compile}
     if args.train_model == "deeplabv3":
-        network = DeepLabV3(args.backbone, args.in_c, args.out_c)
+        segmenter = DeepLabV3(args.backbone, args.in_c, args.out_c)
         if args.deeplabv3_pretrain == "imagenet":
-            fitting = checkpoint.start_from_imagenet(network, args.backbone)
+            fitting = checkpoint.start_from_imagenet(segmenter, args.backbone)
         elif args.deeplabv3_pretrain:
-            fitting = checkpoint.start_from(network, args.deeplabv3_pretrain)
+            fitting = checkpoint.start_from(segmenter, args.deeplabv3_pretrain)
         if args.deeplabv3_pretrain:
             say(f"{args.deeplabv3_pretrain}: {fitting[0]} of {fitting[1]} entries loaded")
-        networks, rates = {SEGMENTER: network}, {SEGMENTER: args.lr_s}
+        networks: dict[str, Any] = {SEGMENTER: segmenter}
+        rates = {SEGMENTER: args.lr_s}
         adam = {"betas": (0.9, 0.999), "weight_decay": args.weight_decay}
         return SegmentationTask(args.class_weights, args.freeze_bn, networks=networks, rates=rates, **adam, **common)
     builders = {GENERATOR: checkpoint.build_generator, DISCRIMINATOR: checkpoint.build_discriminator}

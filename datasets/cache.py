@@ -96,4 +96,4 @@ class PixelCache:
 
 
 def _checksum(pixels: NDArray[np.uint8]) -> bytes:
-    return zlib.crc32(pixels).to_bytes(CHECKSUM_BYTES, "little")
+    return zlib.crc32(pixels.data).to_bytes(CHECKSUM_BYTES, "little")

@@ -20,7 +20,7 @@ from datasets.cache import PixelCache
 from datasets.masks import MaskStyle, random_mask
 from utils import preprocess
 from utils.images import list_photos, natural_key, read_image, read_mask
-from utils.regions import Box, bounds_of, crop, find_regions, square_box
+from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
 
 MAX_PROBLEMS_SHOWN = 20
 MIRRORED = 0.5  # share of mirrored samples
@@ -77,7 +77,8 @@ def read_annotations(baseroot: str | Path) -> list[Triple]:
                     f"{line.strip()!r}"
                 )
                 continue
-            triple = Triple(*(annotation.parent / name for name in names[:3]), annotation, number)
+            clean, covered, mask = (annotation.parent / name for name in names[:3])
+            triple = Triple(clean, covered, mask, annotation, number)
             absent = [path for path in (triple.clean, triple.covered, triple.mask) if not path.is_file()]
             if absent:
                 hint = "; separate the columns by tabs if names hold spaces" if len(names) > 3 else ""
@@ -202,7 +203,7 @@ def training_box(mask: NDArray[np.uint8], imgsize: int) -> Box:
     if bounds is None:
         raise ValueError("the mask is empty")
     if max(bounds.width, bounds.height) > imgsize:
-        bounds = find_regions(mask > 0, imgsize)[0][0].bounds
+        bounds = max(connected_bounds(mask > 0), key=lambda box: box.width * box.height)
     return square_box(bounds, imgsize, *mask.shape)
 
 

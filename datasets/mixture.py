@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -28,13 +29,13 @@ class Mixture(Dataset):
 
     def __init__(
         self,
-        parts: Sequence[Dataset],
+        parts: Sequence[Any],
         weights: Sequence[float] | None = None,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
         self.parts = list(parts)
-        self.sizes = [len(part) for part in self.parts]  # type: ignore[arg-type]
+        self.sizes = [len(part) for part in self.parts]
         self.weights = weights
         self.samples = samples or sum(self.sizes)
         self.seed = seed
@@ -46,7 +47,7 @@ class Mixture(Dataset):
     def set_epoch(self, epoch: int) -> None:
         """Choose the samples of an epoch; the same epoch and seed give the same ones."""
         for part in self.parts:
-            part.set_epoch(epoch)  # type: ignore[attr-defined]
+            part.set_epoch(epoch)
         counts = _shares(self.samples, self.weights or self.sizes)
         rng = np.random.default_rng((self.seed, epoch))
         self.order = [
@@ -56,7 +57,7 @@ class Mixture(Dataset):
         ]
 
     def __getitem__(self, position: int) -> Sample:
-        problems = []
+        problems: list[str] = []
         for offset in range(REPLACEMENTS_TRIED):
             part, index = self.order[(position + offset) % len(self.order)]
             try:

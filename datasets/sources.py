@@ -4,8 +4,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from torch.utils.data import ConcatDataset, Dataset, Subset
+from torch.utils.data import ConcatDataset, Dataset
 
 from datasets.cache import PixelCache
 from datasets.contest import (
@@ -99,7 +100,7 @@ class Sources:
 
     def open(
         self, roots: Sequence[str], val_roots: Sequence[str], val_fraction: float, drawn: int, drawn_for_validation: int
-    ) -> tuple[list[Dataset], Dataset | None]:
+    ) -> tuple[list[Any], ConcatDataset | None]:
         """The parts to train on and the samples held out.
 
         Args:
@@ -112,8 +113,8 @@ class Sources:
         Raises:
             DataError: data that cannot be used.
         """
-        parts: list[Dataset] = []
-        held_out: list[Dataset] = []
+        parts: list[Any] = []
+        held_out: list[Any] = []
         for number, root in enumerate(roots):
             if is_synthetic(root):
                 parts.append(self.synthetic(root, drawn, self.seed + number))
@@ -155,11 +156,6 @@ class Sources:
 def is_synthetic(root: str) -> bool:
     """Whether a root stands for samples drawn while training."""
     return root == SYNTHETIC or root.startswith(SYNTHETIC + ":")
-
-
-def first_samples(data: Dataset, count: int) -> Dataset:
-    """The first `count` samples of a data set, always the same ones."""
-    return Subset(data, range(min(count, len(data))))  # type: ignore[arg-type]
 
 
 def cores() -> int:

@@ -120,13 +120,13 @@ class _CpuSyncBatchNorm(nn.BatchNorm2d):
     def forward(self, features: Tensor) -> Tensor:
         if not self.training:
             return super().forward(features)
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
         features = features.float()  # a variance needs more digits than half precision has
         moments = torch.stack([features.mean((0, 2, 3)), features.square().mean((0, 2, 3))])
         mean, square = dist_nn.all_reduce(moments) / dist.get_world_size()
         variance = square - mean * mean
         with torch.no_grad():
             count = features.numel() / features.shape[1] * dist.get_world_size()
-            self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)

