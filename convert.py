@@ -6,8 +6,15 @@ python convert.py --deeplabv3_pretrain runs/deeplabv3.pth --deepfillv2_generator
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from utils.flags import add_network_flags
+from utils.flags import add_network_flags, add_switch, positive_int
+from utils.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from models.onnx_export import Sample
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -38,6 +45,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save_path2", default="./onnx_model/deepfillv2_G.onnx", help="generator graph to write (default %(default)s)"
     )
+    precision = parser.add_argument_group(
+        "precision", "graphs that are smaller and faster where the device supports it"
+    )
+    add_switch(precision, "--fp16", False, "half precision inside, float32 inputs and outputs")
+    add_switch(precision, "--int8", False, "convolutions in 8-bit integers, calibrated on the samples of --baseroot")
+    precision.add_argument("--baseroot", help="training root whose samples measure the loss; --fp16 also does without")
+    precision.add_argument(
+        "--calibration_samples", type=positive_int, default=16, help="how many of them (default %(default)s)"
+    )
+    precision.add_argument(
+        "--min_psnr",
+        type=float,
+        default=40.0,
+        help="dB; a graph that resembles its network less is not written (default %(default)s)",
+    )
     add_network_flags(parser)
     return parser
 
@@ -58,6 +80,13 @@ def main(argv: list[str] | None = None) -> int:
         print("convert.py: --save_path1 and --save_path2 are both empty: nothing to convert", file=sys.stderr)
         return EXIT_USAGE
 
+    if args.fp16 and args.int8:
+        print("convert.py: --fp16 and --int8 exclude each other", file=sys.stderr)
+        return EXIT_USAGE
+    if args.int8 and not args.baseroot:
+        print("convert.py: --int8 True needs --baseroot, a training root to calibrate on", file=sys.stderr)
+        return EXIT_USAGE
+
     converted = failed = 0
     for flag, path, convert in jobs:
         source = getattr(args, flag)
@@ -65,35 +94,69 @@ def main(argv: list[str] | None = None) -> int:
             print(f"no '{source}': '{path}' is not written (name the checkpoint with --{flag})", file=sys.stderr)
             continue
         try:
-            difference = convert(source, path, args)
+            remark = convert(source, path, args)
         except (ValueError, OSError) as error:
             print(f"convert.py: {error}", file=sys.stderr)
             failed += 1
         else:
-            size = path.stat().st_size / 1e6
-            print(f"{source} → {path}: {size:.1f} MB, largest difference from PyTorch {difference:.1e}")
+            print(f"{source} → {path}: {path.stat().st_size / 1e6:.1f} MB, {remark}")
             converted += 1
     return 0 if converted and not failed else EXIT_FAILED
 
 
-def convert_segmenter(source: str, path: Path, args: argparse.Namespace) -> float:
-    """Checkpoint → segmentation graph; returns and raises what `onnx_export.export_segmenter` does."""
-    from models import checkpoint, onnx_export
+def convert_segmenter(source: str, path: Path, args: argparse.Namespace) -> str:
+    """Checkpoint → segmentation graph.
+
+    Returns:
+        How exact it is, in words.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: no usable checkpoint or samples, or the graph cannot be written or is
+            not exact enough.
+    """
+    from datasets.contest import SegmentationData, read_annotations
+    from models import checkpoint
 
     network, spec = checkpoint.load_segmenter(source, args.backbone, args.in_c, args.out_c)
-    return onnx_export.export_segmenter(network, spec, path)
+    samples = []
+    if args.baseroot and (args.fp16 or args.int8):
+        triples = read_annotations(args.baseroot)[: args.calibration_samples]
+        data = SegmentationData(triples, spec.input_height, spec.input_width, spec.mean, spec.std)
+        samples = [{"input": data[index][0][None].numpy()} for index in range(len(data))]
+    return write_graph(network, spec, path, samples, args)
 
 
-def convert_generator(source: str, path: Path, args: argparse.Namespace) -> float:
-    """Checkpoint → generator graph; returns and raises what `onnx_export.export_generator` does."""
-    from models import checkpoint, onnx_export
+def convert_generator(source: str, path: Path, args: argparse.Namespace) -> str:
+    """Checkpoint → generator graph; returns and raises what `convert_segmenter` does."""
+    from datasets.contest import InpaintingData, read_annotations
+    from models import checkpoint
     from models.gated_conv import fold
 
     network, spec = checkpoint.load_generator(
         source, args.latent_channels, args.in_channels, args.out_channels, args.pad_type, args.activation, args.norm
     )
     fold(network)
-    return onnx_export.export_generator(network, spec, path)
+    samples = []
+    if args.baseroot and (args.fp16 or args.int8):
+        assert spec.imgsize and spec.imgresize
+        triples = read_annotations(args.baseroot)[: args.calibration_samples]
+        data = InpaintingData(triples, spec.imgsize, spec.imgresize)
+        for index in range(len(data)):
+            image, mask = data[index]
+            samples.append({"img": image[None].numpy(), "mask": mask[None].numpy()})
+    return write_graph(network, spec, path, samples, args)
+
+
+def write_graph(
+    network: "nn.Module", spec: NetworkSpec, path: Path, samples: "list[Sample]", args: argparse.Namespace
+) -> str:
+    """The graph in the precision asked for; returns how exact it is, in words."""
+    from models import onnx_export
+
+    if args.fp16 or args.int8:
+        write = onnx_export.export_int8 if args.int8 else onnx_export.export_half
+        return f"PSNR against float32 {write(network, spec, path, samples, args.min_psnr):.1f} dB"
+    return f"largest difference from PyTorch {onnx_export.export(network, spec, path):.1e}"
 
 
 if __name__ == "__main__":

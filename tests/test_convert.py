@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -128,6 +129,59 @@ def test_one_network_converts_alone_with_every_kind_of_layer(tmp_path, capsys, s
     assert "largest difference from PyTorch" in capsys.readouterr().out
     metadata = session(tmp_path / "G.onnx").get_modelmeta().custom_metadata_map
     assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
+
+
+@pytest.fixture
+def reduced(tmp_path):
+    """A tiny generator's checkpoint, a training root, and the arguments that convert the one with the other."""
+    torch.manual_seed(0)
+    spec = inpaint_spec(GENERATOR, latent_channels=4, imgsize=192, imgresize=3)
+    checkpoint.save_checkpoint(tmp_path / "G.pth", checkpoint.build_generator(spec), spec)
+    folder = tmp_path / "train_data_1"
+    folder.mkdir()
+    page = np.full((240, 200, 3), 220, np.uint8)
+    page[::20] = 60
+    mask = np.zeros((240, 200), np.uint8)
+    mask[150:, 60:120] = 128
+    for name, picture in (("clean", page), ("covered", page), ("mask", np.dstack([mask] * 3))):
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
+    (folder / "annotation.txt").write_text("clean.png covered.png mask.png\n")
+    return [
+        f"--deepfillv2_generator_pretrain={tmp_path / 'G.pth'}",
+        f"--save_path2={tmp_path / 'G.onnx'}",
+        "--save_path1=",
+        f"--baseroot={tmp_path}",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("flag", "precision"), [("--fp16=True", "float16"), ("--int8=True", "int8")])
+def test_reduced_graph_takes_and_returns_float32_and_states_its_loss(tmp_path, reduced, flag, precision):
+    assert convert.main([*reduced, flag, "--min_psnr=20"]) == 0
+    graph = session(tmp_path / "G.onnx")
+    assert {node.type for node in (*graph.get_inputs(), *graph.get_outputs())} == {"tensor(float)"}
+    metadata = graph.get_modelmeta().custom_metadata_map
+    assert metadata[onnx_export.PRECISION_KEY] == precision
+    assert float(metadata[onnx_export.PSNR_KEY]) >= 20
+    assert NetworkSpec.from_json(metadata[METADATA_KEY]).latent_channels == 4
+    kinds = collections.Counter(node.op_type for node in onnx.load(tmp_path / "G.onnx").graph.node)
+    assert kinds["QuantizeLinear"] > 0 or precision == "float16"
+    assert {file.name for file in tmp_path.iterdir()} == {"G.pth", "G.onnx", "train_data_1"}
+
+
+@pytest.mark.slow
+def test_reduced_graph_that_loses_too_much_is_not_written(tmp_path, reduced, capsys):
+    assert convert.main([*reduced, "--fp16=True", "--min_psnr=300"]) == convert.EXIT_FAILED
+    assert "in float16 it resembles the network by" in capsys.readouterr().err
+    assert not (tmp_path / "G.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"), [(["--fp16", "--int8"], "exclude each other"), (["--int8"], "needs --baseroot")]
+)
+def test_reduced_precision_used_wrongly_is_explained(capsys, flags, message):
+    assert convert.main(flags) == convert.EXIT_USAGE
+    assert message in capsys.readouterr().err
 
 
 def test_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch, capsys):
