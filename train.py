@@ -9,6 +9,7 @@ torchrun --nproc_per_node 4 train.py --train_model deepfillv2 --baseroot train
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -44,7 +45,8 @@ GRID_ROWS = 4  # validation pictures in the grid that is written every epoch
 WARNING_PATIENCE = 20  # looks at the losses in a row that must agree before a warning
 OVERFIT_SECONDS = 120
 OVERFIT_RATE = 1e-3
-OVERFIT_GOAL = {"deeplabv3": 0.1, "deepfillv2": 0.3}  # share of the first loss that must be reached
+OVERFIT_GOAL = 0.1  # share of the first loss that must be reached
+OVERFIT_LOOK = 10  # steps between two looks at the loss
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,6 +190,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from utils.metrics import mean
 
     check_flags(args)
+    if args.overfit:
+        args.lambda_gan = 0  # the test is whether the samples can be learnt, not whether they look real
     segmenting = args.train_model == "deeplabv3"
 
     # --- where to compute
@@ -266,6 +270,9 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     # --- networks and where to go on
     task = make_task(args, specs, precision, device, say)
     torch.manual_seed(args.seed + rank)
+    if args.overfit:
+        chosen = [data[index][:2] for index in range(min(args.overfit, len(data)))]
+        return overfit(task, *on_device(*torch.utils.data.default_collate(chosen)), say)
     save_path, sample_path = Path(args.save_path), Path(args.sample_path)
     state_path = save_path / f"{args.train_model}_state.pth"
     if rank == 0:
@@ -377,6 +384,40 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         stopper.restore()
         distributed.leave()
     return 0
+
+
+def overfit(task: Task, images: torch.Tensor, targets: torch.Tensor, say: Callable[[str], None]) -> int:
+    """Learn a few samples by heart: whoever cannot has a fault in the data or in the networks.
+
+    Returns:
+        0 once the loss has fallen to `OVERFIT_GOAL` of its start, 1 if it has not after `OVERFIT_SECONDS`.
+    """
+    from models.progress import PendingLosses, show
+
+    task.train_mode()
+    task.set_rate_factor(OVERFIT_RATE / task.rates[task.predictor])
+    pending, begun = PendingLosses(), time.monotonic()
+    start: dict[str, float] = {}
+    for step in itertools.count():
+        pending.add(step + 1, task.step(images, targets, step))
+        if step % OVERFIT_LOOK and start:
+            continue
+        losses = pending.fetch()
+        start = start or losses
+        seconds = time.monotonic() - begun
+        say(f"step {step + 1}, {seconds:.0f} s: {show(losses)}")
+        name = task.loss_name
+        if losses[name] <= OVERFIT_GOAL * start[name]:
+            say(f"passed: {len(images)} samples learnt, {name} {start[name]:.4g} → {losses[name]:.4g}")
+            return 0
+        if seconds > OVERFIT_SECONDS:
+            break
+    say(
+        f"failed: after {step + 1} steps on the same {len(images)} samples {name} is {losses[name]:.4g} and began at "
+        f"{start[name]:.4g}, {OVERFIT_GOAL:.0%} of that was expected. Look at the samples (do masks and pictures "
+        "belong together?); on a slow machine choose fewer samples or a smaller crop"
+    )
+    return 1
 
 
 def check_flags(args: argparse.Namespace) -> None:

@@ -40,7 +40,8 @@ class Task:
         averages: averaged copy of the network that predicts, by its name; empty without `ema`.
     """
 
-    score_name = ""  # higher is better
+    score_name = ""  # of the validation; higher is better
+    loss_name = ""  # the one that tells most about the result
 
     def __init__(
         self,
@@ -153,6 +154,7 @@ class SegmentationTask(Task):
     """
 
     score_name = "iou"
+    loss_name = "loss"
 
     def __init__(self, class_weights: list[float], freeze_bn: bool, **common: Any) -> None:
         super().__init__(**common)
@@ -188,6 +190,7 @@ class InpaintingTask(Task):
     """
 
     score_name = "mask_psnr"
+    loss_name = "second_L1"
 
     # A tanh output that does not vary by one grey level says the same about every pixel.
     CONSTANT = 1 / 255

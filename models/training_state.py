@@ -41,7 +41,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load has no exception of its own
         raise ValueError(f"--resume {path}: cannot be read as a training state ({error})") from error
-    if not isinstance(state, dict) or "step" not in state:
+    if not isinstance(state, dict) or not {"step", "optimizers", "layout"} <= state.keys():
         raise ValueError(f"--resume {path}: is not a training state; give the file …_state.pth, not a checkpoint")
     return state
 

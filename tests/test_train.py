@@ -1,0 +1,340 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import train
+from models import checkpoint
+from tests.contest_root import write_root
+
+REPOSITORY = Path(__file__).parent.parent
+INPAINTING = [
+    "--train_model",
+    "deepfillv2",
+    "--latent_channels",
+    "4",
+    "--imgsize",
+    "64",
+    "--imgresize",
+    "2",
+    "--batch_size1",
+    "2",
+]
+SEGMENTATION = ["--train_model", "deeplabv3", "--seg_height", "64", "--seg_width", "48", "--batch_size2", "2"]
+FLOAT32 = ["--autocast", "False"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_root(tmp_path / "train", count=6)
+
+
+def flags(root: Path, out: str, *more: str) -> list[str]:
+    folder = root.parent / out
+    places = [
+        "--save_path",
+        str(folder),
+        "--sample_path",
+        str(folder / "samples"),
+        "--cache_dir",
+        str(root.parent / "cache"),
+    ]
+    return ["--baseroot", str(root), "--device", "cpu", "--num_workers", "0", "--log_every", "1", *places, *more]
+
+
+def lines(folder: Path, event: str = "train", name: str = "deepfillv2") -> list[dict]:
+    found = [json.loads(line) for line in (folder / f"{name}_log.jsonl").read_text().splitlines()]
+    return [line for line in found if line["event"] == event]
+
+
+def losses(folder: Path, name: str = "deepfillv2") -> list[tuple]:
+    names = ("step", "loss", "loss_D", "first_L1", "second_L1", "loss_GAN")
+    return [tuple(line.get(name) for name in names) for line in lines(folder, name=name)]
+
+
+def test_help_needs_no_pytorch():
+    code = "import sys, train; train.build_parser().format_help(); assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
+
+
+def test_choices_on_the_command_line_are_those_that_are_implemented():
+    from datasets import contest, masks
+    from models import backbones, gated_conv
+    from models.losses import ADVERSARIAL_LOSSES
+
+    assert set(train.GAN_TYPES) == set(ADVERSARIAL_LOSSES)
+    assert set(train.BACKBONES) == set(backbones.BACKBONES)
+    assert set(train.PAD_TYPES) == set(gated_conv.PAD_MODES)
+    assert set(train.ACTIVATIONS) == set(gated_conv.ACTIVATIONS)
+    assert set(train.NORMS) == set(gated_conv.NORMS)
+    assert set(train.INIT_TYPES) == set(gated_conv.INITIALISERS)
+    assert set(train.MASK_TYPES) == set(masks.MASK_TYPES)
+    assert set(train.AUGMENTATIONS) == set(contest.AUGMENTATIONS)
+
+
+def test_published_defaults_hold():
+    args = train.build_parser().parse_args([])
+    published = {
+        "train_model": "deepfillv2", "save_path": "./pytorch_model", "sample_path": "./samples", "gan_type": "WGAN",
+        "multi_gpu": False, "cudnn_benchmark": True, "epochs": 3, "batch_size1": 24, "batch_size2": 16,
+        "autocast": True,
+        "lr_s": 1e-4, "lr_g": 1e-4, "lr_d": 4e-4, "b1": 0.5, "b2": 0.999, "weight_decay": 0, "lr_decrease_factor": 0.98,
+        "lr_decrease_step": 100, "lambda_l1": 1000, "lambda_gan": 1, "num_workers": 8, "backbone": "mobilenetv2",
+        "in_c": 3, "out_c": 2, "in_channels": 4, "out_channels": 3, "latent_channels": 64, "pad_type": "zero",
+        "activation": "lrelu", "norm": "in", "init_type": "xavier", "init_gain": 0.02, "augment": False,
+        "mask_type": "free_form", "imgsize": 1536, "imgresize": 6, "margin": 10, "mask_num": 15, "bbox_shape": 30,
+        "max_angle": 4, "max_len": 50, "max_width": 15, "deepfillv2_generator_pretrain": "",
+        "deepfillv2_discriminator_pretrain": "", "deeplabv3_pretrain": "", "class_weights": [1, 10], "g_steps_per_d": 1,
+    }  # fmt: skip
+    assert {name: getattr(args, name) for name in published} == published
+
+
+def test_inpainting_run_leaves_named_checkpoints_samples_and_a_log(root, capsys):
+    more = ["--epochs", "2", "--lr_decrease_step", "2", "--lr_decrease_factor", "0.9", "--val_fraction", "0.2"]
+    assert train.main(flags(root, "out", *INPAINTING, *more)) == 0
+    out = root.parent / "out"
+    names = {
+        f"deepfillv2_{net}_{end}.pth" for net in "GD" for end in ("epoch1_batchsize2", "epoch2_batchsize2", "best")
+    }
+    assert names | {"deepfillv2_state.pth"} == {path.name for path in out.glob("*.pth")}
+    _, spec = checkpoint.load_generator(out / "deepfillv2_G_epoch2_batchsize2.pth")
+    assert (spec.latent_channels, spec.imgsize, spec.imgresize, spec.input_height) == (4, 64, 2, 32)
+    checkpoint.load_discriminator(out / "deepfillv2_D_best.pth")
+    samples = {path.stem for path in (out / "samples").glob("epoch2_*.png")}
+    assert samples == {f"epoch2_{kind}" for kind in ("gt", "mask", "masked_img", "first_out", "second_out")}
+    grid = cv2.imread(str(out / "samples" / "deepfillv2_val_epoch2.png"))
+    assert grid.shape == (32, 4 * 32, 3)  # hole | coarse | refined | clean
+    # 5 pictures are 3 batches an epoch: one fall of the rate in each epoch, after its second batch
+    assert [line["lr_factor"] for line in lines(out)] == pytest.approx([1, 1, 0.9, 0.9, 0.9, 0.81])
+    assert {"loss_D", "first_L1", "second_L1", "loss_GAN", "samples_per_second", "seconds_left"} <= lines(out)[0].keys()
+    assert {"psnr", "ms_ssim", "mask_psnr"} <= lines(out, "validation")[1].keys()
+    printed = capsys.readouterr().out
+    assert "cache: " in printed and "5 samples, 3 batches an epoch; 1 held out" in printed
+
+
+def test_segmentation_run_leaves_checkpoints_and_scores(root):
+    assert train.main(flags(root, "out", *SEGMENTATION, "--epochs", "1", "--val_root", str(root), "--ema", "0.9")) == 0
+    out = root.parent / "out"
+    _, spec = checkpoint.load_segmenter(out / "deeplabv3_epoch1_batchsize2.pth")
+    assert (spec.backbone, spec.input_height, spec.input_width) == ("mobilenetv2", 64, 48)
+    scores = lines(out, "validation", "deeplabv3")[0]
+    assert all(0 <= scores[name] <= 1 for name in ("iou", "precision", "recall"))
+    assert (out / "deeplabv3_best.pth").is_file() and (out / "samples" / "deeplabv3_val_epoch1.png").is_file()
+
+
+def test_without_adversarial_loss_there_is_no_discriminator(root):
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1", "--lambda_gan", "0", "--hole_weight", "4")) == 0
+    out = root.parent / "out"
+    assert not list(out.glob("*_D_*")) and "loss_D" not in lines(out)[0]
+
+
+def test_discriminator_waits_for_warm_up_and_steps_every_third_batch(root):
+    more = ["--epochs", "2", "--warmup_l1", "2", "--g_steps_per_d", "3", "--gan_type", "LSGAN"]
+    assert train.main(flags(root, "out", *INPAINTING, *more)) == 0
+    found = lines(root.parent / "out")
+    assert ["loss_GAN" in line for line in found] == [False, False, True, True, True, True]
+    assert "loss_D" not in found[2] and "loss_D" in found[3]
+
+
+def test_same_seed_gives_the_same_losses_and_another_seed_others(root):
+    for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert train.main(flags(root, out, *INPAINTING, *FLOAT32, "--epochs", "1", "--seed", seed)) == 0
+    a, b, c = (losses(root.parent / out) for out in "abc")
+    assert a == b and a != c
+
+
+@pytest.mark.parametrize(("model", "name"), [(INPAINTING, "deepfillv2"), (SEGMENTATION, "deeplabv3")])
+def test_resumed_run_has_the_losses_of_an_uninterrupted_one_bit_for_bit(root, model, name, monkeypatch):
+    more = [*model, *FLOAT32, "--epochs", "2", "--ema", "0.9", "--augmentations", "flip", "light"]
+    assert train.main(flags(root, "whole", *more)) == 0
+    # SIGTERM in the middle of an epoch: the run saves and says so
+    from models.tasks import Task
+
+    average = Task.average
+
+    def interrupt(self, step):
+        average(self, step)
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Task, "average", interrupt)
+    assert train.main(flags(root, "parts", *more)) == 128 + signal.SIGTERM
+    monkeypatch.setattr(Task, "average", average)
+    torch.manual_seed(99)
+    assert len(losses(root.parent / "parts", name)) == 2
+    assert train.main(flags(root, "parts", *more, "--resume", "auto")) == 0
+    whole, parts = (losses(root.parent / out, name) for out in ("whole", "parts"))
+    assert len(whole) == 6 and parts == whole
+    results = [torch.load(root.parent / out / f"{name}_state.pth", weights_only=True) for out in ("whole", "parts")]
+    for group in ("networks", "averages"):
+        for network, state in results[0][group].items():
+            assert all(torch.equal(value, results[1][group][network][key]) for key, value in state.items())
+
+
+@pytest.mark.slow
+def test_run_killed_at_any_moment_resumes_bit_for_bit(root):
+    more = [*INPAINTING, *FLOAT32, "--epochs", "4", "--lr_decrease_step", "2", "--num_workers", "1"]
+    assert train.main(flags(root, "whole", *more)) == 0
+    command = [sys.executable, "train.py", *flags(root, "parts", *more), "--resume", "auto"]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    kills = 0
+    for steps in (3, 8):
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        log, until = root.parent / "parts" / "deepfillv2_log.jsonl", time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            if log.exists() and log.read_text().count('"event": "train"') >= steps:
+                process.kill()
+                kills += 1
+                break
+            time.sleep(0.002)
+        process.communicate()
+    assert kills == 2
+    assert subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True).returncode == 0
+    assert losses(root.parent / "parts") == losses(root.parent / "whole")
+
+
+def test_resume_refuses_another_network_or_other_data(root, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 0
+    other = [*INPAINTING, "--latent_channels", "8"]
+    assert train.main(flags(root, "out", *other, "--resume", "auto")) == 1
+    assert "the state holds deepfillv2_G" in capsys.readouterr().err
+    assert train.main(flags(root, "out", *INPAINTING, "--batch_size1", "3", "--resume", "auto")) == 1
+    assert "batch was 2 and is 3" in capsys.readouterr().err
+    missing = str(root / "nothing.pth")
+    assert train.main(flags(root, "out", *INPAINTING, "--resume", missing)) == 1
+    assert "no such file" in capsys.readouterr().err
+    wrong = str(root.parent / "out" / "deepfillv2_G_epoch1_batchsize2.pth")
+    assert train.main(flags(root, "out", *INPAINTING, "--resume", wrong)) == 1
+    assert "is not a training state" in capsys.readouterr().err
+
+
+def test_bad_data_stops_before_anything_is_written(root, capsys):
+    with (root / "train_data_1" / "annotation.txt").open("a") as file:
+        file.write("clean0.png covered0.png\n")
+    assert train.main(flags(root, "out", *INPAINTING)) == 1
+    printed = capsys.readouterr()
+    assert re.search(r"annotation.txt:7: expected three columns", printed.err) and "Traceback" not in printed.err
+    assert not (root.parent / "out").exists()
+
+
+def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--lr_g", "1e38", "--epochs", "1")) == 1
+    message = capsys.readouterr().err
+    assert re.search(r"step 2: a loss is not finite: loss_D = .*first_L1 = .*second_L1 = .*loss_GAN = ", message)
+    assert not list((root.parent / "out").glob("*.pth"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--imgsize", "1500"], "--imgsize 1500: must be a multiple"),
+        (["--ema", "1"], "--ema 1.0: must be at least 0 and less than 1"),
+        (["--lr_g", "0"], "--lr_g 0.0: must be above 0"),
+        (["--root_weights", "1", "2"], "--root_weights: expected 1 numbers"),
+        (["--class_weights", "1"], "--class_weights: 1 numbers for --out_c 2"),
+        (["--seg_height", "100"], "--seg_height 100: must be a multiple of 16"),
+        (["--train_model", "deeplabv3", "--batch_size2", "1"], "--batch_size2 1: batch norm needs 2"),
+        (["--device", "abacus"], "--device abacus: must be auto, cpu, cuda"),
+        (["--baseroot", "nowhere"], "--baseroot nowhere: no such folder"),
+        (["--deepfillv2_generator_pretrain", "nowhere.pth"], "nowhere.pth"),
+        (["--augment", "--augment_data_path", "nowhere"], "--augment_data_path nowhere: no such folder"),
+    ],
+)
+def test_flag_out_of_range_is_one_clear_line(root, given, message, capsys):
+    assert train.main(flags(root, "out", *given)) == 1
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+
+
+def test_switch_takes_only_true_or_false(root):
+    with pytest.raises(SystemExit):
+        train.main(["--autocast", "maybe"])
+    assert train.build_parser().parse_args(["--autocast", "False"]).autocast is False
+
+
+def test_clean_crops_join_the_training(root):
+    crops = root.parent / "crops"
+    crops.mkdir()
+    for number in range(4):
+        cv2.imwrite(str(crops / f"{number}.png"), np.full((40, 40, 3), 200, np.uint8))
+    more = [
+        "--augment",
+        "True",
+        "--augment_data_path",
+        str(crops),
+        "--bbox_shape",
+        "8",
+        "--margin",
+        "2",
+        "--mask_type",
+        "bbox",
+    ]
+    assert train.main(flags(root, "out", *INPAINTING, *more, "--epochs", "1")) == 0
+    assert len(lines(root.parent / "out")) == 5  # 6 + 4 samples in batches of 2
+
+
+def test_training_goes_on_from_given_weights(root, capsys):
+    assert train.main(flags(root, "first", *INPAINTING, "--epochs", "1")) == 0
+    weights = root.parent / "first" / "deepfillv2_G_epoch1_batchsize2.pth"
+    more = ["--deepfillv2_generator_pretrain", str(weights), "--epochs", "1", "--lr_g", "1e-12"]
+    assert train.main(flags(root, "second", *INPAINTING, *more)) == 0
+    assert re.search(r"(\d+) of \1 entries loaded", capsys.readouterr().out)
+    before, after = (
+        checkpoint.load_generator(root.parent / out / weights.name)[0].state_dict() for out in ("first", "second")
+    )
+    torch.testing.assert_close(after["coarse.2.conv2d.weight"], before["coarse.2.conv2d.weight"])
+
+
+def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root, monkeypatch, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0
+    assert "passed: 2 samples learnt, second_L1" in capsys.readouterr().out
+    monkeypatch.setattr(train, "OVERFIT_SECONDS", 0.5)
+    monkeypatch.setattr(train, "OVERFIT_RATE", 1e-9)
+    assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1
+    assert "failed: after" in capsys.readouterr().out
+    assert not (root.parent / "out").exists()
+
+
+def torchrun(root: Path, out: str, processes: int, *more: str) -> subprocess.CompletedProcess:
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc_per_node={processes}",
+        "train.py",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, *flags(root, out, *more)],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "name"), [(INPAINTING, "deepfillv2"), (SEGMENTATION, "deeplabv3")])
+def test_two_processes_have_the_losses_of_one(root, model, name):
+    more = [*model, *FLOAT32, "--epochs", "1", "--lr_d", "4e-5", "--batch_size2", "6", "--lr_s", "1e-6"]
+    for processes in (1, 2):
+        result = torchrun(root, str(processes), processes, *more)
+        assert result.returncode == 0, result.stderr
+    one, two = (losses(root.parent / str(processes), name) for processes in (1, 2))
+    assert len(one) == len(two) >= 1
+    for first, second in zip(one, two, strict=True):
+        for a, b in zip(first, second, strict=True):
+            assert a is b is None or b == pytest.approx(a, rel=1e-4)
