@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint fuzz clean
 
 demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
@@ -16,6 +16,9 @@ lint: $(VENV)/.dev  ## style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+fuzz: $(VENV)/.dev  ## read and write thousands of damaged pictures
+	$(RUN) -m tests.fuzz_images
 
 $(VENV)/.predict: requirements-predict.txt | $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements-predict.txt
