@@ -1,0 +1,433 @@
+"""What colour the bare paper has everywhere, below ink and below a hole, and where the paper ends.
+
+Bare paper is measured on cells of `CELL_PX` pixels from visible pixels without ink and continued into the hole as a
+low-order trend plus a membrane. Surfaces that meet at a sharp border (page and desk, two pages, a tinted box) are
+told apart, each is continued on its own, and the border between them is continued as a straight line.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.blend import spread
+
+CELL_PX = 8  # side of a measuring cell: noise averages out, light hardly changes
+CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
+INK_LEVELS = 10.0  # least darkness of ink below the paper around it, of 255
+INK_NOISES = 4.0  # ... and in standard deviations of the noise
+INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so near ink are left out (diameter)
+STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
+SURFACE_CELLS = 120  # smaller surfaces are things on a larger one
+BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
+SHADOW_CELLS = 3  # so near the hole its own shadow may lie
+SHADOW_LEVELS = 5.0
+RELAXATIONS = 80  # membrane steps after the pull-push fill, which alone shows its pyramid
+BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The bare surfaces of a window.
+
+    Attributes:
+        tone: `(h, w, 3)` float32 in [0, 255], the colour without ink, hole included.
+        bare: `(h, w)` bool, visible pixels without ink and away from it.
+        surface: `(h, w)` uint8, number of the surface (from 1), hole included; all 1 where there is only one.
+        page: the number of the surface that is most likely the page.
+        borders: each continued border as `(n, 2)` float64 points (x, y) inside the hole.
+        noise: standard deviation of the grain on bare paper, in levels.
+    """
+
+    tone: NDArray[np.float32]
+    bare: NDArray[np.bool_]
+    surface: NDArray[np.uint8]
+    page: int
+    borders: list[NDArray[np.float64]]
+    noise: float
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A border between two surfaces that runs into the hole at `point` in the unit direction `heading` (x, y)."""
+
+    point: NDArray[np.float64]
+    heading: NDArray[np.float64]
+    surfaces: tuple[int, int]
+
+
+def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
+    """Measure the bare paper around a hole and continue it across.
+
+    Args:
+        window: `(h, w, 3)` uint8 BGR; what it shows inside the hole is not looked at.
+        hole: `(h, w)` bool, not True everywhere.
+    """
+    height, width = hole.shape
+    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    padding = (0, rows * CELL_PX - height, 0, columns * CELL_PX - width)
+    padded = cv2.copyMakeBorder(window, *padding, cv2.BORDER_REPLICATE)
+    covered = cv2.copyMakeBorder(hole.astype(np.uint8), *padding, cv2.BORDER_REPLICATE)
+    cells = columns, rows
+
+    closed = _closed(padded, covered, 2 * columns, 2 * rows)
+    noise = _noise_of(padded, covered)
+    lightest = cv2.resize(closed, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
+    darkness = _strongest(cv2.subtract(lightest, padded))
+    ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
+    ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
+    bare = ((ink | covered) == 0).astype(np.uint8)
+
+    hidden = cv2.resize(covered * 255, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns) > 0
+    surface = _surfaces(cv2.resize(closed, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns, 3), hidden)
+    share, mean = _cell_means(padded, bare, cells)
+    count = int(surface.max())
+    page = _page_of(surface, mean, share)
+    if count > 1:  # other surfaces may be textured: every visible pixel is theirs
+        visible_share, visible_mean = _cell_means(padded, 1 - covered, cells)
+        other = (surface > 0) & (surface != page)
+        share[other], mean[other] = visible_share[other], visible_mean[other]
+
+    near = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    tones = []
+    for number in range(1, count + 1):
+        own = surface == number
+        if count > 1:
+            # Cells at a border hold both surfaces.
+            eroded = cv2.erode(own.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
+            own = eroded if eroded.any() else own
+        tones.append(_continued(mean, np.where(own & ~hidden, share, 0), near, hidden))
+    full = [
+        cv2.resize(tone, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)[:height, :width]
+        for tone in tones
+    ]
+    bare_pixels = bare[:height, :width].astype(bool)
+    if count == 1:
+        return Paper(np.ascontiguousarray(full[0]), bare_pixels, np.ones(hole.shape, np.uint8), 1, [], noise)
+
+    pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
+    entries = _entries(window, surface, hidden, tones)
+    borders = _join(entries, hole)
+    pixels = _partition(pixels, hole, borders)
+    tone = np.zeros((height, width, 3), np.float32)
+    for number, values in enumerate(full, 1):
+        part = cv2.GaussianBlur((pixels == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
+        tone += part[..., None] * values
+    return Paper(tone, bare_pixels, pixels, page, borders, noise)
+
+
+def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The window at cells of half the side with everything dark and narrow filled up; 0 deep in the hole."""
+    small = cv2.resize(window, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, 3)
+    hidden = cv2.resize(covered * 255, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width) > 0
+    small[hidden] = 0
+    side = CLOSE_PX // (CELL_PX // 2) | 1
+    return cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+
+
+def _strongest(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    blue, green, red = cv2.split(channels)
+    return cv2.max(cv2.max(blue, green), red)
+
+
+def _noise_of(window: NDArray[np.uint8], covered: NDArray[np.uint8]) -> float:
+    """Standard deviation of the grain, from differences of pixels two apart (strokes are a small share of them)."""
+    green = window[::3, :, 1].astype(np.int16)
+    seen = covered[::3] == 0
+    both = seen[:, 2:] & seen[:, :-2]
+    if not both.any():
+        return 1.0
+    steps = np.abs(green[:, 2:] - green[:, :-2])[both]
+    # A histogram median between whole levels: plain medians of rounded values jump by a level.
+    counts = np.cumsum(np.bincount(steps, minlength=4))
+    half = counts[-1] / 2
+    level = int(np.searchsorted(counts, half))
+    below = counts[level - 1] if level else 0
+    median = level - 0.5 + (half - below) / max(counts[level] - below, 1) if level else 0.5 * half / max(counts[0], 1)
+    return float(np.clip(1.4826 * median / np.sqrt(2), 0.3, 20))
+
+
+def _cell_means(
+    window: NDArray[np.uint8], weight: NDArray[np.uint8], cells: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Share of the weighted pixels in each cell `(rows, columns)`, and their mean colour `(rows, columns, 3)`."""
+    columns, rows = cells
+    shape = rows, CELL_PX, columns, CELL_PX
+    share = cv2.resize(weight * 255, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns) / np.float32(255)
+    chosen = cv2.bitwise_and(window, window, mask=weight)
+    # Sums in two steps of whole numbers: rows of a cell first, contiguous and without a float copy of the window.
+    sums = chosen.reshape(rows, CELL_PX, columns * CELL_PX * 3).sum(axis=1, dtype=np.uint16)
+    sums = sums.reshape(rows, columns, CELL_PX, 3).sum(axis=2, dtype=np.uint32)
+    counts = weight.reshape(shape).sum(axis=(1, 3), dtype=np.uint32)
+    mean = sums / np.maximum(counts, 1)[..., None].astype(np.float32)
+    return share, mean.astype(np.float32)
+
+
+def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the surfaces of the visible cells from 1; hidden cells get the number of the nearest visible one."""
+    if hidden.all():
+        return np.ones(hidden.shape, np.int32)
+    values = spread(closed.astype(np.float32), (~hidden).astype(np.float32))
+    step = np.zeros(hidden.shape, np.float32)
+    for axis in (0, 1):
+        if values.shape[axis] > 2:
+            before, after = (np.delete(values, ends, axis) for ends in ([-2, -1], [0, 1]))
+            middle = [slice(None), slice(None)]
+            middle[axis] = slice(1, -1)
+            step[tuple(middle)] = np.maximum(step[tuple(middle)], np.abs(after - before).max(axis=2))
+    inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
+    count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+    kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS]
+    if len(kept) < 2:
+        return np.ones(hidden.shape, np.int32)
+    order = np.zeros(count, np.int32)
+    order[kept] = np.arange(1, len(kept) + 1)
+    numbers = order[numbers]
+    return _nearest(numbers)
+
+
+def _nearest(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Replace every 0 by the nearest other number."""
+    _, index = cv2.distanceTransformWithLabels(
+        (numbers == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(index.max()) + 1, np.int32)
+    table[index[numbers > 0]] = numbers[numbers > 0]
+    return table[index]
+
+
+def _page_of(surface: NDArray[np.int32], mean: NDArray[np.float32], share: NDArray[np.float32]) -> int:
+    """The surface that is large and bright."""
+    weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
+    return int(np.argmax(np.bincount(surface.ravel(), weight.ravel(), minlength=2)[1:])) + 1
+
+
+def _continued(
+    mean: NDArray[np.float32], share: NDArray[np.float32], near: NDArray[np.bool_], hidden: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Colour of one surface on every cell, from its cells weighted by `share`."""
+    weight = np.where(share > 0.08, share, 0).astype(np.float32)
+    if not weight.any():
+        weight = share.astype(np.float32)
+    if not weight.any():
+        weight = (~hidden).astype(np.float32)
+    # The occluder's shadow: cells at the hole that are darker than what the cells further out lead to expect.
+    reach = 2 * SHADOW_CELLS + 1
+    beside = cv2.dilate(hidden.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    outer = np.where(beside, 0, weight).astype(np.float32)
+    if np.count_nonzero(outer) > 4 * max(1, np.count_nonzero(beside & ~hidden)):
+        expected = _membrane(mean, outer)
+        shadow = beside & ((expected - mean).mean(axis=2) > SHADOW_LEVELS)
+        weight = np.where(shadow, 0, weight).astype(np.float32)
+    del near
+    return _membrane(mean, weight)
+
+
+def _membrane(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Trend, smoothed deviations from it where they are known, and their membrane elsewhere."""
+    trend = _trend(mean, weight)
+    deviation = (mean - trend) * weight[..., None]
+    total = cv2.GaussianBlur(weight, (0, 0), 1.5)
+    smooth = cv2.GaussianBlur(deviation, (0, 0), 1.5) / np.maximum(total, 1e-4)[..., None]
+    known = (weight > 0) & (total > 0.05)
+    values = spread(smooth, known.astype(np.float32))
+    free = ~known
+    if free.any() and known.any():
+        area = cv2.boundingRect(free.astype(np.uint8))
+        x0, y0 = max(0, area[0] - 1), max(0, area[1] - 1)
+        part = values[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1]
+        moving = free[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1, None]
+        for _ in range(RELAXATIONS):
+            np.copyto(part, cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT_101), where=moving)
+    return np.clip(values + trend, 0, 255).astype(np.float32)
+
+
+def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Plane through the known cells `(rows, columns, 3)`, twice fitted, the second time without what lies far off."""
+    rows, columns = weight.shape
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    y, x = (y - rows / 2) / max(rows, columns), (x - columns / 2) / max(rows, columns)
+    basis = np.stack([np.ones_like(x), x, y], axis=-1)
+    current = weight
+    fitted = np.zeros_like(mean)
+    for _ in range(2):
+        scaled = (basis * current[..., None]).reshape(-1, 3)
+        normal = scaled.T @ basis.reshape(-1, 3) + np.diag([1e-6, 1e-2, 1e-2]) * max(float(current.sum()), 1e-6)
+        fitted = (basis.reshape(-1, 3) @ np.linalg.solve(normal, scaled.T @ mean.reshape(-1, 3))).reshape(mean.shape)
+        off = np.abs(mean - fitted).max(axis=2)
+        chosen = off[weight > 0]
+        limit = max(4.0, 3 * float(np.median(chosen))) if chosen.size else 0.0
+        current = np.where(off < limit, weight, 0).astype(np.float32)
+    return fitted.astype(np.float32)
+
+
+def _entries(
+    window: NDArray[np.uint8],
+    surface: NDArray[np.int32],
+    hidden: NDArray[np.bool_],
+    tones: list[NDArray[np.float32]],
+) -> list[_Entry]:
+    """Where borders between surfaces run into the hole."""
+    distance = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
+    contours, _ = cv2.findContours(hidden.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    entries = []
+    for contour in contours:
+        if len(contour) < 12:
+            continue
+        points = contour[:, 0, :]
+        at = surface[points[:, 1], points[:, 0]].copy()
+        at[distance[points[:, 1], points[:, 0]] > 2.5] = 0  # along the photo's border nothing is visible
+        change = np.flatnonzero(at != np.roll(at, -1))
+        for index in change.tolist():
+            following = (index + 1) % len(at)
+            pair = int(at[index]), int(at[following])
+            if 0 in pair:
+                continue
+            # Both surfaces must hold on for a few cells along the hole.
+            run = [int(at[(index + k) % len(at)]) for k in range(-3, 5)]
+            if run.count(pair[0]) < 3 or run.count(pair[1]) < 3:
+                continue
+            entry = _entry(window, surface, hidden, tones, points[index].astype(np.float64), pair)
+            if entry is not None:
+                entries.append(entry)
+    return entries
+
+
+def _entry(
+    window: NDArray[np.uint8],
+    surface: NDArray[np.int32],
+    hidden: NDArray[np.bool_],
+    tones: list[NDArray[np.float32]],
+    cell: NDArray[np.float64],
+    pair: tuple[int, int],
+) -> _Entry | None:
+    """Follow the border back from the hole and fit a line to it, to a fraction of a pixel."""
+    rows, columns = surface.shape
+    first = (surface == pair[0]) & ~hidden
+    second = cv2.dilate(((surface == pair[1]) & ~hidden).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    y, x = np.nonzero(first & second)
+    off = np.hypot(x - cell[0], y - cell[1])
+    chosen = off < BORDER_REACH_CELLS
+    if np.count_nonzero(chosen) < 5:
+        return None
+    near = chosen & (off < max(12.0, float(np.sort(off)[min(4, len(off) - 1)]) + 8))
+    chosen = near if np.count_nonzero(near) >= 5 else chosen
+    dx, dy, px, py = cv2.fitLine(np.stack([x, y], 1)[chosen].astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    heading = np.array([dx, dy], np.float64)
+    centre = np.array([px, py], np.float64)
+    if heading @ (cell - centre) < 0:
+        heading = -heading
+    normal = np.array([-heading[1], heading[0]])
+    start = (cell + 0.5) * CELL_PX - 0.5
+    start = start + normal * (((centre + 0.5) * CELL_PX - 0.5 - start) @ normal)
+    # Twice: position of the half level on profiles across the border, then a line through them.
+    for reach in (16, 10):
+        t = np.arange(-BORDER_REACH_CELLS * CELL_PX, 2 * CELL_PX, 2.0)
+        o = np.arange(-reach, reach + 1.0)
+        xs = start[0] + heading[0] * t[:, None] + normal[0] * o
+        ys = start[1] + heading[1] * t[:, None] + normal[1] * o
+        cx = np.clip(np.rint((xs + 0.5) / CELL_PX - 0.5), 0, columns - 1).astype(int)
+        cy = np.clip(np.rint((ys + 0.5) / CELL_PX - 0.5), 0, rows - 1).astype(int)
+        inside = (xs >= 0) & (ys >= 0) & (xs < window.shape[1]) & (ys < window.shape[0])
+        known = (inside & ~hidden[cy, cx]).all(axis=1)
+        middle = len(o) // 2
+        a, b = (tones[number - 1][cy[:, middle], cx[:, middle]] for number in pair)
+        apart = a - b
+        strip = cv2.remap(window, xs.astype(np.float32), ys.astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
+        level = ((strip - b[:, None]) * apart[:, None]).sum(2) / np.maximum((apart**2).sum(1), 1)[:, None]
+        level = np.clip(level, 0, 1)
+        if not known.any():
+            break
+        if level[known, reach + 1 :].mean() > level[known, :reach].mean():  # the first surface lies that way
+            edge = reach + 0.5 - level.sum(1)
+        else:
+            edge = level.sum(1) - reach - 0.5
+        clear = known & (np.abs(edge) < reach - 3)
+        if np.count_nonzero(clear) < 12:
+            break
+        fit_t, fit_o = t[clear], edge[clear]
+        keep = np.abs(fit_o - np.median(fit_o)) < 8
+        line = np.zeros(2)
+        for _ in range(3):
+            if np.count_nonzero(keep) < 8:
+                return None
+            line = np.polyfit(fit_t[keep], fit_o[keep], 1)
+            keep = np.abs(fit_o - np.polyval(line, fit_t)) < 2.5
+        start = start + normal * line[1]
+        heading = heading + normal * line[0]
+        heading /= np.hypot(*heading)
+        normal = np.array([-heading[1], heading[0]])
+    return _Entry(start, heading, pair)
+
+
+def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """Continue borders through the hole: to the entry opposite, to the corner two of them form, or straight on."""
+    height, width = hole.shape
+    left = list(range(len(entries)))
+    lines = []
+    costs = []
+    for i, one in enumerate(entries):
+        for j in range(i):
+            two = entries[j]
+            way = two.point - one.point
+            length = float(np.hypot(*way))
+            if length < 1 or set(one.surfaces) != set(two.surfaces):
+                continue
+            turn = max(_turn(one.heading, way / length), _turn(-two.heading, way / length))
+            if turn < np.radians(6):
+                costs.append((turn, i, j, [one.point, two.point]))
+                continue
+            matrix = np.stack([one.heading, -two.heading], 1)
+            if abs(np.linalg.det(matrix)) > 0.3:
+                ahead = np.linalg.solve(matrix, way)
+                if (ahead > 0).all() and (ahead < 3 * length).all():
+                    costs.append((1 + turn, i, j, [one.point, one.point + one.heading * ahead[0], two.point]))
+    for _, i, j, points in sorted(costs, key=lambda cost: cost[0]):
+        if i in left and j in left:
+            left.remove(i)
+            left.remove(j)
+            lines.append(np.array(points))
+    for i in left:
+        entry = entries[i]
+        t = np.arange(0, height + width)
+        points = entry.point + entry.heading * t[:, None]
+        x, y = np.rint(points).astype(int).T
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        in_hole = np.zeros(len(t), bool)
+        in_hole[inside] = hole[y[inside], x[inside]]
+        begun = np.flatnonzero(in_hole)
+        if not len(begun):
+            continue
+        ends = np.flatnonzero(~in_hole & (t > t[begun[0]]))
+        lines.append(points[[0, ends[0] if len(ends) else -1]])
+    return lines
+
+
+def _turn(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    return float(np.arccos(np.clip(one @ two, -1, 1)))
+
+
+def _partition(
+    surface: NDArray[np.uint8], hole: NDArray[np.bool_], borders: list[NDArray[np.float64]]
+) -> NDArray[np.uint8]:
+    """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most."""
+    free = hole.astype(np.uint8)
+    for line in borders:
+        first, last = line[0] - line[1], line[-1] - line[-2]
+        # A little beyond both ends, so that no gap is left at the rim of the hole.
+        ends = [line[0] + 6 * first / max(np.hypot(*first), 1), line[-1] + 6 * last / max(np.hypot(*last), 1)]
+        points = np.rint(np.vstack([ends[0], line, ends[1]]) * 16).astype(np.int32)
+        cv2.polylines(free, [points], False, 0, 1, cv2.LINE_8, 4)
+    count, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
+    rim = (cv2.dilate(parts, np.ones((3, 3), np.uint8)) * ~hole).astype(np.int64)
+    touching = rim > 0
+    votes = np.zeros((count, int(surface.max()) + 1), np.int64)
+    np.add.at(votes, (rim[touching], surface[touching].astype(np.int64)), 1)
+    votes[:, 0] = 0
+    owner = votes.argmax(axis=1).astype(np.uint8)
+    owner[votes.sum(axis=1) == 0] = 0
+    result = np.where(hole, owner[parts], surface).astype(np.uint8)
+    if (result == 0).any():
+        result = _nearest(result.astype(np.int32)).astype(np.uint8)
+    return result
