@@ -126,6 +126,8 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("--root_weights", type=float, nargs="+", help="share of each --baseroot in an epoch")
     data.add_argument("--samples_per_epoch", type=positive_int, help="length of an epoch; default: every sample once, "
         "for a synthetic root 2400")  # fmt: skip
+    data.add_argument("--synthetic_ratios", type=positive_int, nargs="+", default=[], metavar="RATIO",
+        help="draw synthetic inpainting samples at these reductions too, besides --imgresize")  # fmt: skip
     data.add_argument("--cache_dir", default="./cache", help="decoded samples are kept here (%(default)s)")
     add_switch(data, "--cache", True, "decode each photo once")
     data.add_argument("--augmentations", nargs="+", choices=AUGMENTATIONS, default=[], help="changes of the samples")
@@ -226,6 +228,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         args.cache_dir if args.cache else None,
         args.augmentations,
         args.seed,
+        args.synthetic_ratios,
         workers=cores(),
         progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=rank > 0),
         say=say,

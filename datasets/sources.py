@@ -22,7 +22,7 @@ from datasets.contest import (
 from utils.spec import SEGMENTER, NetworkSpec
 
 SYNTHETIC = "synthetic"
-VALIDATION_SEED = 1_000_000_007  # keeps drawn validation samples apart from those of any sensible --seed
+VALIDATION_SEED = 1  # the drawn validation samples are the same whatever --seed says
 
 Progress = Callable[[Iterable, int], Iterable]
 
@@ -35,6 +35,7 @@ class Sources:
         cache_dir: where decoded samples are kept; None decodes every time.
         augmentations: changes of the training samples, never of held-out ones.
         seed: of everything random.
+        ratios: further reductions at which synthetic inpainting samples are drawn.
         workers: threads that check the pictures.
         progress: wraps an iterable of known length for a bar.
         say: prints a line.
@@ -47,6 +48,7 @@ class Sources:
         cache_dir: str | Path | None,
         augmentations: Sequence[str],
         seed: int,
+        ratios: Sequence[int],
         workers: int,
         progress: Progress = lambda items, total: items,
         say: Callable[[str], None] = print,
@@ -55,6 +57,7 @@ class Sources:
         self.spec = spec
         self.augmentations = augmentations
         self.seed = seed
+        self.ratios = ratios
         self.workers = workers
         self.progress = progress
         self.say = say
@@ -87,16 +90,19 @@ class Sources:
         assert self.spec.imgsize is not None and self.spec.imgresize is not None
         return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
 
-    def synthetic(self, root: str, count: int, seed: int) -> Dataset:
-        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch."""
+    def synthetic(self, root: str, count: int, seed: int, split: str) -> Dataset:
+        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch; `split`: `train` or `val`."""
         from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic
 
-        pages, occluders = parse_synthetic(root)
-        if self.spec.network == SEGMENTER:
-            height, width = self.spec.input_height, self.spec.input_width
-            return SyntheticSegmentation(count, seed, height, width, page_dir=pages, occluder_dir=occluders)
-        side, ratio = self.spec.input_height, self.spec.imgresize
-        return SyntheticInpainting(count, seed, side, ratio, page_dir=pages, occluder_dir=occluders)
+        spec, (pages, occluders) = self.spec, parse_synthetic(root)
+        if spec.network == SEGMENTER:
+            return SyntheticSegmentation(
+                count, seed, spec.input_height, spec.input_width, pages, occluders, split, spec.mean, spec.std
+            )
+        assert spec.imgresize is not None
+        # Held-out samples are drawn at the ratio of the network alone.
+        ratios = self.ratios if split == "train" else ()
+        return SyntheticInpainting(count, seed, spec.input_height, spec.imgresize, pages, occluders, split, ratios)
 
     def open(
         self, roots: Sequence[str], val_roots: Sequence[str], val_fraction: float, drawn: int, drawn_for_validation: int
@@ -117,9 +123,9 @@ class Sources:
         held_out: list[Any] = []
         for number, root in enumerate(roots):
             if is_synthetic(root):
-                parts.append(self.synthetic(root, drawn, self.seed + number))
+                parts.append(self.synthetic(root, drawn, self.seed + number, "train"))
                 if val_fraction:
-                    held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number))
+                    held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
                 continue
             to_train, to_hold_out = split_by_picture(self.triples(root), val_fraction)
             parts.append(self.photos(to_train, augment=True))
@@ -127,7 +133,7 @@ class Sources:
                 held_out.append(self.photos(to_hold_out, augment=False))
         for number, root in enumerate(val_roots):
             if is_synthetic(root):
-                held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number))
+                held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
             else:
                 held_out.append(self.photos(self.triples(root), augment=False))
         self._announce_cache([*parts, *held_out])
