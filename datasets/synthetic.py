@@ -1,0 +1,318 @@
+"""Training samples drawn at network resolution while training: pages, a camera, occluders.
+
+The same drawing code writes full-size pictures in `synthesize.py`; here only what the network sees is drawn, so that
+samples come faster than any disk delivers them. Sample `i` of epoch `e` depends on the seed, `e` and `i` alone.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datasets import occluders, pages
+from datasets.camera import draw_camera, photograph
+from datasets.occluders import Cutout, Occluder
+from utils import preprocess
+from utils.images import list_photos, read_image
+from utils.regions import Box, bounds_of, grow, square_box
+from utils.split import select
+
+SYNTHETIC = "synthetic"
+DRAWN_VARIETY = {"train": 2000, "val": 400}  # drawn occluders in use; the two never share one
+SPRITE_SIDE = 200  # pixels: enough for the largest occluder on a page of 480×640
+REAL_SHARE = 0.5  # of pages, and of occluders, where files of them are given
+FILE_SIDE = 1250  # a page from a file is kept at this longer side: a third of a photo's
+COARSE_STEP = 1.5  # pixels of a kept page from one sample to the next
+FRAME_SIDE = 3750  # what a photo's longer side stands for, in pixels of the published photos
+COUNTS = {0: 0.06, 1: 0.6, 2: 0.26, 3: 0.08}  # occluders on a page; a page without any teaches to find nothing
+GREY_PHOTO_CHANCE = 0.12
+MASK_LEVEL = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
+GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
+
+
+def parse_synthetic(root: str) -> tuple[Path | None, Path | None]:
+    """The folders in `synthetic`, `synthetic:PAGE_DIR`, `synthetic::OCCLUDER_DIR` or `synthetic:PAGE_DIR:OCCLUDER_DIR`.
+
+    Raises:
+        ValueError: it is none of these, or a folder does not exist.
+    """
+    name, *folders = root.split(":")
+    if name != SYNTHETIC or len(folders) > 2:
+        raise ValueError(f"--baseroot {root}: synthetic, synthetic:PAGE_DIR:OCCLUDER_DIR, either of which may be empty")
+    found = [Path(folder) if folder else None for folder in (*folders, "", "")[:2]]
+    for folder in found:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"--baseroot {root}: there is no folder '{folder}'")
+    return found[0], found[1]
+
+
+class SyntheticPhotos:
+    """Clean frames and occluders to combine, from the drawing code and from files where there are any.
+
+    Args:
+        page_dir: photographs to use as pages, or None.
+        occluder_dir: RGBA cut-outs, or None.
+        split: `train` or `val`: files and drawn occluders of one side never appear on the other.
+    """
+
+    def __init__(self, page_dir: Path | None = None, occluder_dir: Path | None = None, split: str = "train") -> None:
+        self.files: Sequence[Path] = []
+        if page_dir is not None:
+            self.files = select(list_photos(page_dir, recursive=True), split, lambda path: path.name)
+            if not self.files:
+                raise ValueError(f"'{page_dir}' holds no photographs to use as pages")
+        self.cutouts: Sequence[Cutout] = occluders.list_cutouts(occluder_dir, split) if occluder_dir else []
+        self.first, self.variety = (0, DRAWN_VARIETY["train"])
+        if split == "val":
+            self.first, self.variety = DRAWN_VARIETY["train"], DRAWN_VARIETY["val"]
+
+    def occluder(self, rng: np.random.Generator, side: int = SPRITE_SIDE) -> Occluder:
+        """One occluder in random light."""
+        if self.cutouts and rng.random() < REAL_SHARE:
+            kinds = sorted({cutout.kind for cutout in self.cutouts})
+            kind = kinds[int(rng.integers(len(kinds)))]  # kinds with few files come as often as others
+            of_kind = [cutout for cutout in self.cutouts if cutout.kind == kind]
+            found = occluders.load_cutout(of_kind[int(rng.integers(len(of_kind)))], side)
+        else:
+            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
+        return occluders.vary(found, rng)
+
+    def occluders(self, rng: np.random.Generator, fewest: int = 0) -> list[Occluder]:
+        """As many as may lie on one page."""
+        count = int(rng.choice(list(COUNTS), p=list(COUNTS.values())))
+        return [self.occluder(rng) for _ in range(max(count, fewest))]
+
+    def frame(self, rng: np.random.Generator) -> "Frame":
+        """A clean photo of which any part can be drawn."""
+        if self.files and rng.random() < REAL_SHARE:
+            return FileFrame(self.files[int(rng.integers(len(self.files)))], rng)
+        return DrawnFrame(rng)
+
+
+class Frame:
+    """A clean photo, portrait, about `FRAME_SIDE` pixels high.
+
+    Attributes:
+        height, width: of the whole photo in pixels.
+    """
+
+    height: int
+    width: int
+
+    def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:
+        """A part of the photo, reduced.
+
+        Args:
+            window: the part, in pixels of the photo.
+            height, width: of the result.
+            text: False leaves the text out, where that is known.
+
+        Returns:
+            `(height, width, 3)` uint8 BGR.
+        """
+        raise NotImplementedError
+
+
+class DrawnFrame(Frame):
+    """A drawn page, photographed by a drawn camera."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.layout = pages.draw_layout(rng)
+        self.camera = draw_camera(rng, self.layout)
+        self.height, self.width = self.camera.height, self.camera.width
+
+    def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:
+        scale = height / window.height
+        picture = photograph(self.layout, self.camera, scale=scale, window=window, text=text)
+        return preprocess.resize(picture, height, width)
+
+
+class FileFrame(Frame):
+    """A photograph, turned a little, mirrored, in another light."""
+
+    def __init__(self, path: Path, rng: np.random.Generator) -> None:
+        self.levels = _read_reduced(path)
+        image = self.levels[0]
+        mirrored = rng.random() < 0.5
+        factor = FRAME_SIDE / FILE_SIDE * rng.uniform(0.8, 1.1)
+        self.height, self.width = round(image.shape[0] * factor), round(image.shape[1] * factor)
+        zoom = rng.uniform(1.0, 1.25)
+        centre = (image.shape[1] / 2, image.shape[0] / 2)
+        turn = cv2.getRotationMatrix2D(centre, float(np.clip(rng.normal(0, 2.5), -8, 8)), zoom)
+        to_image = cv2.invertAffineTransform(turn)
+        to_image[:, :2] /= factor
+        if mirrored:
+            to_image[0] = -to_image[0]
+            to_image[0, 2] += image.shape[1] - 1
+        self.to_image = to_image
+        gamma, gain, tint = rng.uniform(0.8, 1.25), rng.uniform(0.8, 1.15), 1 + rng.normal(0, 0.03, 3)
+        level = np.arange(256)[:, None] / 255
+        self.light = np.clip(255 * level**gamma * gain * tint, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+        self.noise = rng.uniform(0, 2.5), int(rng.integers(2**31))
+
+    def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:
+        step_x, step_y = window.width / width, window.height / height
+        to_window = np.array(
+            [[step_x, 0, window.x0 + step_x / 2 - 0.5], [0, step_y, window.y0 + step_y / 2 - 0.5], [0, 0, 1]]
+        )
+        matrix = self.to_image @ to_window
+        coarse = float(np.hypot(matrix[0, 0], matrix[1, 0])) > COARSE_STEP
+        if coarse:  # sampled more thinly than the picture has pixels: the level reduced by half, so as not to alias
+            matrix = matrix / 2
+            matrix[:, 2] -= 0.25
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(
+            self.levels[coarse], matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
+        sigma, seed = self.noise
+        picture = cv2.LUT(picture, self.light)
+        noise = np.random.default_rng(seed).standard_normal((height, width, 1), np.float32) * np.float32(sigma)
+        return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _read_reduced(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A photograph in portrait, its longer side `FILE_SIDE`, and the same at half that; kept in memory."""
+    image = read_image(path)
+    if preprocess.is_landscape(image):
+        image = preprocess.transpose(image)[:, ::-1]
+    factor = FILE_SIDE / image.shape[0]
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(np.ascontiguousarray(image), (round(image.shape[1] * factor), FILE_SIDE), interpolation=method)
+    return image, cv2.resize(image, (image.shape[1] // 2, FILE_SIDE // 2), interpolation=cv2.INTER_AREA)
+
+
+class _Drawn(Dataset):
+    """What the two data sets share: length, seed, epoch."""
+
+    def __init__(self, count: int, seed: int, page_dir: Path | None, occluder_dir: Path | None, split: str) -> None:
+        self.count = count
+        self.seed = seed
+        self.epoch = 0
+        self.photos = SyntheticPhotos(page_dir, occluder_dir, split)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other samples from now on; the same epoch gives the same samples."""
+        self.epoch = epoch
+
+    def _rng(self, index: int) -> np.random.Generator:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        return np.random.default_rng((self.seed, self.epoch, index))
+
+
+class SyntheticSegmentation(_Drawn):
+    """Covered photos and their occluder maps for the segmentation net.
+
+    Args:
+        count: samples an epoch.
+        seed: of everything.
+        height, width: of the network's input.
+        mean, std: its normalisation.
+        page_dir, occluder_dir, split: see `SyntheticPhotos`.
+
+    A sample is `(image (3, height, width) float32, label (height, width) int64 in {0, 1})`.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        seed: int,
+        height: int = 640,
+        width: int = 480,
+        page_dir: Path | None = None,
+        occluder_dir: Path | None = None,
+        split: str = "train",
+        mean: float = 0.6,
+        std: float = 0.2,
+    ) -> None:
+        super().__init__(count, seed, page_dir, occluder_dir, split)
+        self.height, self.width = height, width
+        self.mean, self.std = mean, std
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, label = self.picture(index)
+        inputs = preprocess.to_segmenter_input(image, self.height, self.width, self.mean, self.std)
+        return torch.from_numpy(inputs), torch.from_numpy(label)
+
+    def picture(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The covered photo `(height, width, 3)` uint8 BGR and its label, before they become tensors."""
+        rng = self._rng(index)
+        frame = self.photos.frame(rng)
+        clean = frame.view(Box(0, 0, frame.width, frame.height), self.height, self.width)
+        covered, hidden = occluders.cover(clean, self.photos.occluders(rng), rng)
+        if rng.random() < GREY_PHOTO_CHANCE:
+            covered = cv2.cvtColor(cv2.cvtColor(covered, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        return covered, (hidden >= MASK_LEVEL).astype(np.int64)
+
+
+class SyntheticInpainting(_Drawn):
+    """Clean crops and holes for the inpainting net, cut as prediction cuts them.
+
+    Args:
+        count: samples an epoch.
+        seed: of everything.
+        side: of the network's input.
+        imgresize: how many times the crop is reduced.
+        page_dir, occluder_dir, split: see `SyntheticPhotos`.
+        ratios: further reductions to draw samples at, in equal shares with `imgresize`.
+
+    A sample is `(image (3, side, side) float32 in [0, 1], mask (1, side, side) float32 in [0, 1])`.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        seed: int,
+        side: int = 256,
+        imgresize: int = 6,
+        page_dir: Path | None = None,
+        occluder_dir: Path | None = None,
+        split: str = "train",
+        ratios: Sequence[int] = (),
+    ) -> None:
+        super().__init__(count, seed, page_dir, occluder_dir, split)
+        self.side = side
+        self.ratios = (imgresize, *ratios)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, mask = self.picture(index)
+        return torch.from_numpy(preprocess.to_generator_image(image, self.side)), torch.from_numpy(mask[None])
+
+    def picture(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The clean crop `(side, side, 3)` uint8 BGR and its hole `(side, side)` float32."""
+        rng = self._rng(index)
+        frame = self.photos.frame(rng)
+        ratio = int(self.ratios[int(rng.integers(len(self.ratios)))])
+        # The hole is placed on the whole photo at the network's resolution, and the crop found as in prediction.
+        height, width = max(round(frame.height / ratio), self.side), max(round(frame.width / ratio), self.side)
+        hole = self._hole(rng, height, width, ratio)
+        bounds = bounds_of(hole > 0)
+        assert bounds is not None
+        box = square_box(bounds, self.side, height, width)
+        window = Box(*(ratio * edge for edge in box))
+        return frame.view(window, self.side, self.side), np.ascontiguousarray(hole[box.slices()])
+
+    def _hole(self, rng: np.random.Generator, height: int, width: int, ratio: int) -> NDArray[np.float32]:
+        """Where occluders lie, grown as masks are grown: `(height, width)` float32, soft over one pixel."""
+        covered = np.zeros((height, width), np.float32)
+        for _ in range(10):  # what falls outside the frame is drawn again
+            for occluder in self.photos.occluders(rng, fewest=1):
+                matrix = occluders.place(occluder, height, width, rng)
+                box, layer = occluders.warp(occluder, matrix, height, width)
+                np.maximum(covered[box.slices()], layer[..., 3], out=covered[box.slices()])
+            if np.count_nonzero(covered > MASK_LEVEL) > 16:
+                break
+        else:
+            covered[height // 3 : height // 2, width // 3 : width // 2] = 1
+        core = grow(covered > MASK_LEVEL, rng.uniform(*GROWTH_PX) / ratio)
+        return cv2.blur(core.astype(np.float32), (2, 2))
