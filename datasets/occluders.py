@@ -720,7 +720,8 @@ def warp(
     if box.width <= 0 or box.height <= 0:
         return Box(0, 0, 1, 1), np.zeros((1, 1, 4), np.float32)
     matrix[:, 2] -= (box.x0, box.y0)
-    return box, cv2.warpAffine(sprite, matrix, (box.width, box.height), flags=cv2.INTER_LINEAR)
+    layer = cv2.warpAffine(sprite, matrix, (box.width, box.height), flags=cv2.INTER_LINEAR)
+    return box, np.minimum(layer, 1)  # interpolation may round a little above
 
 
 def shadow_of(alpha: NDArray[np.float32], blur_px: float, rng: np.random.Generator) -> NDArray[np.float32]:
