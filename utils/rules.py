@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.paper import INK_STEP
-
 Points = NDArray[np.float64]
 
+FAR_STEP = 4  # pixels: distances to the hole are measured on a picture reduced so many times
 LSD_STEP = 2  # pixels: segments are looked for on a picture reduced so many times
 BAND_PX = 320  # how far from the hole rules are looked at
 REACH_PX = 60  # a segment whose end is farther from the hole does not run into it
@@ -73,20 +72,12 @@ class Shade:
 
     Args:
         window: `(h, w, 3)` uint8.
-        tone: `(gh, gw, 3)` float32, the paper.
+        tone: `(h, w, 3)` float32, the paper.
         hole: `(h, w)` bool.
     """
 
     def __init__(self, window: NDArray[np.uint8], tone: NDArray[np.float32], hole: NDArray[np.bool_]) -> None:
         self.window, self.tone, self.hole = window, tone, hole
-
-    def paper_at(self, x: NDArray, y: NDArray) -> NDArray[np.float32]:
-        """Colour of the paper, `(*x.shape, 3)`."""
-        height, width = self.hole.shape
-        gh, gw = self.tone.shape[:2]
-        gx = ((x + 0.5) * (gw / width) - 0.5).astype(np.float32)
-        gy = ((y + 0.5) * (gh / height) - 0.5).astype(np.float32)
-        return cv2.remap(self.tone, gx, gy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def depth_at(self, x: NDArray, y: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Depth per channel of whole pixels, `(n, m, 3)`, and `(n, m)` bool, whether they are visible."""
@@ -94,8 +85,7 @@ class Shade:
         inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
         xi, yi = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
         inside &= ~self.hole[yi, xi]
-        paper = np.maximum(self.paper_at(xi, yi), 1.0)
-        return 1 - self.window[yi, xi] / paper, inside
+        return 1 - self.window[yi, xi] / np.maximum(self.tone[yi, xi], 1.0), inside
 
 
 def find_ends(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32]) -> list[RuleEnd]:
@@ -104,7 +94,7 @@ def find_ends(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[
     Args:
         window: `(h, w, 3)` uint8.
         hole: `(h, w)` bool.
-        tone: `(gh, gw, 3)` float32, the paper as `measure_paper` gives it.
+        tone: `(h, w, 3)` float32, the paper as `measure_paper` gives it.
     """
     shade = Shade(window, tone, hole)
     distance = distance_to(hole)
@@ -119,11 +109,11 @@ def find_ends(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[
 
 
 def distance_to(hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance to the hole in pixels on a picture reduced `INK_STEP` times."""
+    """Distance to the hole in pixels on a picture reduced `FAR_STEP` times."""
     height, width = hole.shape
-    size = max(1, width // INK_STEP), max(1, height // INK_STEP)
+    size = max(1, width // FAR_STEP), max(1, height // FAR_STEP)
     free = cv2.resize(hole.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 0
-    return cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, 3) * INK_STEP
+    return cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, 3) * FAR_STEP
 
 
 def same_stroke(end: RuleEnd, point: Points, direction: Points) -> bool:
@@ -148,10 +138,10 @@ def find_seeds(
     if min(size) < 16:
         return []
     reduced = cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    paper = cv2.resize(tone, size, interpolation=cv2.INTER_LINEAR)
+    paper = cv2.resize(tone, size, interpolation=cv2.INTER_NEAREST)
     depth = (1 - reduced / np.maximum(paper, 1)).max(axis=2)
     far = cv2.resize(distance, size, interpolation=cv2.INTER_LINEAR)
-    depth[(far < 2 * INK_STEP) | (far > BAND_PX)] = 0
+    depth[(far < 2 * FAR_STEP) | (far > BAND_PX)] = 0
     # A logarithmic scale of depth: faint rules are as good as dark ones.
     drawn = (255 - 120 * np.log1p(np.clip(depth - 0.01, 0, 1) * 8)).clip(0, 255).astype(np.uint8)
     segments = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE).detect(drawn)[0]
@@ -251,8 +241,8 @@ def track(shade: Shade, distance: NDArray[np.float32], point: Points, direction:
     points[:, u] = first + sign * middle
     points[:, v] = np.polyval(course, middle) + point[v] + (points[:, u] - point[u]) * slope
     # Along the hole's border runs the occluder's outline, not a rule.
-    far = np.clip(np.rint(points[-1] / INK_STEP).astype(int), 0, np.array(distance.shape[::-1]) - 1)
-    if distance[far[1], far[0]] < 0.25 * length:
+    far = np.clip(np.rint(points[-1] / FAR_STEP).astype(int), 0, np.array(distance.shape[::-1]) - 1)
+    if distance[far[1], far[0]] < max(8.0, 0.06 * length):
         return None
     # The profile was measured towards +v; "across" is the direction turned from x to y.
     if (inwards[0] if flat else -inwards[1]) < 0:

@@ -37,8 +37,8 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     """
     height, width = hole.shape
     measured = paper.measure_paper(window, hole)
-    tone = paper.enlarge(measured.tone, height, width)
-    ends = rules.find_ends(window, hole, measured.tone)
+    tone = measured.tone
+    ends = rules.find_ends(window, hole, tone)
     continued = []
     ink = np.zeros((height, width, 3), np.float32)
     for a, b in rules.match_ends(ends):
@@ -49,7 +49,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     image = window.copy()
     image[hole] = np.clip(np.rint(fill[hole]), 0, 255).astype(np.uint8)
     visible = [Rule(end.points, end.width_px) for end in ends]
-    return Structure(image, np.clip(tone, 0, 255).astype(np.uint8), visible, continued)
+    return Structure(image, np.clip(np.rint(tone), 0, 255).astype(np.uint8), visible, continued)
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
