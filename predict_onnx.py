@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_switch(files, "--save_mask", False, "also write each mask to SAVE_DIR/masks")
     add_switch(files, "--save_comparison", False, "also write before | mask | after to SAVE_DIR/comparisons")
+    add_switch(files, "--save_structure", False, "also write the rules found and continued to SAVE_DIR/structure")
     files.add_argument("--report", help="append a line of JSON a photo to this file")
     add_switch(files, "--mark", True, "record in the picture's XMP what was repainted")
     files.add_argument(
@@ -81,10 +82,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = removal_options(args)
         segment, segment_spec, segment_graph = onnx_backend.load_segmenter(args.deeplabv3_onnx, args.provider)
-        inpaint, inpaint_spec, inpaint_graph = onnx_backend.load_inpainter(
-            args.deepfillv2_onnx, args.provider, args.imgsize, args.imgresize
-        )
-        description = onnx_backend.describe(segment_graph, inpaint_graph)
+        graphs, inpainter = [segment_graph], None
+        if not options.without_network:
+            inpaint, inpaint_spec, inpaint_graph = onnx_backend.load_inpainter(
+                args.deepfillv2_onnx, args.provider, args.imgsize, args.imgresize
+            )
+            graphs.append(inpaint_graph)
+            inpainter = Inpainter(inpaint, inpaint_spec)
+        description = onnx_backend.describe(*graphs)
         folder = FolderOptions(
             src_image_dir=Path(args.src_image_dir),
             save_dir=Path(args.save_dir),
@@ -94,6 +99,7 @@ def main(argv: list[str] | None = None) -> int:
             mask_mode=args.mask_mode,
             save_mask=args.save_mask,
             save_comparison=args.save_comparison,
+            save_structure=args.save_structure,
             report=Path(args.report) if args.report else None,
             mark=args.mark,
             jpeg=args.jpeg,
@@ -111,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
     print(f"running on {description}", flush=True)
-    remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
+    remover = OccluderRemover(Segmenter(segment, segment_spec), inpainter, options)
     try:
         counts = clean_folder(remover, photos, folder)
     except KeyboardInterrupt:

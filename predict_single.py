@@ -56,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = removal_options(args)
         segment, segment_spec = torch_backend.segmenter_run(args.deeplabv3_pretrain, args.device, args.backbone)
+        if options.without_network:
+            raise ValueError("--structure only shows no network; predict_onnx.py has it")
         inpaint, inpaint_spec = torch_backend.inpainter_run(
             args.deepfillv2_generator_pretrain, args.device, args.imgsize, args.imgresize
         )

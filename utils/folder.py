@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import cv2
 import numpy as np
@@ -20,8 +20,9 @@ from tqdm import tqdm
 from utils import images, preprocess
 from utils.images import Photo
 from utils.options import scale_of
-from utils.regions import Box, grow
+from utils.regions import Box, crop, grow
 from utils.remover import OccluderRemover, Removal
+from utils.structure import debug_picture
 
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
@@ -39,7 +40,8 @@ class FolderOptions:
         skip_existing: leave alone what is already in `save_dir`.
         mask_dir: folder of masks by the photos' names (any picture format), or None.
         mask_mode: `replace` the found mask by the user's, or `add` the two.
-        save_mask, save_comparison: also write the mask, and before | mask | after side by side.
+        save_mask, save_comparison, save_structure: also write the mask, before | mask | after side by side, and a
+            picture of the page structure of each repaired crop.
         report: JSON-lines file, or None.
         mark: record the repaired boxes in the picture's XMP.
         jpeg: how JPEGs are written, see `images.write_photo`.
@@ -56,6 +58,7 @@ class FolderOptions:
     mask_mode: str = "replace"
     save_mask: bool = False
     save_comparison: bool = False
+    save_structure: bool = False
     report: Path | None = None
     mark: bool = True
     jpeg: str = "auto"
@@ -269,16 +272,21 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
 
 
 def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options: FolderOptions) -> None:
-    """The mask and the comparison, in folders of their own below `save_dir`, named after the photo's whole name."""
-    pictures: list[tuple[str, Any]] = []
-    if options.save_mask:
-        pictures.append(("masks", lambda: removal.mask.astype(np.uint8) * 255))
-    if options.save_comparison:
-        pictures.append(("comparisons", lambda: comparison(image, removal)))
-    for folder, draw in pictures:
-        path = options.save_dir / folder / f"{name}.png"
+    """Mask, comparison and structure, in folders of their own below `save_dir`, named after the photo's whole name."""
+
+    def write(folder: str, file: str, picture: NDArray[np.uint8]) -> None:
+        path = options.save_dir / folder / f"{file}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        images.write_image(path, draw())
+        images.write_image(path, picture)
+
+    if options.save_mask:
+        write("masks", name, removal.mask.astype(np.uint8) * 255)
+    if options.save_comparison:
+        write("comparisons", name, comparison(image, removal))
+    if options.save_structure:
+        for box, found in removal.structures:
+            picture = debug_picture(found, crop(image, box), crop(removal.mask, box))
+            write("structure", f"{name}_{box.x0}_{box.y0}", picture)
 
 
 def comparison(image: NDArray[np.uint8], removal: Removal) -> NDArray[np.uint8]:

@@ -41,8 +41,15 @@ class RemovalOptions:
         for name in ("grow_px", "feather_px", "min_area_px"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more")
+        if self.compat and self.structure == "only":
+            raise ValueError("--compat True pastes what the network draws; leave --structure only out")
         if self.structure not in STRUCTURE_MODES:
             raise ValueError(f"--structure {self.structure}: must be one of {', '.join(STRUCTURE_MODES)}")
+
+    @property
+    def without_network(self) -> bool:
+        """Whether the inpainting network is not needed at all."""
+        return self.structure == "only"
 
 
 def scale_of(height: int, width: int) -> float:

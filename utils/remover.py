@@ -5,11 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import blend, regions
+from utils import blend, regions, structure
 from utils.compat import remove_as_published
 from utils.options import RemovalOptions, scale_of
 from utils.regions import Box, RegionGroup, crop
 from utils.stages import Inpainter, Segmenter
+from utils.structure import Structure
+
+PUBLISHED_CROP = 1536  # pixels; the crop where there is no inpainting network to state its own
 
 
 class Removal(NamedTuple):
@@ -19,11 +22,13 @@ class Removal(NamedTuple):
         image: `(H, W, 3)` uint8 BGR, equal to the photo outside `mask`.
         mask: `(H, W)` bool, True where the photo was repaired.
         boxes: the bounds of each connected repaired region; empty where nothing was found.
+        structures: for each repaired crop its box and what was measured in it; empty with `--structure off`.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     boxes: list[Box]
+    structures: list[tuple[Box, Structure]]
 
 
 class OccluderRemover:
@@ -31,11 +36,16 @@ class OccluderRemover:
 
     Args:
         segmenter: finds the occluders.
-        inpainter: draws what may lie below them.
+        inpainter: draws what may lie below them; None is for `--structure only`.
         options: thresholds, growth, feather, mode.
+
+    Raises:
+        ValueError: there is no inpainter, but the options need one.
     """
 
-    def __init__(self, segmenter: Segmenter, inpainter: Inpainter, options: RemovalOptions) -> None:
+    def __init__(self, segmenter: Segmenter, inpainter: Inpainter | None, options: RemovalOptions) -> None:
+        if inpainter is None and not options.without_network:
+            raise ValueError(f"--structure {options.structure} needs an inpainting network; only does without")
         self.segmenter = segmenter
         self.inpainter = inpainter
         self.options = options
@@ -50,7 +60,8 @@ class OccluderRemover:
             ValueError: `--compat True` and the photo is smaller than the crop.
         """
         if self.options.compat:
-            return Removal(*remove_as_published(image, self.segmenter, self.inpainter))
+            assert self.inpainter is not None
+            return Removal(*remove_as_published(image, self.segmenter, self.inpainter), [])
         return self.repair(image, self.find_mask(image))
 
     def find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -66,23 +77,32 @@ class OccluderRemover:
         Args:
             image: `(H, W, 3)` uint8 BGR.
             mask: `(H, W)` bool, True where to repaint.
-            coarse: show what the first of the generator's two networks draws instead of the second.
+            coarse: show what the first of the generator's two networks draws, and nothing else.
         """
         repaired = image.copy()
-        groups = regions.find_regions(mask, self.inpainter.crop_side)
+        groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
+        structures = []
         for group in groups:
-            patch = self._patch(image, mask, group, coarse)
+            patch, found = self._patch(image, mask, group, coarse)
+            if found is not None:
+                structures.append((group.box, found))
             for region in group.regions:
                 rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
                 inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
                 blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
-        return Removal(repaired, mask, [region for group in groups for region in group.regions])
+        return Removal(repaired, mask, [region for group in groups for region in group.regions], structures)
 
     def _patch(
         self, image: NDArray[np.uint8], mask: NDArray[np.bool_], group: RegionGroup, coarse: bool
-    ) -> NDArray[np.uint8]:
-        """The repaired pixels of a group's crop; every hole in it is blank to the generator, not only the group's."""
+    ) -> tuple[NDArray[np.uint8], Structure | None]:
+        """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's."""
         photo, hole = crop(image, group.box), crop(mask, group.box)
-        (drawn,) = self.inpainter([photo], [hole], coarse=coarse)
-        return blend.match_tone(drawn, photo, hole)
+        drawn = None
+        if self.inpainter is not None:
+            (drawn,) = self.inpainter([photo], [hole], coarse=coarse)
+            drawn = blend.match_tone(drawn, photo, hole)
+            if coarse or self.options.structure == "off":
+                return drawn, None
+        found = structure.repair(photo, hole, drawn)
+        return found.image, found

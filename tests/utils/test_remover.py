@@ -162,6 +162,34 @@ def test_compat_transposes_a_landscape_photo():
     assert box.x1 <= 2000 and box.y1 <= 1600
 
 
+def ruled_page():
+    image = np.full((1600, 1600, 3), 205, np.uint8)
+    for y in range(100, 1600, 120):
+        image[y : y + 4] = 70
+    return image
+
+
+@pytest.mark.parametrize("mode", ["auto", "only"])
+def test_structure_continues_the_rules_that_the_network_does_not_draw(mode):
+    image = ruled_page()
+    mask = np.zeros(image.shape[:2], bool)
+    mask[700:1100, 600:1000] = True
+    whole = remover(structure=mode)
+    inpainter = None if mode == "only" else whole.inpainter
+    removal = OccluderRemover(whole.segmenter, inpainter, whole.options).repair(image, mask)
+    assert np.abs(removal.image.astype(int) - image)[mask].mean() < 4
+    assert removal.image[820:824, 700:900].max() < 130
+    ((box, structure),) = removal.structures
+    assert len(structure.continued) == 4 and box.width == 1536
+    assert (removal.image[~mask] == image[~mask]).all()
+
+
+def test_modes_that_need_a_network_refuse_to_start_without():
+    whole = remover()
+    with pytest.raises(ValueError, match="needs an inpainting network"):
+        OccluderRemover(whole.segmenter, None, RemovalOptions(structure="auto"))
+
+
 @pytest.mark.parametrize("bad", [{"threshold": 0}, {"grow_px": -1}, {"structure": "perhaps"}])
 def test_options_out_of_range_name_their_flag(bad):
     (name,) = bad
