@@ -25,7 +25,7 @@ FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 BLACK: Colour = (0, 0, 0)
 SEAL_RED: Colour = (45, 35, 205)
 _SHIFT = 4  # OpenCV's fixed-point bits for vertices: a sixteenth of a pixel
-_MEASURE_PX = 200  # text is measured at this size; widths scale with it
+_MEASURE_PX = 100  # text is measured at this size (larger ones are slow); widths scale with it
 
 
 class Rule(NamedTuple):
@@ -814,8 +814,8 @@ class _Table:
             writer.code,
             None,
         )
-        kinds = rng.integers(0, len(makers), columns)
-        aligns = rng.choice([0, 0.5, 0.5, 1], columns)
+        kinds = [int(rng.integers(len(makers))) for _ in range(columns)]
+        aligns = rng.choice([0, 0.5, 0.5, 1], columns).tolist()
         filled = float(rng.choice([0.15, 0.5, 0.85, 1.0]))
         by_hand = rng.random() < 0.1
         bold = 700 if rng.random() < 0.4 else None
