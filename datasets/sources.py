@@ -36,6 +36,7 @@ class Sources:
         augmentations: changes of the training samples, never of held-out ones.
         seed: of everything random.
         ratios: further reductions at which synthetic inpainting samples are drawn.
+        crop: height and width of the part of the input that synthetic segmentation samples show; None is all of it.
         workers: threads that check the pictures.
         progress: wraps an iterable of known length for a bar.
         say: prints a line.
@@ -49,6 +50,7 @@ class Sources:
         augmentations: Sequence[str],
         seed: int,
         ratios: Sequence[int],
+        crop: tuple[int, int] | None,
         workers: int,
         progress: Progress = lambda items, total: items,
         say: Callable[[str], None] = print,
@@ -58,6 +60,7 @@ class Sources:
         self.augmentations = augmentations
         self.seed = seed
         self.ratios = ratios
+        self.crop = crop
         self.workers = workers
         self.progress = progress
         self.say = say
@@ -96,11 +99,11 @@ class Sources:
 
         spec, (pages, occluders) = self.spec, parse_synthetic(root)
         if spec.network == SEGMENTER:
-            return SyntheticSegmentation(
-                count, seed, spec.input_height, spec.input_width, pages, occluders, split, spec.mean, spec.std
-            )
+            size = spec.input_height, spec.input_width
+            crop = self.crop if split == "train" else None
+            return SyntheticSegmentation(count, seed, *size, pages, occluders, split, spec.mean, spec.std, crop)
         assert spec.imgresize is not None
-        # Held-out samples are drawn at the ratio of the network alone.
+        # Held-out samples are whole and drawn at the ratio of the network alone.
         ratios = self.ratios if split == "train" else ()
         return SyntheticInpainting(count, seed, spec.input_height, spec.imgresize, pages, occluders, split, ratios)
 
