@@ -19,6 +19,7 @@ _STEP = 16  # pixels between the nodes at which geometry and light are computed;
 _STRIP = 256  # rows finished at a time, so that a strip stays in the processor's cache; a multiple of `_STEP`
 _NOISE_SIDE = 512  # noise repeats after so many pixels, which nobody sees
 _SMALL_VIEW = 2**17  # pixels up to which a reduced view is drawn as sharp as bilinear reduction of a photo would be
+_CREASE = 0.012  # parts of a photo's width over which a fold turns; sharper ones would step from node to node
 _SMALL_DETAIL, _LARGE_DETAIL = 3, 2  # pixels drawn per output pixel along each side, for small and larger views
 
 
@@ -347,9 +348,13 @@ class _Ink:
         levels = 255 - camera.ink * (255 - np.arange(256))
         self.levels = np.rint(levels).astype(np.uint8)
 
-    def sample(self, page: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Reflectance at `(h, w, 2)` points of the page, as `(h, w, 3)` uint8."""
-        at = (page - self.low.astype(np.float32)) * np.float32(self.scale) - np.float32(0.5)
+        # Distance of the view's nodes to the page's border, negative on the desk, in page units.
+        self.inside = np.minimum(view.page, self.size - view.page).min(-1).astype(np.float32)
+        # The nodes in pixels of the raster: affine, so it may come before the interpolation between them.
+        self.nodes = ((view.page - low) * self.scale - 0.5).astype(np.float32)
+
+    def sample(self, at: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Reflectance at `(h, w, 2)` points in pixels of the raster, as `(h, w, 3)` uint8."""
         seen = cv2.remap(self.raster, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         seen = cv2.LUT(seen, self.levels)
         return cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR) if seen.ndim == 2 else seen
@@ -379,7 +384,7 @@ def _light(camera: Camera, where: NDArray[np.float64]) -> NDArray[np.float32]:
         light = light * (1 + wave.shade * np.cos(2 * np.pi * (where @ np.array(wave.turns) + wave.phase)))
     for fold in camera.folds:
         beyond = x * fold.normal[0] + y * fold.normal[1] - fold.offset
-        light = light * (1 + fold.shade * np.sign(beyond) * np.exp(-np.abs(beyond) / fold.reach))
+        light = light * (1 + fold.shade * np.tanh(beyond / _CREASE) * np.exp(-np.abs(beyond) / fold.reach))
     grain = _texture("speckle")
     shift = camera.seed % 509
     rows, columns = (np.mod(where * 700 + shift, 512).astype(int)[..., k] for k in (1, 0))
@@ -389,17 +394,14 @@ def _light(camera: Camera, where: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _lit(camera: Camera, view: _View, ink: _Ink, top: int, bottom: int) -> NDArray[np.uint8]:
     """Rows of the picture before noise."""
-    nodes = view.page[top // _STEP : -(-bottom // _STEP) + 2]
-    inside = np.minimum(nodes, ink.size - nodes).min(-1)  # distance to the page's border, negative on the desk
-    border = bool((inside < 4).any())
-    page = view.finer(view.page.astype(np.float32), top, bottom)
+    first, last = top // _STEP, -(-bottom // _STEP) + 2
+    border = bool((ink.inside[first:last] < 4).any())
     paper = np.clip(view.light[..., None] * np.array(camera.paper, np.float32), 0, 255)
     light = view.finer(np.rint(paper).astype(np.uint8), top, bottom)
-    seen = cv2.multiply(ink.sample(page), light, scale=1 / 255)
+    seen = cv2.multiply(ink.sample(view.finer(ink.nodes, top, bottom)), light, scale=1 / 255)
     if not border:
         return seen
-    x, y = page[..., 0], page[..., 1]
-    away = np.minimum(np.minimum(x, ink.size[0] - x), np.minimum(y, ink.size[1] - y)).astype(np.float32)
+    away = view.finer(ink.inside, top, bottom)
     covered = np.clip(away * np.float32(max(view.scale, 0.5)) + np.float32(0.5), 0, 1)
     near = np.clip(1 + away / np.float32(camera.desk.reach * camera.width), 0, 1)
     shaded = (1 - covered) * (1 - np.float32(camera.desk.shadow) * near * near)
