@@ -348,8 +348,8 @@ class _Ink:
         levels = 255 - camera.ink * (255 - np.arange(256))
         self.levels = np.rint(levels).astype(np.uint8)
 
-        # Distance of the view's nodes to the page's border, negative on the desk, in page units.
-        self.inside = np.minimum(view.page, self.size - view.page).min(-1).astype(np.float32)
+        # Distance of the view's nodes to the page's nearer border in x and in y, negative on the desk, in page units.
+        self.inside = np.minimum(view.page, self.size - view.page).astype(np.float32)
         # The nodes in pixels of the raster: affine, so it may come before the interpolation between them.
         self.nodes = ((view.page - low) * self.scale - 0.5).astype(np.float32)
 
@@ -401,7 +401,7 @@ def _lit(camera: Camera, view: _View, ink: _Ink, top: int, bottom: int) -> NDArr
     seen = cv2.multiply(ink.sample(view.finer(ink.nodes, top, bottom)), light, scale=1 / 255)
     if not border:
         return seen
-    away = view.finer(ink.inside, top, bottom)
+    away = cv2.min(*cv2.split(view.finer(ink.inside, top, bottom)))
     covered = np.clip(away * np.float32(max(view.scale, 0.5)) + np.float32(0.5), 0, 1)
     near = np.clip(1 + away / np.float32(camera.desk.reach * camera.width), 0, 1)
     shaded = (1 - covered) * (1 - np.float32(camera.desk.shadow) * near * near)
