@@ -20,7 +20,7 @@ from datasets.page_text import CHINESE, ENGLISH, Writer
 Colour = tuple[int, int, int]  # BGR, 0 to 255
 
 PAGE_SIZE = (3750, 2650)  # usual height and width in page units, about the contest's photos
-SUPERSAMPLE = 2  # reduced pages are rasterised this much finer, then averaged
+SUPERSAMPLE = 3  # reduced pages are rasterised this much finer, then averaged
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 BLACK: Colour = (0, 0, 0)
 SEAL_RED: Colour = (45, 35, 205)
@@ -208,13 +208,18 @@ class _Raster:
         if len(points) == 2 and (ax == bx or ay == by):
             self.bar(x0, y0, x1, y1, rule.colour, rule.dash)
             return
-        thickness = rule.width * self.scale
-        colour = self._colour(rule.colour)
-        if thickness < 1:  # OpenCV draws no thinner line: a paler one is as dark on the whole
-            colour = tuple(round(255 + (value - 255) * thickness) for value in colour)
-        cv2.polylines(
-            self.canvas, [self._vertices(points)], False, colour, max(1, round(thickness)), cv2.LINE_AA, _SHIFT
-        )
+        self._polyline(self.canvas, self._vertices(points), rule.width, rule.colour, closed=False)
+
+    def _polyline(
+        self, canvas: NDArray[np.uint8], vertices: NDArray[np.int32], width: float, colour: Colour, closed: bool
+    ) -> None:
+        # OpenCV 5 draws these lines 1.3 pixels wide at thickness 1 and `thickness` + 1.3 at even ones: take the next
+        # wider one, so much paler that it holds as much ink
+        exact = width * self.scale
+        thickness = 1 if exact < 1.5 else max(2, 2 * math.ceil((exact - 1.5) / 2))
+        drawn = 1.3 if thickness == 1 else thickness + 1.3
+        ink = tuple(round(255 + (value - 255) * min(1, exact / drawn)) for value in self._colour(colour))
+        cv2.polylines(canvas, [vertices], closed, ink, thickness, cv2.LINE_AA, _SHIFT)
 
     def bar(
         self, x0: float, y0: float, x1: float, y1: float, colour: Colour, dash: tuple[float, float] = (0, 0)
@@ -253,12 +258,11 @@ class _Raster:
         self._polygon(self.canvas, shape)
 
     def _polygon(self, canvas: NDArray[np.uint8], shape: Shape, left: int = 0, top: int = 0) -> None:
-        vertices, colour = self._vertices(shape.points, left, top), self._colour(shape.colour)
+        vertices = self._vertices(shape.points, left, top)
         if shape.outline:
-            thickness = max(1, round(shape.outline * self.scale))
-            cv2.polylines(canvas, [vertices], True, colour, thickness, cv2.LINE_AA, _SHIFT)
+            self._polyline(canvas, vertices, shape.outline, shape.colour, closed=True)
         else:
-            cv2.fillPoly(canvas, [vertices], colour, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(canvas, [vertices], self._colour(shape.colour), cv2.LINE_AA, _SHIFT)
 
     def stamp(self, stamp: Shape) -> None:
         (x0, y0), (x1, y1) = stamp.points.min(0) - stamp.outline, stamp.points.max(0) + stamp.outline
@@ -344,13 +348,8 @@ def find_fonts(font_dir: Path | str | None) -> list[str]:
         raise FileNotFoundError(f"--font_dir {font_dir}: there is no such folder")
     found = []
     for path in sorted(Path(font_dir).rglob("*")):
-        if path.suffix.lower() not in FONT_SUFFIXES:
-            continue
-        try:
-            cv2.FontFace(str(path))
-        except cv2.error:
-            continue
-        found.append(str(path))
+        if path.suffix.lower() in FONT_SUFFIXES and cv2.FontFace().set(str(path)):
+            found.append(str(path))
     if not found:
         raise ValueError(
             f"--font_dir {font_dir}: it holds no font file that OpenCV can open ({', '.join(FONT_SUFFIXES)})"
@@ -431,6 +430,8 @@ class _Page:
         self.size = int(rng.integers(34, 62))  # of running text
         self.left = round(width * rng.uniform(0.05, 0.13))
         self.right = width - round(width * rng.uniform(0.05, 0.13))
+        blue = (int(rng.integers(110, 190)), int(rng.integers(40, 80)), int(rng.integers(20, 60)))
+        self.pen: Colour = blue if rng.random() < 0.5 else (45, 40, 40)
         self.y = height * rng.uniform(0.04, 0.1)
         self.bottom = height * rng.uniform(0.9, 0.96)
 
@@ -478,25 +479,21 @@ class _Page:
     def scribble(self, x: float, y: float, length: float, size: float) -> None:
         """Something written by hand on the baseline `y`."""
         rng = self.rng
-        count = max(8, int(length / size * 14))
-        t = np.linspace(0, 1, count)
-        loops = t * length / size * rng.uniform(8, 13)
-        tall = 1 + 1.2 * (np.sin(loops * rng.uniform(0.23, 0.41) + rng.uniform(0, 6)) > 0.6)
-        xs = x + t * length + size * 0.22 * np.sin(loops + 1)
-        ys = y - size * (0.25 + 0.25 * np.cos(loops)) * tall + rng.normal(0, size * 0.03, count)
-        points = np.stack([xs, ys], 1).astype(np.float32)
-        colour = self.pen
-        gaps = np.sort(rng.integers(0, count, max(0, int(length / size / 2))))
-        for part in np.split(points, gaps):
+        letters = max(2, int(length / size * rng.uniform(1.3, 2.2)))
+        knots = 3 * letters
+        xs = np.linspace(0, length, knots) + rng.normal(0, size * 0.12, knots)
+        reach = np.where(rng.random(knots) < 0.2, rng.uniform(0.8, 1.4, knots), rng.uniform(0.35, 0.6, knots))
+        ys = np.where(np.arange(knots) % 2, -reach, rng.uniform(-0.08, 0.08, knots)) * size
+        ys = np.where(rng.random(knots) < 0.07, size * 0.35, ys)
+        curve = cv2.resize(
+            np.stack([xs, ys], 1)[:, None].astype(np.float32), (1, knots * 4), interpolation=cv2.INTER_CUBIC
+        )
+        points = curve[:, 0] + np.array([x, y], np.float32)
+        points[:, 0] -= (points[:, 1] - y) * np.float32(0.25)  # writing leans to the right
+        breaks = np.sort(rng.integers(1, len(points), max(1, letters // 3)))
+        for part in np.split(points, breaks):
             if len(part) > 2:
-                self.layout.strokes.append(Rule(part, max(2.5, size * 0.06), colour))
-
-    @property
-    def pen(self) -> Colour:
-        if not hasattr(self, "_pen"):
-            blue: Colour = (int(self.between(110, 190)), int(self.between(40, 80)), int(self.between(20, 60)))
-            self._pen = blue if self.chance(0.5) else (45, 40, 40)
-        return self._pen
+                self.layout.strokes.append(Rule(part, max(3.0, size * 0.06), self.pen))
 
     # lines
 
