@@ -15,8 +15,8 @@ from utils.blend import spread
 
 CELL_PX = 8  # side of a measuring cell: noise averages out, light hardly changes
 CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
-INK_LEVELS = 10.0  # least darkness of ink below the paper around it, of 255
-INK_NOISES = 4.0  # ... and in standard deviations of the noise
+INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
+INK_NOISES = 2.5  # ... and in standard deviations of the noise; 3 by 3 means are compared
 INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so near ink are left out (diameter)
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
 SURFACE_CELLS = 120  # smaller surfaces are things on a larger one
@@ -74,7 +74,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     closed = _closed(padded, covered, 2 * columns, 2 * rows)
     noise = _noise_of(padded, covered)
     lightest = cv2.resize(closed, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
-    darkness = _strongest(cv2.subtract(lightest, padded))
+    darkness = _strongest(cv2.subtract(lightest, cv2.blur(padded, (3, 3))))
     ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
     ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
     bare = ((ink | covered) == 0).astype(np.uint8)
@@ -123,7 +123,15 @@ def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, h
     hidden = cv2.resize(covered * 255, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width) > 0
     small[hidden] = 0
     side = CLOSE_PX // (CELL_PX // 2) | 1
-    return cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
+    lift = cv2.subtract(closed, small)[~hidden]
+    return cv2.subtract(closed, cv2.merge([np.full(hidden.shape, n, np.uint8) for n in _lift(lift)]))
+
+
+def _lift(differences: NDArray[np.uint8]) -> list[int]:
+    low = differences[differences.max(axis=1, initial=0) < INK_LEVELS]
+    return np.rint(np.median(low, axis=0)).astype(int).tolist() if len(low) else [0, 0, 0]
 
 
 def _strongest(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -20,10 +20,10 @@ BAND_PX = 320  # how far from the hole rules are looked at
 REACH_PX = 60  # a segment whose end is farther from the hole does not run into it
 HALF_PX = 14  # of the strip that is measured across a rule
 MAX_WIDTH_PX = 14.0  # thicker bars are pictures, not rules
+MIN_SEGMENT_PX = 24  # shorter edges are letters
 BLOCK_PX = 8  # a rule's position is measured once so often
 MAX_GAP_BLOCKS = 4  # a rule may be hidden so long by text or a crossing
 MIN_LENGTH_PX = 72  # of the visible part; strokes of letters are shorter
-MIN_LONE_LENGTH_PX = 140  # of one that is seen on one side only
 MIN_DEPTH = 0.025
 BIN_PX = 0.25  # resolution of a profile
 
@@ -88,24 +88,30 @@ class Shade:
         return 1 - self.window[yi, xi] / np.maximum(self.tone[yi, xi], 1.0), inside
 
 
-def find_ends(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32]) -> list[RuleEnd]:
+def find_ends(
+    window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32]
+) -> tuple[list[RuleEnd], NDArray[np.float64]]:
     """Every visible rule that runs into the hole, the longest first.
 
     Args:
         window: `(h, w, 3)` uint8.
         hole: `(h, w)` bool.
         tone: `(h, w, 3)` float32, the paper as `measure_paper` gives it.
+
+    Returns:
+        The ends, and the segments beside the hole, `(n, 4)`.
     """
     shade = Shade(window, tone, hole)
     distance = distance_to(hole)
+    segments = find_segments(window, tone, distance)
     ends: list[RuleEnd] = []
-    for point, direction in find_seeds(window, hole, tone, distance):
+    for point, direction in find_seeds(segments, hole):
         if any(same_stroke(end, point, direction) for end in ends):
             continue
         end = track(shade, distance, point, direction)
         if end is not None and not any(same_stroke(other, end.point, end.direction) for other in ends):
             ends.append(end)
-    return sorted(ends, key=lambda end: -end.length)
+    return sorted(ends, key=lambda end: -end.length), segments
 
 
 def distance_to(hole: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -125,18 +131,14 @@ def same_stroke(end: RuleEnd, point: Points, direction: Points) -> bool:
     return parallel and abs(along) < 60 and abs(across) < max(4.0, end.width_px * 0.9)
 
 
-def find_seeds(
-    window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32], distance: NDArray[np.float32]
-) -> list[tuple[Points, Points]]:
-    """Segments near the hole that point into it, the longest first.
-
-    Returns:
-        Point on the hole's border and unit vector into the hole, of each.
-    """
-    height, width = hole.shape
+def find_segments(
+    window: NDArray[np.uint8], tone: NDArray[np.float32], distance: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Edges of dark strokes near the hole, the longest first: `(n, 4)` of x, y, x, y in pixels of the window."""
+    height, width = window.shape[:2]
     size = max(1, width // LSD_STEP), max(1, height // LSD_STEP)
     if min(size) < 16:
-        return []
+        return np.zeros((0, 4))
     reduced = cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     paper = cv2.resize(tone, size, interpolation=cv2.INTER_NEAREST)
     depth = (1 - reduced / np.maximum(paper, 1)).max(axis=2)
@@ -144,25 +146,42 @@ def find_seeds(
     depth[(far < 2 * FAR_STEP) | (far > BAND_PX)] = 0
     # A logarithmic scale of depth: faint rules are as good as dark ones.
     drawn = (255 - 120 * np.log1p(np.clip(depth - 0.01, 0, 1) * 8)).clip(0, 255).astype(np.uint8)
-    segments = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE).detect(drawn)[0]
-    if segments is None:
-        return []
-    segments = segments.reshape(-1, 4).astype(np.float64) * LSD_STEP + (LSD_STEP - 1) / 2
+    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE).detect(drawn)[0]
+    if found is None:
+        return np.zeros((0, 4))
+    segments = found.reshape(-1, 4).astype(np.float64) * LSD_STEP + (LSD_STEP - 1) / 2
     lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
-    seeds = []
-    for k in np.argsort(-lengths):
-        if lengths[k] < 24:
-            break
-        a, b = segments[k, :2], segments[k, 2:]
-        for start, stop in ((a, b), (b, a)):
-            direction = (stop - start) / lengths[k]
-            steps = stop + direction * np.arange(0, REACH_PX, 2.0)[:, None]
-            xi, yi = np.rint(steps).astype(int).T
-            inside = (xi >= 0) & (yi >= 0) & (xi < width) & (yi < height)
-            hit = np.flatnonzero(hole[np.clip(yi, 0, height - 1), np.clip(xi, 0, width - 1)] & inside)
-            if len(hit):
-                seeds.append((steps[hit[0]], direction))
-    return seeds
+    order = np.argsort(-lengths, kind="stable")
+    return segments[order][lengths[order] >= MIN_SEGMENT_PX]
+
+
+def find_seeds(segments: NDArray[np.float64], hole: NDArray[np.bool_]) -> list[tuple[Points, Points]]:
+    """The segments that point into the hole from near by.
+
+    Args:
+        segments: `(n, 4)`, as `find_segments` returns them.
+        hole: `(h, w)` bool.
+
+    Returns:
+        Point on the hole's border and unit vector into the hole, of each, in the order of the segments.
+    """
+    if not len(segments):
+        return []
+    height, width = hole.shape
+    starts = np.concatenate([segments[:, :2], segments[:, 2:]])
+    stops = np.concatenate([segments[:, 2:], segments[:, :2]])
+    directions = (stops - starts) / np.hypot(*(stops - starts).T)[:, None]
+    steps = stops[:, None] + directions[:, None] * np.arange(0, REACH_PX, 2.0)[:, None]
+    xi, yi = np.rint(steps).astype(int).transpose(2, 0, 1)
+    inside = (xi >= 0) & (yi >= 0) & (xi < width) & (yi < height)
+    met = hole[np.clip(yi, 0, height - 1), np.clip(xi, 0, width - 1)] & inside
+    count = len(segments)
+    return [
+        (steps[k, met[k].argmax()], directions[k])
+        for pair in range(count)
+        for k in (pair, pair + count)
+        if met[k].any()
+    ]
 
 
 def track(shade: Shade, distance: NDArray[np.float32], point: Points, direction: Points) -> RuleEnd | None:
@@ -384,51 +403,6 @@ def measure_profile(
         right += 1
     keep = (np.arange(count) >= left) & (np.arange(count) <= right)
     return np.clip(profile, 0, 1) * keep[:, None], width, top
-
-
-def cross(a: Points, b: Points) -> float:
-    """The third component of the cross product of two plane vectors."""
-    return float(a[0] * b[1] - a[1] * b[0])
-
-
-def match_ends(ends: list[RuleEnd]) -> list[tuple[RuleEnd, RuleEnd]]:
-    """Pairs of ends that are one rule, the likeliest first; each end is in one pair at most.
-
-    A straight rule, or an arc: seen from each end, the other one lies equally far beside the straight continuation and
-    on the same side. What is left over is how far the two miss each other.
-    """
-    costs = []
-    for i, a in enumerate(ends):
-        for j in range(i):
-            b = ends[j]
-            chord = b.point - a.point
-            gap = float(np.hypot(*chord))
-            if gap < 4 or float(a.direction @ b.direction) > -0.97 or float(chord @ a.direction) < 0.97 * gap:
-                continue
-            from_a, from_b = cross(a.direction, chord), cross(chord, b.direction)
-            miss, bend = abs(from_a - from_b) / 2, abs(from_a + from_b) / 2
-            short = min(a.length, b.length)
-            slack = 2.0 + gap * (0.006 + 1.2 / short)
-            if miss > slack or bend > 2 + 0.05 * gap:
-                continue
-            alike = abs(np.log((a.depth + 0.02) / (b.depth + 0.02))) + abs(np.log((a.width_px + 1) / (b.width_px + 1)))
-            if alike > 1.2:
-                continue
-            costs.append((miss / slack + bend / (2 + 0.05 * gap) + 0.7 * alike, i, j))
-    pairs = []
-    for _, i, j in sorted(costs):
-        if ends[i].partner is None and ends[j].partner is None:
-            ends[i].partner, ends[j].partner = ends[j], ends[i]
-            pairs.append((ends[i], ends[j]))
-    return pairs
-
-
-def join(a: RuleEnd, b: RuleEnd) -> Points:
-    """The course between two ends, `(n, 2)`: tangent to both (a cubic Hermite curve)."""
-    gap = float(np.hypot(*(b.point - a.point)))
-    t = np.linspace(0, 1, max(2, int(gap / 16) + 2))[:, None]
-    h10, h01, h11 = t**3 - 2 * t**2 + t, 3 * t**2 - 2 * t**3, t**3 - t**2
-    return (1 - h01) * a.point + h10 * gap * a.direction + h01 * b.point - h11 * gap * b.direction
 
 
 def draw_rule(ink: NDArray[np.float32], points: Points, first: NDArray[np.float64], last: NDArray[np.float64]) -> None:

@@ -1,4 +1,8 @@
-"""What a page is made of below a hole: paper tone, rules and grain, measured around it at full resolution."""
+"""What a page is made of below a hole: paper tone, rules and grain, measured around it at full resolution.
+
+`repair` is the entry point. Text is lost; what a network draws in the hole beyond paper and rules is added where it
+says something.
+"""
 
 from dataclasses import dataclass
 
@@ -6,8 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import paper, rules
+from utils import courses, rules
+from utils.grain import draw_grain, measure_grain, seed_of
+from utils.paper import Paper, measure_paper
 from utils.rules import Rule
+
+NETWORK_STEP = 6  # pixels of the photo for one of the network's (imgsize / imgresize, published)
+REST_NOISES = 3.0  # what the network draws beyond paper and rules counts from so many deviations on bare paper ...
+REST_LEVELS = 10.0  # ... and from so many levels, for a network draws plain paper no better than that
+FILL_STEP = 4  # pixels: surroundings that are no paper are filled on a picture reduced so many times
 
 
 @dataclass(frozen=True)
@@ -34,26 +45,87 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
         window: `(h, w, 3)` uint8 BGR, part of a photo of a page.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
         generated: `(h, w, 3)` uint8, what the network draws there, enlarged to the window; or None.
+
+    Raises:
+        ValueError: the shapes do not fit.
     """
-    height, width = hole.shape
-    measured = paper.measure_paper(window, hole)
-    tone = measured.tone
-    ends = rules.find_ends(window, hole, tone)
-    continued = []
-    ink = np.zeros((height, width, 3), np.float32)
-    for a, b in rules.match_ends(ends):
-        points = rules.join(a, b)
-        rules.draw_rule(ink, points, a.profile, b.profile[::-1])
-        continued.append(Rule(points, (a.width_px + b.width_px) / 2))
-    fill = tone * (1 - ink)
+    if window.ndim != 3 or window.shape[2] != 3 or window.shape[:2] != hole.shape:
+        raise ValueError(f"the window is {window.shape} and its hole {hole.shape}: (h, w, 3) and (h, w) are needed")
+    if generated is not None and generated.shape != window.shape:
+        raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
+    if not hole.any():
+        return Structure(window.copy(), window.copy(), [], [])
+    if hole.all():  # nothing is visible that could be continued
+        image = generated.copy() if generated is not None else np.full_like(window, 255)
+        return Structure(image, image, [], [])
+    paper = measure_paper(window, hole)
+    ends, segments = rules.find_ends(window, hole, paper.tone)
+    ink = np.zeros(window.shape, np.float32)
+    continued = draw_courses(ink, ends, segments, hole)
+    if paper.borders:  # rules end with the page they are on
+        ink[paper.surface != paper.page] = 0
+    fill = paper.tone * (1 - ink)
+    spectrum = measure_grain(window, paper.tone, paper.bare)
+    if spectrum is not None:
+        fill += draw_grain(spectrum, *hole.shape, seed_of(window, hole))
+    if generated is not None:
+        fill += network_rest(generated, paper, ink, hole)
     image = window.copy()
     image[hole] = np.clip(np.rint(fill[hole]), 0, 255).astype(np.uint8)
-    visible = [Rule(end.points, end.width_px) for end in ends]
-    return Structure(image, np.clip(np.rint(tone), 0, 255).astype(np.uint8), visible, continued)
+    tone = np.clip(np.rint(paper.tone), 0, 255).astype(np.uint8)
+    return Structure(image, tone, [Rule(end.points, end.width_px) for end in ends], continued)
+
+
+def draw_courses(
+    ink: NDArray[np.float32], ends: list[rules.RuleEnd], segments: NDArray[np.float64], hole: NDArray[np.bool_]
+) -> list[Rule]:
+    """Draw every rule that goes on below the hole.
+
+    Args:
+        ink: `(h, w, 3)` float32 depth, changed.
+        ends, segments: as `rules.find_ends` returns them.
+        hole: `(h, w)` bool.
+    """
+    matched = [(a, b, courses.join(a, b)) for a, b in courses.match_ends(ends)]
+    lone = courses.lone_courses(ends, [points for _, _, points in matched], segments, hole)
+    for a, b, points in matched:
+        rules.draw_rule(ink, courses.lengthened(points, True, True), a.profile, b.profile[::-1])
+    for end, points in lone:
+        rules.draw_rule(ink, courses.lengthened(points, True, False), end.profile, end.profile)
+    drawn = [Rule(points, (a.width_px + b.width_px) / 2) for a, b, points in matched]
+    return drawn + [Rule(points, end.width_px) for end, points in lone]
+
+
+def network_rest(
+    generated: NDArray[np.uint8], paper: Paper, ink: NDArray[np.float32], hole: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """What the network draws beyond paper and rules, `(h, w, 3)` float32, 0 where that is no more than noise.
+
+    The network sees paper and rules too, only reduced. So they are reduced like its picture before they are taken out.
+    How well it draws plain paper shows in the hole itself: most of a page is plain.
+    """
+    height, width = hole.shape
+    size = max(1, width // NETWORK_STEP), max(1, height // NETWORK_STEP)
+    drawn = cv2.resize(generated, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    explained = cv2.resize(paper.tone * (1 - ink), size, interpolation=cv2.INTER_AREA)
+    lines = cv2.resize(ink.max(axis=2), size, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    rest = (drawn - explained).reshape(size[1], size[0], 3)
+    if not inside.any():
+        return np.zeros(ink.shape, np.float32)
+    rest -= np.median(rest[inside], axis=0)
+    strength = np.abs(rest).max(axis=2)
+    noise = 1.4826 * float(np.median(strength[inside]))
+    # Beside a rule a shift of a fraction of the network's pixel looks like a line: ask for more there.
+    near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) * explained.mean(axis=2)
+    threshold = np.maximum(REST_NOISES * noise, REST_LEVELS) + near
+    confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
+    kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
+    return kept.reshape(ink.shape)
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The window with its hole tinted, visible rules in green, continued ones in red, the paper's tone in the hole.
+    """The window with the hole outlined and the tone of the paper in it; visible rules green, continued ones red.
 
     Args:
         structure: what `repair` returned.
