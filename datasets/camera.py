@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from datasets.pages import Layout, rasterise
 
-_STEP = 16  # pixels between the nodes at which geometry and light are computed; linear between them
-_STRIP = 256  # rows finished at a time, so that a strip stays in the processor's cache; a multiple of `_STEP`
+_STEP, _REDUCED_STEP = 16, 4  # pixels between the nodes where geometry and light are computed; linear between them
+_STRIP = 256  # rows finished at a time, so that a strip stays in the processor's cache; a multiple of the step
 _NOISE_SIDE = 512  # noise repeats after so many pixels, which nobody sees
 _SMALL_VIEW = 2**17  # pixels up to which a reduced view is drawn as sharp as bilinear reduction of a photo would be
 _CREASE = 0.012  # parts of a photo's width over which a fold turns; sharper ones would step from node to node
@@ -304,25 +304,26 @@ def photograph(
 
 
 class _View:
-    """The nodes of a view: block centres of `_STEP` output pixels, with one block more on every side."""
+    """The nodes of a view: block centres of `step` output pixels, with one block more on every side."""
 
     def __init__(self, camera: Camera, scale: float, x0: float, y0: float, height: int, width: int):
         self.scale, self.x0, self.y0, self.height, self.width = scale, x0, y0, height, width
-        rows, columns = -(-height // _STEP) + 2, -(-width // _STEP) + 2
-        xs = x0 + (np.arange(columns) - 0.5) * _STEP / scale
-        ys = y0 + (np.arange(rows) - 0.5) * _STEP / scale
+        self.step = _STEP if scale > 0.5 else _REDUCED_STEP
+        rows, columns = -(-height // self.step) + 2, -(-width // self.step) + 2
+        xs = x0 + (np.arange(columns) - 0.5) * self.step / scale
+        ys = y0 + (np.arange(rows) - 0.5) * self.step / scale
         grid = np.stack(np.meshgrid(xs, ys), -1)
         self.photo = grid / camera.width  # in parts of the photo's width, as the camera's parameters are
         self.page = photo_points_to_page(camera, grid.reshape(-1, 2)).reshape(grid.shape)
         self.light = _light(camera, self.photo)
 
     def finer(self, nodes: NDArray, top: int, bottom: int) -> NDArray:
-        """Values at the pixels of some rows, from those at the nodes; `top` is a multiple of `_STEP`."""
-        first, last = top // _STEP, -(-bottom // _STEP) + 2
+        """Values at the pixels of some rows, from those at the nodes; `top` is a multiple of `step`."""
+        first, last = top // self.step, -(-bottom // self.step) + 2
         part = nodes[first:last]
-        size = (part.shape[1] * _STEP, part.shape[0] * _STEP)
+        size = (part.shape[1] * self.step, part.shape[0] * self.step)
         large = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
-        return large[_STEP : _STEP + bottom - top, _STEP : _STEP + self.width]
+        return large[self.step : self.step + bottom - top, self.step : self.step + self.width]
 
 
 class _Ink:
