@@ -395,7 +395,7 @@ def _light(camera: Camera, where: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _lit(camera: Camera, view: _View, ink: _Ink, top: int, bottom: int) -> NDArray[np.uint8]:
     """Rows of the picture before noise."""
-    first, last = top // _STEP, -(-bottom // _STEP) + 2
+    first, last = top // view.step, -(-bottom // view.step) + 2
     border = bool((ink.inside[first:last] < 4).any())
     paper = np.clip(view.light[..., None] * np.array(camera.paper, np.float32), 0, 255)
     light = view.finer(np.rint(paper).astype(np.uint8), top, bottom)

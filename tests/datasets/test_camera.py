@@ -176,6 +176,18 @@ def test_the_desk_shows_where_the_page_ends():
     assert image[:, 360:].max() <= 60
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.4])
+@pytest.mark.parametrize("side", ["top", "bottom"])
+def test_the_desk_shows_at_one_side_only(scale, side):
+    shift = np.array([[1.0, 0, -20], [0, 1, 60 if side == "top" else -160], [0, 0, 1]])
+    image = photograph(Layout(450, 1000), plain_camera(900, 400, homography=shift), scale)
+    desk, paper = (image[: int(50 * scale)], image[int(70 * scale) + 1 :])
+    if side == "bottom":
+        desk, paper = image[int(850 * scale) + 1 :], image[: int(830 * scale)]
+    assert desk.max() <= 60
+    assert paper.min() >= 198
+
+
 def test_a_shadow_darkens_its_side():
     shadow = Shadow((1.0, 0.0), 0.5, 0.0, 0.05, 0.4)
     image = photograph(Layout(400, 600), plain_camera(shadows=(shadow,)))
