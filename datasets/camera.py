@@ -17,6 +17,7 @@ from datasets.pages import Layout, rasterise
 
 _STEP, _REDUCED_STEP = 16, 4  # pixels between the nodes where geometry and light are computed; linear between them
 _STRIP = 256  # rows finished at a time, so that a strip stays in the processor's cache; a multiple of the step
+_FIBRES = 0.35  # strength of the paper's fibres against the sensor's noise
 _NOISE_SIDE = 512  # noise repeats after so many pixels, which nobody sees
 _SMALL_VIEW = 2**17  # pixels up to which a reduced view is drawn as sharp as bilinear reduction of a photo would be
 _CREASE = 0.012  # parts of a photo's width over which a fold turns; sharper ones would step from node to node
@@ -135,7 +136,7 @@ def draw_camera(
     def chance(probability: float) -> bool:
         return bool(rng.random() < probability)
 
-    level = between(185, 246)
+    level = between(183, 241)
     warmth = between(-0.03, 0.06) if chance(0.8) else between(0.05, 0.2)
     green = between(-0.012, 0.012)
     paper = (level * (1 - warmth), level * (1 - warmth / 3 + green), level)
@@ -449,11 +450,13 @@ def _texture(kind: str) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _grains() -> NDArray[np.float32]:
-    """`(2·side, 2·side, 3)` normal noise, correlated a little between neighbours and between channels."""
+    """`(2·side, 2·side, 3)` normal noise, of the sensor (fine, partly coloured) and of the paper's fibres (coarser)."""
     rng = np.random.default_rng(11)
     side = 2 * _NOISE_SIDE
     grains = rng.standard_normal((side, side, 3), np.float32) + rng.standard_normal((side, side, 1), np.float32)
     grains = cv2.GaussianBlur(grains, (0, 0), 0.45)
+    fibres = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), 2.5)
+    grains += (_FIBRES * grains.std() / fibres.std() * fibres)[..., None]
     return grains / grains.std()
 
 

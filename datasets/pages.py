@@ -490,7 +490,7 @@ class _Page:
         )
         points = curve[:, 0] + np.array([x, y], np.float32)
         points[:, 0] -= (points[:, 1] - y) * np.float32(0.25)  # writing leans to the right
-        breaks = np.sort(rng.integers(1, len(points), max(1, letters // 3)))
+        breaks = np.sort(rng.integers(1, len(points), max(1, letters // 5)))
         for part in np.split(points, breaks):
             if len(part) > 2:
                 self.layout.strokes.append(Rule(part, max(3.0, size * 0.06), self.pen))
@@ -753,10 +753,17 @@ class _Table:
     def _shade(self) -> None:
         """A grey head, or every second row grey."""
         grey = int(self.rng.integers(190, 242))
+        colour: Colour = (grey, grey, grey)
+        if self.rng.random() < 0.2:
+            colour = (
+                int(self.rng.integers(170, 250)),
+                int(self.rng.integers(190, 250)),
+                int(self.rng.integers(170, 250)),
+            )
         rows = range(1) if self.rng.random() < 0.6 else range(1, len(self.ys) - 1, 2)
         for row in rows:
             box = _box(self.xs[0], self.ys[row], self.xs[-1], self.ys[row + 1])
-            self.page.layout.shapes.append(Shape(box, (grey, grey, grey)))
+            self.page.layout.shapes.append(Shape(box, colour))
 
     def _rules(self) -> None:
         rows, columns = self.cells.shape
@@ -778,6 +785,8 @@ class _Table:
                 self._line(self.xs[start], self.ys[row], self.xs[end], self.ys[row], width, (0, 0) if edge else dash)
         if self.style in ("three_line", "horizontal"):
             return
+        if rows > 2 and self.rng.random() < 0.08:  # the head of rows and columns in one cell, parted by a diagonal
+            self._line(self.xs[0], self.ys[0], self.xs[1], self.ys[1], self.thin, (0, 0))
         for column in range(columns + 1):
             edge = column in (0, columns)
             if edge and not outer:
