@@ -8,6 +8,7 @@ from utils.rules import Points, RuleEnd
 MIN_LONE_LENGTH_PX = 110  # visible length of a rule that is seen on one side only; more than any stroke of a letter
 PARALLEL = 0.9985  # cosine of 3°: perspective and curl turn the rules of a page no more against their neighbours
 SAME_SPACING = 1.4  # rows of a table differ less than this; a wider space lies between two tables
+MAX_ROW_PX = 400.0  # where no row is seen, a step up to this times `SAME_SPACING` may be one
 OVERSHOOT_PX = 14  # a crossing may lie so far outside the hole
 DRAWN_OUT_PX = 40.0  # drawn beyond the ends: a thick or grazing rule meets the hole on a long way
 NEIGHBOUR_PX = 260  # rules so far aside end where this one ends
@@ -150,17 +151,39 @@ def last_crossing(
         if low <= there <= high and along <= limit + OVERSHOOT_PX:
             met.append((along, point, direction))
     met.sort(key=lambda crossing: crossing[0])
-    ahead = [k for k, crossing in enumerate(met) if crossing[0] > 2]
-    if not ahead:
+    last_seen = max([along for along, *_ in met if along <= 2] + seen_crossings(end, segments), default=-np.inf)
+    met = [crossing for crossing in met if crossing[0] > 2]
+    if not met:
         return 0.0
-    k = ahead[0]
+    k = 0
     while k + 1 < len(met):
         step = met[k + 1][0] - met[k][0]
-        before = met[k][0] - met[k - 1][0] if k else 0.0
-        if step > 12 and step > SAME_SPACING * before and not seen_between(end, met[k], met[k + 1], segments):
+        before = met[k][0] - (met[k - 1][0] if k else last_seen)
+        if (
+            step > 12
+            and step > SAME_SPACING * min(before, MAX_ROW_PX)
+            and not seen_between(end, met[k], met[k + 1], segments)
+        ):
             break
         k += 1
     return float(met[k][0])
+
+
+def seen_crossings(end: RuleEnd, segments: NDArray[np.float64]) -> list[float]:
+    """Where rules cross the visible part of a rule: distances from the hole's border, 0 and below."""
+    if not len(segments):
+        return []
+    a, b = segments[:, :2] - end.point, segments[:, 2:] - end.point
+    turned = np.array([-end.direction[1], end.direction[0]])
+    aside_a, aside_b = a @ turned, b @ turned
+    lengths = np.hypot(*(b - a).T)
+    steep = np.abs(aside_b - aside_a) > 0.9 * lengths
+    # A segment ends where it meets another rule: it counts from a little beside.
+    reaches = (np.minimum(aside_a, aside_b) < 20) & (np.maximum(aside_a, aside_b) > -20) & (lengths > 60) & steep
+    a, b, aside_a, aside_b = a[reaches], b[reaches], aside_a[reaches], aside_b[reaches]
+    share = aside_a / (aside_a - aside_b)
+    along = (a @ end.direction) * (1 - share) + (b @ end.direction) * share
+    return along[(along <= 2) & (along > -end.length - OVERSHOOT_PX)].tolist()
 
 
 def seen_between(

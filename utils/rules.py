@@ -19,6 +19,7 @@ LSD_STEP = 2  # pixels: segments are looked for on a picture reduced so many tim
 BAND_PX = 320  # how far from the hole rules are looked at
 REACH_PX = 60  # a segment whose end is farther from the hole does not run into it
 HALF_PX = 14  # of the strip that is measured across a rule
+CORE_PX = 5  # ... and the part of it that must be visible
 MAX_WIDTH_PX = 14.0  # thicker bars are pictures, not rules
 MIN_SEGMENT_PX = 24  # shorter edges are letters
 BLOCK_PX = 8  # a rule's position is measured once so often
@@ -213,7 +214,8 @@ def track(shade: Shade, distance: NDArray[np.float32], point: Points, direction:
     blocks = depth.reshape(-1, BLOCK_PX, len(rows)).mean(axis=1)
     floor = np.partition(blocks, len(rows) // 4, axis=1)[:, len(rows) // 4]
     blocks = np.clip(blocks - floor[:, None], 0, None)
-    start = np.flatnonzero(visible.reshape(-1, BLOCK_PX, len(rows)).all(axis=(1, 2)))[:1]
+    core = slice(HALF_PX - CORE_PX, HALF_PX + CORE_PX + 1)  # a rule may run close along the hole
+    start = np.flatnonzero(visible[:, core].reshape(-1, BLOCK_PX, 2 * CORE_PX + 1).all(axis=(1, 2)))[:1]
     if not len(start) or start[0] > REACH_PX // BLOCK_PX:
         return None
     centres, present = follow(blocks, int(start[0]))
@@ -369,15 +371,7 @@ def measure_profile(
     count = 2 * round(HALF_PX / BIN_PX) + 1
     bins = np.rint(across[calm] / BIN_PX).astype(int) + count // 2
     ok = visible[calm] & (bins >= 0) & (bins < count)
-    flat = bins[ok]
-    total = np.bincount(flat, minlength=count)
-    kernel = np.array([0.25, 0.5, 0.25])
-    weight = np.convolve(total, kernel, "same")
-    values = colour[calm][ok]
-    profile = (
-        np.stack([np.convolve(np.bincount(flat, values[:, c], count), kernel, "same") for c in range(3)], axis=1)
-        / np.maximum(weight, 1e-6)[:, None]
-    )
+    profile = mean_by_bin(bins[ok], colour[calm][ok], count)
     position = (np.arange(count) - count // 2) * BIN_PX
     ground = np.median(profile[(np.abs(position) > 7) & (np.abs(position) < HALF_PX - 1)], axis=0)
     profile = profile - ground
@@ -403,6 +397,24 @@ def measure_profile(
         right += 1
     keep = (np.arange(count) >= left) & (np.arange(count) <= right)
     return np.clip(profile, 0, 1) * keep[:, None], width, top
+
+
+def mean_by_bin(bins: NDArray, values: NDArray, count: int) -> NDArray[np.float64]:
+    """Mean of the values in each bin, a little smoothed; empty bins lie on the straight line between their neighbours.
+
+    Args:
+        bins: `(n,)` int in [0, count).
+        values: `(n, C)`.
+    """
+    kernel = np.array([0.25, 0.5, 0.25])
+    total = np.convolve(np.bincount(bins, minlength=count), kernel, "same")
+    known = np.flatnonzero(total)
+    means = np.zeros((count, values.shape[1]))
+    if len(known):
+        for c in range(values.shape[1]):
+            sums = np.convolve(np.bincount(bins, values[:, c], count), kernel, "same")
+            means[:, c] = np.interp(np.arange(count), known, sums[known] / total[known])
+    return means
 
 
 def draw_rule(ink: NDArray[np.float32], points: Points, first: NDArray[np.float64], last: NDArray[np.float64]) -> None:
