@@ -2,12 +2,13 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as dist_nn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -104,14 +105,36 @@ def distribute(network: nn.Module, device: torch.device) -> nn.Module:
     """Wrap a network so that gradients are averaged over all processes; alone, it stays as it is.
 
     Batch norm is synchronised. Buffers are not broadcast: they are equal already, since batch norm sees the same
-    statistics and spectral norm the same weights everywhere.
+    statistics and spectral norm the same weights everywhere, and a broadcast between the discriminator's two passes
+    would change what the first one's gradient needs.
     """
     if not dist.is_initialized():
         return network
+    ids = None
     if device.type == "cuda":
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return DistributedDataParallel(network, device_ids=[device.index], broadcast_buffers=False)
-    return DistributedDataParallel(_synchronise_batch_norm(network), broadcast_buffers=False)
+        network, ids = nn.SyncBatchNorm.convert_sync_batchnorm(network), [device.index]
+    else:
+        network = _synchronise_batch_norm(network)
+    with warnings.catch_warnings():
+        # The newest PyTorch has a new name for the argument, which older ones do not know.
+        warnings.simplefilter("ignore", FutureWarning)
+        return DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        values = values.clone()
+        dist.all_reduce(values)
+        return values
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone()
+        dist.all_reduce(gradient)
+        return gradient
 
 
 class _CpuSyncBatchNorm(nn.BatchNorm2d):
@@ -121,26 +144,22 @@ class _CpuSyncBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(features)
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
-        features = features.float()  # a variance needs more digits than half precision has
-        moments = torch.stack([features.mean((0, 2, 3)), features.square().mean((0, 2, 3))])
-        mean, square = dist_nn.all_reduce(moments) / dist.get_world_size()
-        variance = square - mean * mean
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
+        processes = dist.get_world_size()
+        # Two sums, because the mean of the squares less the square of the mean would lose half of the digits.
+        mean = _SumOverProcesses.apply(features.mean((0, 2, 3))) / processes
+        centred = features - mean[:, None, None]
+        variance = _SumOverProcesses.apply(centred.square().mean((0, 2, 3))) / processes
         with torch.no_grad():
-            count = features.numel() / features.shape[1] * dist.get_world_size()
+            count = features.numel() / features.shape[1] * processes
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return features * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        return centred * scale[:, None, None] + self.bias[:, None, None]
 
 
 def _synchronise_batch_norm(network: nn.Module) -> nn.Module:
-    for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm2d):
-            synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum)
-            synced.weight, synced.bias = child.weight, child.bias
-            synced.load_state_dict(child.state_dict())
-            synced.train(child.training)
-            setattr(network, name, synced)
-        else:
-            _synchronise_batch_norm(child)
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = _CpuSyncBatchNorm  # same parameters and buffers, another forward pass
     return network

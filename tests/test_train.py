@@ -327,14 +327,38 @@ def torchrun(root: Path, out: str, processes: int, *more: str) -> subprocess.Com
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "name"), [(INPAINTING, "deepfillv2"), (SEGMENTATION, "deeplabv3")])
-def test_two_processes_have_the_losses_of_one(root, model, name):
-    more = [*model, *FLOAT32, "--epochs", "1", "--lr_d", "4e-5", "--batch_size2", "6", "--lr_s", "1e-6"]
-    for processes in (1, 2):
-        result = torchrun(root, str(processes), processes, *more)
-        assert result.returncode == 0, result.stderr
-    one, two = (losses(root.parent / str(processes), name) for processes in (1, 2))
-    assert len(one) == len(two) >= 1
-    for first, second in zip(one, two, strict=True):
-        for a, b in zip(first, second, strict=True):
-            assert a is b is None or b == pytest.approx(a, rel=1e-4)
+def test_torchrun_trains_in_two_processes_as_in_one_and_multi_gpu_starts_it(root):
+    more = [*INPAINTING, *FLOAT32, "--epochs", "1", "--lambda_gan", "0", "--lr_g", "1e-5", "--val_root", str(root)]
+    assert train.main(flags(root, "one", *more)) == 0
+    command = [sys.executable, "train.py", *flags(root, "two", *more), "--multi_gpu", "True", "--gpu_ids", "0,1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert "2 × cpu" in result.stdout
+    one, two = losses(root.parent / "one"), losses(root.parent / "two")
+    assert len(one) == len(two) == 3
+    for alone, together in zip(one, two, strict=True):
+        assert together[2] is None and together[3:5] == pytest.approx(alone[3:5], rel=1e-4)
+    scores = [lines(root.parent / out, "validation")[0]["psnr"] for out in ("one", "two")]
+    assert scores[1] == pytest.approx(scores[0], abs=0.05)
+    assert len(list((root.parent / "two").glob("*.pth"))) == 3  # G of the epoch, best G, the state: one process writes
+
+
+@pytest.mark.slow
+def test_dead_process_ends_the_run_with_an_error_instead_of_hanging(root):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "train.py"]
+    endless = flags(root, "out", *INPAINTING, *FLOAT32, "--epochs", "100000", "--lambda_gan", "0")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [*command, *endless], cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        log, until = root.parent / "out" / "deepfillv2_log.jsonl", time.monotonic() + 60
+        while not (log.exists() and log.read_text().count("train") > 3):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.05)
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+        os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
+        assert process.wait(timeout=60) != 0
+    finally:
+        process.kill()
