@@ -95,11 +95,13 @@ def test_a_dashed_rule_is_inked_by_its_share():
     assert row[12] == 255
 
 
-def test_a_window_shows_that_part_of_the_page():
-    layout = layout_of(1)
-    whole = render(layout, 1)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_window_shows_that_part_of_the_page(seed):
+    layout = layout_of(seed)
+    whole = render(layout, 1)[900:1300, 600:1100].astype(int)
     part = render(layout, 1, (600, 900, 1100, 1300))
-    assert np.array_equal(part[:-2, :-2], whole[900:1298, 600:1098])  # OpenCV's glyphs differ where they are cut
+    inner = np.s_[3:-3, 3:-3]  # OpenCV draws lines and glyphs a little differently where the border cuts them
+    assert np.abs(part[inner] - whole[inner]).max() <= 1
 
 
 def test_a_reduced_page_is_the_full_page_averaged():
