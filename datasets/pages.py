@@ -6,6 +6,7 @@ dominate because they are what the contest's pages consist of.
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -375,31 +376,23 @@ def draw_layout(rng: np.random.Generator, fonts: list[str] | None = None) -> Lay
     return page.layout
 
 
-@lru_cache(maxsize=20_000)
 def _measure(text: str, font: str, weight: int) -> float:
-    """Width of a run over its size."""
-    return cv2.getTextSize((0, 0), text, (0, 0), _font_face(font), _MEASURE_PX, weight)[2] / _MEASURE_PX
+    """Width of a run over its size: a hundredth more than with kerning, and many times as fast to know."""
+    return sum(_advance(character, font, weight) for character in text)
 
 
-def _is_chinese(character: str) -> bool:
-    return ord(character) > 0x2E80
+@lru_cache(maxsize=50_000)
+def _advance(character: str, font: str, weight: int) -> float:
+    size = cv2.getTextSize((0, 0), character, (0, 0), _font_face(font), _MEASURE_PX, weight)
+    return size[2] / _MEASURE_PX
+
+
+_PIECE = re.compile("(?:[\u2e81-\U0010ffff]{1,4}|[^ \u2e81-\U0010ffff]+) *")
 
 
 def _pieces(text: str) -> list[str]:
-    """Cut where a line may break: behind each English word, behind every fourth Chinese character."""
-    pieces: list[str] = []
-    for word in text.split(" "):
-        start = 0
-        while start < len(word):
-            chinese = _is_chinese(word[start])
-            end = start + 1
-            while end < len(word) and _is_chinese(word[end]) == chinese and not (chinese and end - start == 4):
-                end += 1
-            pieces.append(word[start:end])
-            start = end
-        if pieces:
-            pieces[-1] += " "
-    return pieces
+    """Cut where a line may break: behind each word that is not Chinese, behind every fourth Chinese character."""
+    return _PIECE.findall(text + " ")
 
 
 def _box(x0: float, y0: float, x1: float, y1: float) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from utils.split import select
 REAL_SHARE = 0.5  # of pages, and of occluders, where files of them are given
 COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
 GREY_CHANCE = 0.1  # of a photo without colour
-SPRITE_SIDE = 720  # pixels of a drawn occluder's longer side; few are shown larger than one and a half times that
+SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many again are shown at most, mostly
 CUTOUT_SIDE = 1800  # pixels to which a cut-out from a file is reduced at most
 FULL_COVERAGE = 0.3  # from this coverage on a pixel of the mask is whole: its soft edge must be repaired too
 SMALLEST_HOLE = 0.002  # share of the picture; what falls mostly outside is placed again

