@@ -20,7 +20,7 @@ from datasets.camera import draw_camera, photograph
 from datasets.occluders import Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
-from utils.regions import Box, bounds_of, grow, square_box
+from utils.regions import Box, bounds_of, crop_box, grow, square_box
 from utils.split import select
 
 SYNTHETIC = "synthetic"
@@ -313,9 +313,11 @@ class SyntheticInpainting(_Drawn):
         hole = self._hole(rng, height, width, ratio)
         bounds = bounds_of(hole > 0)
         assert bounds is not None
-        box = square_box(bounds, self.side, height, width)
+        box = crop_box(bounds, self.side, height, width)
+        box = square_box(box, min(box.width, box.height), height, width)
         window = Box(*(ratio * edge for edge in box))
-        return frame.view(window, self.side, self.side), np.ascontiguousarray(hole[box.slices()])
+        hole = preprocess.resize(np.ascontiguousarray(hole[box.slices()]), self.side, self.side)
+        return frame.view(window, self.side, self.side), hole
 
     def _hole(self, rng: np.random.Generator, height: int, width: int, ratio: int) -> NDArray[np.float32]:
         """Where occluders lie, grown as masks are grown: `(height, width)` float32, soft over one pixel."""

@@ -157,7 +157,7 @@ def find_regions(mask: NDArray[np.bool_], crop_side: int) -> list[RegionGroup]:
         box of its group.
     """
     return [
-        RegionGroup(_crop_box(bounds, crop_side, *mask.shape[:2]), tuple(regions))
+        RegionGroup(crop_box(bounds, crop_side, *mask.shape[:2]), tuple(regions))
         for bounds, regions in _group(connected_bounds(mask), crop_side * MAX_SHARE_OF_CROP)
     ]
 
@@ -177,7 +177,14 @@ def _group(regions: list[Box], max_extent: float) -> list[tuple[Box, list[Box]]]
     return groups
 
 
-def _crop_box(bounds: Box, crop_side: int, height: int, width: int) -> Box:
+def crop_box(bounds: Box, crop_side: int, height: int, width: int) -> Box:
+    """The crop for a hole: the published square, or a larger one where the hole would fill more of it than it should.
+
+    Args:
+        bounds: the box of the hole.
+        crop_side: side of the usual crop in pixels.
+        height, width: size of the picture.
+    """
     side = max(crop_side, _even(max(bounds.width, bounds.height) / MAX_SHARE_OF_CROP))
     return square_box(bounds, side, height, width)
 
