@@ -336,8 +336,8 @@ class _Ink:
         low, high = view.page.reshape(-1, 2).min(0), view.page.reshape(-1, 2).max(0)
         self.size = np.array([layout.width, layout.height], float)
         low, high = np.clip(low - 8, -8, self.size), np.clip(high + 8, 0, self.size + 8)
-        self.low = low
-        self.scale = _magnification(camera, (low + high) / 2) * reduction
+        self.scale = _magnification(camera, self.size / 2) * reduction
+        low = np.floor(low * self.scale) / self.scale  # whole pixels: every window falls onto the same raster
         width, height = np.maximum(np.ceil((high - low) * self.scale), 1).astype(int).tolist()
         self.raster = rasterise(layout, self.scale, low[0], low[1], height, width, text, layout.is_grey())
         # Bilinear sampling blurs by a quarter of a raster pixel squared, bilinear reduction by a quarter of a photo
