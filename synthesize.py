@@ -256,7 +256,7 @@ def write_annotations(root: Path, settings: Settings, count: int) -> int:
 
 
 def write_preview(root: Path, settings: Settings, count: int, shown: int) -> None:
-    """The first covered pages side by side, about twice as many across as down."""
+    """The first covered pages side by side, about twice as many across as down, PREVIEW_HEIGHT pixels high."""
     import cv2
     import numpy as np
 

@@ -1,7 +1,7 @@
 """Photos a second: the published flow and this project's, on the same photos and graphs, in one run.
 
     python synthesize.py --save_dir runs/photos --count 24
-    python benchmarks/predict.py --photo_dir runs/photos/train_data_1 --pattern "*covered*" --published_size True
+    python benchmarks/predict.py --photo_dir runs/photos/train_data_1/covered --published_size True
 
 The published flow makes both sessions anew for every photo, on the default provider, one photo after the other. Ours is
 the whole process `predict_onnx.py`, start and loading included. Beside them stands the sum of bare decoding,

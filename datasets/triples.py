@@ -98,8 +98,12 @@ class TripleSource:
             pictures = [_rephotograph(read_image(path), self.size, rng)]
         else:
             layout = pages.draw_layout(rng, self.fonts)
-            camera = draw_camera(rng, layout)
-            scale, window = self.size / pages.PAGE_SIZE[0], Box(0, 0, camera.width, camera.height)
+            scale = self.size / pages.PAGE_SIZE[0]
+            enlarged = [None, None]
+            if scale > 1:  # a larger sensor; smaller pictures are reduced ones
+                enlarged = [round(side * scale) for side in (layout.height, max(layout.width, 0.68 * layout.height))]
+            camera = draw_camera(rng, layout, *enlarged)
+            scale, window = min(scale, 1.0), Box(0, 0, camera.width, camera.height)
             wanted = (True, False) if textless else (True,)
             pictures = [photograph(layout, camera, scale=scale, window=window, text=text) for text in wanted]
         if grey:
