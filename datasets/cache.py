@@ -60,6 +60,19 @@ class PixelCache:
         """How many of the entries have no file yet."""
         return sum(not self.path(group).exists() for group in sources)
 
+    def is_current(self, sources: Sequence[Path]) -> bool:
+        """Whether there is an entry made of these files as they are now; its pixels are not looked at.
+
+        Raises:
+            OSError: a source file is not there.
+        """
+        stamp = stamp_of(sources, self.geometry)
+        try:
+            with self.path(sources).open("rb") as file:
+                return file.read(STAMP_BYTES) == stamp and os.fstat(file.fileno()).st_size == self.entry_bytes
+        except OSError:
+            return False
+
     def read(self, sources: Sequence[Path]) -> NDArray[np.uint8] | None:
         """The array made of these files, read-only; None where it is missing, damaged or outdated.
 

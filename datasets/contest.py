@@ -3,6 +3,7 @@
 Every line of an annotation names a clean picture, the same picture covered, and the mask, relative to its folder.
 """
 
+import contextlib
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -98,38 +99,6 @@ def _decoded(annotation: Path) -> str:
         return data.decode("gb18030", errors="replace")
 
 
-def find_problems(
-    triples: Sequence[Triple],
-    workers: int = 1,
-    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
-) -> list[str]:
-    """Look into every picture: sizes must agree, and a mask must have a hole.
-
-    Args:
-        triples: lines to check; sizes are read from the headers, only masks are decoded.
-        workers: threads.
-        progress: wraps the results, whose number is the second argument, for a bar.
-
-    Returns:
-        One message a bad line, in order.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        return [problem for problem in progress(pool.map(_problem_of, triples), len(triples)) if problem]
-
-
-def _problem_of(triple: Triple) -> str | None:
-    try:
-        sizes = [_header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
-        if len(set(sizes)) > 1:
-            named = zip(("clean", "covered", "mask"), sizes, strict=True)
-            return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))
-        if bounds_of(read_mask(triple.mask)) is None:
-            return triple.problem(f"the mask is empty: {triple.mask}")
-    except (OSError, ValueError) as error:
-        return triple.problem(str(error))
-    return None
-
-
 def _header_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as header:
@@ -194,14 +163,10 @@ def training_box(mask: NDArray[np.uint8], imgsize: int) -> Box:
     """The crop of SPEC section 4 around the mask; around its largest region where one crop cannot hold all.
 
     Args:
-        mask: `(H, W)` uint8 in file values.
-
-    Raises:
-        ValueError: the mask is empty.
+        mask: `(H, W)` uint8 in file values, not empty.
     """
     bounds = bounds_of(mask)
-    if bounds is None:
-        raise ValueError("the mask is empty")
+    assert bounds is not None
     if max(bounds.width, bounds.height) > imgsize:
         bounds = max(connected_bounds(mask > 0), key=lambda box: box.width * box.height)
     return square_box(bounds, imgsize, *mask.shape)
@@ -214,19 +179,26 @@ def segmentation_pixels(triple: Triple, height: int, width: int) -> NDArray[np.u
         `(height, width, 4)` uint8: BGR and the mask in file values.
 
     Raises:
-        as `inpainting_pixels`, but for empty masks.
+        ValueError, OSError: as `inpainting_pixels`.
     """
     pieces = [preprocess.resize(p, height, width) for p in _read_upright(triple.covered, triple.mask)]
     return np.dstack(pieces)
 
 
 def _read_upright(picture_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    picture, mask = read_image(picture_path), read_mask(mask_path)
+    picture, mask = read_image(picture_path), _read_holes(mask_path)
     if picture.shape[:2] != mask.shape:
         raise ValueError(f"'{picture_path}' and '{mask_path}' differ in size: {picture.shape[:2]} and {mask.shape}")
     if preprocess.is_landscape(picture):
         picture, mask = preprocess.transpose(picture), preprocess.transpose(mask)
     return picture, mask
+
+
+def _read_holes(path: Path) -> NDArray[np.uint8]:
+    mask = read_mask(path)
+    if not mask.any():
+        raise ValueError(f"the mask is empty: {path}")
+    return mask
 
 
 def vary(pixels: NDArray[np.uint8], augmentations: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -258,7 +230,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 AUGMENTATIONS = {"flip": _flip, "light": _light}
 
 
-class _ContestDataset(Dataset):
+class ContestData(Dataset):
     """Lines of annotation files as samples: read or take from the cache, vary, convert."""
 
     def __init__(
@@ -294,6 +266,41 @@ class _ContestDataset(Dataset):
         """The sample's pixels from its files."""
         raise NotImplementedError
 
+    def find_problems(
+        self, workers: int = 1, progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
+    ) -> list[str]:
+        """Look into every picture: it must decode, sizes must agree, and the mask must not be empty.
+
+        With a cache this also fills it, so that each picture is decoded once, and entries that are there already are
+        not looked at again.
+
+        Args:
+            workers: threads.
+            progress: wraps the results, whose number is the second argument, for a bar.
+
+        Returns:
+            One message a bad line, in order.
+        """
+        with ThreadPoolExecutor(workers) as pool:
+            return [problem for problem in progress(pool.map(self._problem, self.triples), len(self)) if problem]
+
+    def _problem(self, triple: Triple) -> str | None:
+        files = self.files(triple)
+        try:
+            if self.cache and self.cache.is_current(files):
+                return None
+            sizes = [_header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
+            if len(set(sizes)) > 1:
+                named = zip(("clean", "covered", "mask"), sizes, strict=True)
+                return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))
+            if self.cache:
+                self.cache.write(files, self.decode(triple))
+            else:
+                _read_holes(triple.mask)
+        except (OSError, ValueError) as error:
+            return triple.problem(str(error))
+        return None
+
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """`(h, w, 4)` uint8, BGR and mask, varied."""
         triple = self.triples[index]
@@ -301,12 +308,13 @@ class _ContestDataset(Dataset):
         if stored is None:
             stored = self.decode(triple)
             if self.cache:
-                self.cache.write(self.files(triple), stored)
+                with contextlib.suppress(OSError):  # a full disk costs time, not the training
+                    self.cache.write(self.files(triple), stored)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         return vary(stored, self.augmentations, rng)
 
 
-class InpaintingData(_ContestDataset):
+class InpaintingData(ContestData):
     """Clean crops around occluders and their masks.
 
     Args:
@@ -342,7 +350,7 @@ class InpaintingData(_ContestDataset):
         return _inpainting_sample(self.pixels(index))
 
 
-class SegmentationData(_ContestDataset):
+class SegmentationData(ContestData):
     """Covered photos and their labels.
 
     Args:

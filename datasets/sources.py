@@ -10,11 +10,11 @@ from torch.utils.data import ConcatDataset, Dataset
 
 from datasets.cache import PixelCache
 from datasets.contest import (
+    ContestData,
     DataError,
     InpaintingData,
     SegmentationData,
     Triple,
-    find_problems,
     read_annotations,
     refuse,
     split_by_picture,
@@ -73,19 +73,8 @@ class Sources:
             return f"{self.spec.network} {self.spec.input_height}×{self.spec.input_width}"
         return f"inpainting {self.spec.imgsize}/{self.spec.imgresize}"
 
-    def triples(self, root: str) -> list[Triple]:
-        """Lines of a root, all of them fit to train on.
-
-        Raises:
-            DataError: any of them is not.
-        """
-        found = read_annotations(root)
-        if self.check:
-            refuse(find_problems(found, self.workers, self.progress))
-        return found
-
-    def photos(self, triples: Sequence[Triple], augment: bool) -> Dataset:
-        """Lines of annotation files as a data set."""
+    def photos(self, triples: Sequence[Triple], augment: bool) -> ContestData:
+        """Lines of annotation files as a data set; bad ones are refused where `check` says so."""
         changes = self.augmentations if augment else ()
         if self.spec.network == SEGMENTER:
             geometry = self.spec.input_height, self.spec.input_width, self.spec.mean, self.spec.std
@@ -130,7 +119,7 @@ class Sources:
                 if val_fraction:
                     held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
                 continue
-            to_train, to_hold_out = split_by_picture(self.triples(root), val_fraction)
+            to_train, to_hold_out = split_by_picture(read_annotations(root), val_fraction)
             parts.append(self.photos(to_train, augment=True))
             if to_hold_out:
                 held_out.append(self.photos(to_hold_out, augment=False))
@@ -138,17 +127,15 @@ class Sources:
             if is_synthetic(root):
                 held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
             else:
-                held_out.append(self.photos(self.triples(root), augment=False))
-        self._announce_cache([*parts, *held_out])
+                held_out.append(self.photos(read_annotations(root), augment=False))
+        photographed = [part for part in (*parts, *held_out) if isinstance(part, ContestData)]
+        self._announce_cache(photographed)
+        if self.check:
+            refuse([p for part in photographed for p in part.find_problems(self.workers, self.progress)])
         return parts, ConcatDataset(held_out) if held_out else None
 
-    def _announce_cache(self, parts: Sequence[Dataset]) -> None:
-        groups = [
-            part.files(triple)
-            for part in parts
-            if isinstance(part, InpaintingData | SegmentationData)
-            for triple in part.triples
-        ]
+    def _announce_cache(self, parts: Sequence[ContestData]) -> None:
+        groups = [part.files(triple) for part in parts for triple in part.triples]
         if not self.cache or not groups:
             return
         missing = self.cache.missing(groups)

@@ -11,7 +11,6 @@ from datasets.contest import (
     DataError,
     InpaintingData,
     SegmentationData,
-    find_problems,
     inpainting_pixels,
     read_annotations,
     refuse,
@@ -35,7 +34,7 @@ def annotate(root, text, folder=1, encoding="utf-8"):
 
 
 def problems_of(root):
-    return find_problems(read_annotations(root), workers=2)
+    return InpaintingData(read_annotations(root), 64, 2).find_problems(workers=2)
 
 
 def test_lines_of_all_folders_come_in_natural_order(tmp_path):

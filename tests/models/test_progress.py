@@ -1,0 +1,75 @@
+import json
+import math
+import os
+import signal
+
+import pytest
+import torch
+
+from models.progress import Journal, Lately, NotFinite, PendingLosses, Stopper, cosine_factor, published_factor
+
+CPU = torch.device("cpu")
+
+
+def test_newest_value_of_every_loss_is_shown():
+    pending = PendingLosses()
+    pending.add(1, {"loss_D": torch.tensor(1.0), "first_L1": torch.tensor(2.0)})
+    pending.add(2, {"first_L1": torch.tensor(3.0)})
+    assert pending.fetch() == {"loss_D": 1.0, "first_L1": 3.0}
+    assert pending.fetch() == {}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_first_step_that_is_not_finite_is_named_with_all_its_losses(value):
+    pending = PendingLosses()
+    for step, number in ((6, 1.0), (7, value), (8, math.nan)):
+        pending.add(step, {"loss_D": torch.tensor(0.5), "first_L1": torch.tensor(number)})
+    with pytest.raises(NotFinite, match=rf"step 7: a loss is not finite: loss_D = 0.5, first_L1 = {value}"):
+        pending.fetch()
+
+
+def test_published_rate_falls_after_every_so_many_batches_of_an_epoch():
+    factors = [published_factor(epoch, batch, 5, 2, 0.5) for epoch in (0, 1) for batch in range(5)]
+    assert factors == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125, 0.0625]
+
+
+def test_cosine_begins_at_one_and_ends_at_zero():
+    assert cosine_factor(0, 10) == 1 and cosine_factor(5, 10) == pytest.approx(0.5) and cosine_factor(12, 10) == 0
+
+
+def test_resumed_journal_forgets_what_comes_after_the_saved_step(tmp_path):
+    path = tmp_path / "log.jsonl"
+    journal = Journal(path, None)
+    for step in (1, 2, 3):
+        journal.write("train", step, loss=float(step))
+    with path.open("a") as file:
+        file.write('{"event": "tr')  # killed in the middle of a line
+    Journal(path, 2).write("train", 3, loss=9.0)
+    assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [1.0, 2.0, 9.0]
+    Journal(path, None)
+    assert path.read_text() == ""
+
+
+def test_condition_is_told_once_after_it_has_lasted():
+    lately = Lately(patience=3)
+    looks = [{"won": "x"}, {"won": "x"}, {}, {"won": "x"}, {"won": "x"}, {"won": "x"}, {"won": "x"}]
+    assert [lately.persistent(found) for found in looks] == [[], [], [], [], [], ["won: x"], []]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_asks_for_an_orderly_end(number):
+    before = signal.getsignal(number)
+    stopper = Stopper(CPU, None)
+    try:
+        assert not stopper.asked()
+        os.kill(os.getpid(), number)
+        assert stopper.asked() and stopper.exit_status == 128 + number
+    finally:
+        stopper.restore()
+    assert signal.getsignal(number) is before
+
+
+def test_time_limit_ends_with_status_zero():
+    stopper = Stopper(CPU, 1e-9)
+    stopper.restore()
+    assert stopper.asked() and stopper.exit_status == 0
