@@ -1,6 +1,6 @@
-"""What a page is made of below a hole: paper tone, rules and grain, measured around it at full resolution.
+"""Repair a hole in a photographed page from what a page is made of: paper, rules and grain, measured around the hole.
 
-`repair` is the entry point. Text is lost; what a network draws in the hole beyond paper and rules is added where it
+`repair` is the one entry point. Text is lost; what a network makes of the hole beyond paper and rules is added where it
 says something.
 """
 
@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import courses, rules
 from utils.grain import draw_grain, measure_grain, seed_of
 from utils.paper import Paper, measure_paper
-from utils.rules import Rule
+from utils.rules import Rule, find_rules
+from utils.strokes import draw_rules
 
+BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which no rule is looked for
 NETWORK_STEP = 6  # pixels of the photo for one of the network's (imgsize / imgresize, published)
 REST_NOISES = 3.0  # what the network draws beyond paper and rules counts from so many deviations on bare paper ...
 REST_LEVELS = 10.0  # ... and from so many levels, for a network draws plain paper no better than that
-FILL_STEP = 4  # pixels: surroundings that are no paper are filled on a picture reduced so many times
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,24 @@ class Structure:
 
     Attributes:
         image: `(h, w, 3)` uint8, equal to the window outside the hole.
-        tone: `(h, w, 3)` uint8, colour of the paper.
-        visible: rules that were found beside the hole.
-        continued: rules that were drawn below it.
+        tone: `(h, w, 3)` uint8, colour of the bare paper.
+        visible: rules that run into the hole, their visible parts as `(n, 2)` points (x, y).
+        continued: the rules drawn in the hole.
+        borders: borders between surfaces, for example page and desk, continued in the hole, as `(n, 2)` points.
     """
 
     image: NDArray[np.uint8]
     tone: NDArray[np.uint8]
-    visible: list[Rule]
+    visible: list[NDArray[np.float64]]
     continued: list[Rule]
+    borders: list[NDArray[np.float64]]
 
 
 def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArray[np.uint8] | None = None) -> Structure:
-    """Fill the hole of a window with what its surroundings say lies below it.
+    """Fill a hole with what its surroundings say lies below it.
 
     Args:
-        window: `(h, w, 3)` uint8 BGR, part of a photo of a page.
+        window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it, as far as the photo goes.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
         generated: `(h, w, 3)` uint8, what the network draws there, enlarged to the window; or None.
 
@@ -54,46 +56,29 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     if generated is not None and generated.shape != window.shape:
         raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
     if not hole.any():
-        return Structure(window.copy(), window.copy(), [], [])
+        return Structure(window.copy(), window.copy(), [], [], [])
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, 255)
-        return Structure(image, image, [], [])
+        return Structure(image, image, [], [], [])
     paper = measure_paper(window, hole)
-    ends, segments = rules.find_ends(window, hole, paper.tone)
-    ink = np.zeros(window.shape, np.float32)
-    continued = draw_courses(ink, ends, segments, hole)
-    if paper.borders:  # rules end with the page they are on
-        ink[paper.surface != paper.page] = 0
-    fill = paper.tone * (1 - ink)
+    tone = np.rint(paper.tone).astype(np.uint8)
+    darkness = cv2.subtract(tone, window)
+    dark = cv2.max(cv2.max(darkness[..., 0], darkness[..., 1]), darkness[..., 2])
+    if paper.surface.max() > 1:
+        kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
+        dark[cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)] = 0
+    rules = find_rules(dark, hole, paper.surface, paper.noise)
+    ink = draw_rules(window, paper.tone, rules)
+    values = paper.tone * (1 - ink)
     spectrum = measure_grain(window, paper.tone, paper.bare)
     if spectrum is not None:
-        fill += draw_grain(spectrum, *hole.shape, seed_of(window, hole))
+        values += draw_grain(spectrum, *hole.shape, seed_of(window, hole))
     if generated is not None:
-        fill += network_rest(generated, paper, ink, hole)
+        values += network_rest(generated, paper, ink, hole)
     image = window.copy()
-    image[hole] = np.clip(np.rint(fill[hole]), 0, 255).astype(np.uint8)
-    tone = np.clip(np.rint(paper.tone), 0, 255).astype(np.uint8)
-    return Structure(image, tone, [Rule(end.points, end.width_px) for end in ends], continued)
-
-
-def draw_courses(
-    ink: NDArray[np.float32], ends: list[rules.RuleEnd], segments: NDArray[np.float64], hole: NDArray[np.bool_]
-) -> list[Rule]:
-    """Draw every rule that goes on below the hole.
-
-    Args:
-        ink: `(h, w, 3)` float32 depth, changed.
-        ends, segments: as `rules.find_ends` returns them.
-        hole: `(h, w)` bool.
-    """
-    matched = [(a, b, courses.join(a, b)) for a, b in courses.match_ends(ends)]
-    lone = courses.lone_courses(ends, [points for _, _, points in matched], segments, hole)
-    for a, b, points in matched:
-        rules.draw_rule(ink, courses.lengthened(points, True, True), a.profile, b.profile[::-1])
-    for end, points in lone:
-        rules.draw_rule(ink, courses.lengthened(points, True, False), end.profile, end.profile)
-    drawn = [Rule(points, (a.width_px + b.width_px) / 2) for a, b, points in matched]
-    return drawn + [Rule(points, end.width_px) for end, points in lone]
+    image[hole] = np.clip(np.rint(values[hole]), 0, 255).astype(np.uint8)
+    visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
+    return Structure(image, tone, visible, rules, paper.borders)
 
 
 def network_rest(
@@ -125,7 +110,7 @@ def network_rest(
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The window with the hole outlined and the tone of the paper in it; visible rules green, continued ones red.
+    """The window with the paper's tone in its hole, visible rules in green, continued ones in red, borders in blue.
 
     Args:
         structure: what `repair` returned.
@@ -136,10 +121,12 @@ def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray
     """
     picture = window.copy()
     picture[hole] = structure.tone[hole]
-    outline, _ = cv2.findContours(hole.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outline, -1, (255, 120, 0), 3)
-    for found, colour in ((structure.visible, (0, 170, 0)), (structure.continued, (0, 0, 230))):
-        for rule in found:
-            course = np.rint(rule.points * 16).astype(np.int32).reshape(-1, 1, 2)
-            cv2.polylines(picture, [course], False, colour, 3, cv2.LINE_AA, shift=4)
+    outlines, _ = cv2.findContours(hole.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, (255, 120, 0), 3)
+    continued = [rule.points() for rule in structure.continued]
+    kinds = (structure.visible, (0, 170, 0)), (continued, (0, 0, 230)), (structure.borders, (230, 0, 0))
+    for lines, colour in kinds:
+        for line in lines:
+            points = np.rint(line * 16).astype(np.int32).reshape(-1, 1, 2)
+            cv2.polylines(picture, [points], False, colour, 3, cv2.LINE_AA, shift=4)
     return picture
