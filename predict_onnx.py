@@ -74,22 +74,14 @@ def main(argv: list[str] | None = None) -> int:
     # Imported here so that --help does not wait for them.
     from utils import images, onnx_backend
     from utils.folder import FolderOptions, check_folders, clean_folder, find_photos
-    from utils.remover import OccluderRemover
-    from utils.stages import Inpainter, Segmenter
 
     if args.doctor:
         return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
-        segment, segment_spec, segment_graph = onnx_backend.load_segmenter(args.deeplabv3_onnx, args.provider)
-        graphs, inpainter = [segment_graph], None
-        if not options.without_network:
-            inpaint, inpaint_spec, inpaint_graph = onnx_backend.load_inpainter(
-                args.deepfillv2_onnx, args.provider, args.imgsize, args.imgresize
-            )
-            graphs.append(inpaint_graph)
-            inpainter = Inpainter(inpaint, inpaint_spec)
-        description = onnx_backend.describe(*graphs)
+        remover, description = onnx_backend.load_remover(
+            args.deeplabv3_onnx, args.deepfillv2_onnx, options, args.provider, args.imgsize, args.imgresize
+        )
         folder = FolderOptions(
             src_image_dir=Path(args.src_image_dir),
             save_dir=Path(args.save_dir),
@@ -117,7 +109,6 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
     print(f"running on {description}", flush=True)
-    remover = OccluderRemover(Segmenter(segment, segment_spec), inpainter, options)
     try:
         counts = clean_folder(remover, photos, folder)
     except KeyboardInterrupt:

@@ -169,12 +169,9 @@ def load_remover(args: argparse.Namespace) -> "OccluderRemover":
         ValueError, OSError: a graph cannot be used or a flag is out of range.
     """
     from utils import onnx_backend
-    from utils.remover import OccluderRemover
-    from utils.stages import Inpainter, Segmenter
 
-    segment, segment_spec, _ = onnx_backend.load_segmenter(args.deeplabv3_onnx, args.provider)
-    inpaint, inpaint_spec, _ = onnx_backend.load_inpainter(args.deepfillv2_onnx, args.provider)
-    return OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), removal_options(args))
+    graphs = args.deeplabv3_onnx, args.deepfillv2_onnx
+    return onnx_backend.load_remover(*graphs, removal_options(args), args.provider)[0]
 
 
 Method = Callable[["Pair"], Any]

@@ -15,9 +15,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from utils.options import PROVIDERS
-from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, inpaint_spec, segmenter_spec
-from utils.stages import Array, Run
+from utils.options import PROVIDERS, RemovalOptions
+from utils.remover import OccluderRemover
+from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, segmenter_spec
+from utils.spec import inpaint_spec as published_spec
+from utils.stages import Array, Inpainter, Run, Segmenter
 
 _EP_NAMES = {
     "cuda": "CUDAExecutionProvider",
@@ -247,7 +249,7 @@ def load_inpainter(
     graph.check_input("img", 3)
     graph.check_input("mask", 1)
     if graph.spec is None:
-        spec = inpaint_spec(GENERATOR, imgsize=imgsize or 1536, imgresize=imgresize or 6)
+        spec = published_spec(GENERATOR, imgsize=imgsize or 1536, imgresize=imgresize or 6)
     else:
         spec = graph.spec
         _check_network(graph, spec, GENERATOR)
@@ -285,6 +287,36 @@ def _filled_up(values: NDArray, count: int) -> NDArray:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200]
+
+
+def load_remover(
+    segmenter: str | Path,
+    generator: str | Path,
+    options: RemovalOptions,
+    provider: str = "auto",
+    imgsize: int | None = None,
+    imgresize: int | None = None,
+) -> tuple[OccluderRemover, str]:
+    """The whole flow over two graphs; the generator's is not touched where the options do without it.
+
+    Args:
+        segmenter, generator: the graphs.
+        options: of the removal.
+        provider, imgsize, imgresize: see `load_segmenter` and `load_inpainter`.
+
+    Returns:
+        The remover, and in one line what it runs on.
+
+    Raises:
+        FileNotFoundError, ValueError: see `Graph` and `load_inpainter`.
+    """
+    segment, segment_spec, graph = load_segmenter(segmenter, provider)
+    graphs, inpainter = [graph], None
+    if not options.without_network:
+        inpaint, inpaint_spec, graph = load_inpainter(generator, provider, imgsize, imgresize)
+        graphs.append(graph)
+        inpainter = Inpainter(inpaint, inpaint_spec)
+    return OccluderRemover(Segmenter(segment, segment_spec), inpainter, options), describe(*graphs)
 
 
 def describe(*graphs: Graph) -> str:
