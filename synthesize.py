@@ -65,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
                         "%(default)s)")  # fmt: skip
     parser.add_argument("--page_dir", help="photographs to use as every other page")
     parser.add_argument("--occluder_dir", help="RGBA cut-outs to use as every other occluder")
-    parser.add_argument("--font_dir", help="TrueType fonts to print with, beside those of this machine")
+    parser.add_argument("--font_dir",
+                        help="TrueType fonts to print with, beside OpenCV's (default: a few of this machine's; without "
+                        "the same fonts, the same seed gives other pages)")  # fmt: skip
     parser.add_argument("--split", choices=SPLITS, default="train",
                         help="use only pages and cut-outs of this side, so that a root for --val_root shares none "
                         "with the one trained on (default %(default)s)")  # fmt: skip

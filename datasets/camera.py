@@ -397,33 +397,44 @@ def _light(camera: Camera, where: NDArray[np.float64]) -> NDArray[np.float32]:
 def _lit(camera: Camera, view: _View, ink: _Ink, top: int, bottom: int) -> NDArray[np.uint8]:
     """Rows of the picture before noise."""
     first, last = top // view.step, -(-bottom // view.step) + 2
-    border = bool((ink.inside[first:last] < 4).any())
     paper = np.clip(view.light[..., None] * np.array(camera.paper, np.float32), 0, 255)
     light = view.finer(np.rint(paper).astype(np.uint8), top, bottom)
     seen = cv2.multiply(ink.sample(view.finer(ink.nodes, top, bottom)), light, scale=1 / 255)
-    if not border:
-        return seen
-    away = cv2.min(*cv2.split(view.finer(ink.inside, top, bottom)))
-    covered = np.clip(away * np.float32(max(view.scale, 0.5)) + np.float32(0.5), 0, 1)
-    near = np.clip(1 + away / np.float32(camera.desk.reach * camera.width), 0, 1)
-    shaded = (1 - covered) * (1 - np.float32(camera.desk.shadow) * near * near)
-    desk = _desk(camera, view, top, bottom)
-    return cv2.blendLinear(seen, desk, covered, shaded)
+    for left, right in _columns_at_border(view, ink.inside[first:last]):
+        away = cv2.min(*cv2.split(view.finer(ink.inside, top, bottom)[:, left:right]))
+        covered = np.clip(away * np.float32(max(view.scale, 0.5)) + np.float32(0.5), 0, 1)
+        near = np.clip(1 + away / np.float32(camera.desk.reach * camera.width), 0, 1)
+        shaded = (1 - covered) * (1 - np.float32(camera.desk.shadow) * near * near)
+        desk = _desk(camera, view, top, bottom, left, right)
+        seen[:, left:right] = cv2.blendLinear(seen[:, left:right], desk, covered, shaded)
+    return seen
 
 
-def _desk(camera: Camera, view: _View, top: int, bottom: int) -> NDArray[np.uint8]:
-    """Rows of the desk, lit."""
+def _columns_at_border(view: _View, inside: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Stretches of pixel columns in which rows of nodes, `(rows, columns, 2)`, come near the page's border."""
+    touched: NDArray[np.bool_] = np.any(inside < 4, axis=(0, 2))
+    clear = np.flatnonzero(~touched)
+    if not touched.any():
+        return []
+    if not len(clear) or touched[clear[0] : clear[-1]].any():
+        return [(0, view.width)]
+    stretches = (0, int(clear[0]) * view.step), (int(clear[-1] - 1) * view.step, view.width)
+    return [(max(left, 0), min(right, view.width)) for left, right in stretches if left < view.width and right > 0]
+
+
+def _desk(camera: Camera, view: _View, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+    """Some rows and columns of the desk, lit."""
     desk = camera.desk
     step = 512 * desk.repeat / camera.width / view.scale  # texture pixels per output pixel
     cos, sin = math.cos(desk.angle) * step, math.sin(desk.angle) * step
-    x, y = view.x0 * view.scale, view.y0 * view.scale + top
+    x, y = view.x0 * view.scale + left, view.y0 * view.scale + top
     place = np.array([[cos, -sin, cos * x - sin * y], [sin, cos, sin * x + cos * y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (view.width, bottom - top)
+    size = (right - left, bottom - top)
     grain = cv2.warpAffine(_texture(desk.texture), place, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
     levels = np.linspace(desk.dark, desk.light, 256)[:, None]
     colours = cv2.LUT(cv2.cvtColor(grain, cv2.COLOR_GRAY2BGR), np.clip(levels, 0, 255).astype(np.uint8))
-    light = view.finer(np.clip(view.light * 235, 0, 255).astype(np.uint8), top, bottom)
+    light = view.finer(np.clip(view.light * 235, 0, 255).astype(np.uint8), top, bottom)[:, left:right]
     return cv2.multiply(colours, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 235)
 
 

@@ -23,6 +23,12 @@ Colour = tuple[int, int, int]  # BGR, 0 to 255
 PAGE_SIZE = (3750, 2650)  # usual height and width in page units, about the contest's photos
 SUPERSAMPLE = 3  # reduced pages are rasterised this much finer, then averaged
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+FONT_PLACES = (
+    *("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"),
+    *("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts", "C:/Windows/Fonts"),
+)
+MACHINE_FONTS = 12  # at most so many of a machine's fonts are used: opening one takes milliseconds
+NOT_FOR_TEXT = re.compile("symbol|emoji|icon|dings|math|music|marlett|barcode", re.IGNORECASE)
 BLACK: Colour = (0, 0, 0)
 SEAL_RED: Colour = (45, 35, 205)
 _SHIFT = 4  # OpenCV's fixed-point bits for vertices: a sixteenth of a pixel
@@ -356,6 +362,15 @@ def find_fonts(font_dir: Path | str | None) -> list[str]:
             f"--font_dir {font_dir}: it holds no font file that OpenCV can open ({', '.join(FONT_SUFFIXES)})"
         )
     return found
+
+
+def machine_fonts() -> list[str]:
+    """A few of the fonts that this machine has, as `draw_layout` takes them; none where it has none."""
+    places = [Path(place).expanduser() for place in FONT_PLACES]
+    files = [path for place in places if place.is_dir() for path in sorted(place.rglob("*"))]
+    fit = [path for path in files if path.suffix.lower() in FONT_SUFFIXES and not NOT_FOR_TEXT.search(path.name)]
+    spread = fit[:: max(1, -(-len(fit) // MACHINE_FONTS))]
+    return [str(path) for path in spread if cv2.FontFace().set(str(path))]
 
 
 def draw_layout(rng: np.random.Generator, fonts: list[str] | None = None) -> Layout:

@@ -51,7 +51,7 @@ class TripleSource:
     Attributes:
         page_dir: photographs that serve as half of the pages, or None.
         occluder_dir: RGBA cut-outs that serve as half of the occluders, or None.
-        font_dir: TrueType fonts to print with beside those of the machine, or None.
+        font_dir: TrueType fonts to print with beside OpenCV's own; None takes a few of the machine's.
         split: side of `utils.split`; files of one side never appear on another. Drawn ones never come twice.
         size: longer side of the pictures in pixels, on average.
 
@@ -79,7 +79,8 @@ class TripleSource:
             object.__setattr__(self, "files", files)
         if self.occluder_dir is not None:
             object.__setattr__(self, "cutouts", occluders.list_cutouts(self.occluder_dir, self.split))
-        object.__setattr__(self, "fonts", pages.find_fonts(self.font_dir))
+        fonts = pages.find_fonts(self.font_dir) if self.font_dir else pages.machine_fonts()
+        object.__setattr__(self, "fonts", fonts)
 
     def clean(self, rng: np.random.Generator, textless: bool = False) -> Clean:
         """One page without occluders, portrait.
@@ -99,7 +100,7 @@ class TripleSource:
         else:
             layout = pages.draw_layout(rng, self.fonts)
             scale = self.size / pages.PAGE_SIZE[0]
-            enlarged = [None, None]
+            enlarged: list[int] = []
             if scale > 1:  # a larger sensor; smaller pictures are reduced ones
                 enlarged = [round(side * scale) for side in (layout.height, max(layout.width, 0.68 * layout.height))]
             camera = draw_camera(rng, layout, *enlarged)
@@ -154,12 +155,9 @@ def without_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _rephotograph(image: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A photograph upright at about `size`, mirrored or not, turned and cut a little, in another light."""
+    """A photograph upright at about `size`, turned and cut a little, in another light."""
     if preprocess.is_landscape(image):
-        image = np.rot90(image)
-    if rng.random() < 0.5:
-        image = image[:, ::-1]
-    image = np.ascontiguousarray(image)
+        image = np.ascontiguousarray(np.rot90(image))
     factor = size / image.shape[0] * rng.uniform(0.9, 1.1)
     height, width = round(image.shape[0] * factor), round(image.shape[1] * factor)
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from datasets import pages
 from datasets.pages import KINDS, Layout, Rule, Shape, Text, draw_layout, find_fonts, render, rules_of
 from datasets.pages import _Page as Page
 
@@ -176,3 +177,10 @@ def test_a_folder_without_a_usable_font_is_refused(tmp_path):
 
 def test_no_font_folder_means_no_further_fonts():
     assert find_fonts(None) == []
+
+
+def test_a_machine_without_fonts_gives_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "FONT_PLACES", (str(tmp_path / "nowhere"), str(tmp_path)))
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    (tmp_path / "emoji.ttf").write_bytes(b"not for text")
+    assert pages.machine_fonts() == []
