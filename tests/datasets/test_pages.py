@@ -53,7 +53,7 @@ def test_most_pages_hold_a_large_table_with_thin_rules():
     for seed in range(60):
         layout = layout_of(seed)
         long_rules = [width for points, width in rules_of(layout) if np.ptp(points, axis=0).max() > 0.3 * layout.width]
-        tables += len(long_rules) >= 5 and np.median(long_rules) <= 6
+        tables += int(len(long_rules) >= 5 and np.median(long_rules) <= 6)
     assert tables >= 0.6 * 60
 
 
