@@ -276,14 +276,15 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     def on_device(images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         images = images.to(device, non_blocking=True).contiguous(memory_format=task.memory_format(device))
-        return images, targets.to(device, non_blocking=True)
+        targets = targets.to(device, non_blocking=True)
+        return images, targets if targets.is_floating_point() else targets.long()
 
     # --- networks and where to go on
     task = make_task(args, specs, precision, device, say)
     torch.manual_seed(args.seed + rank)
     if args.overfit:
-        chosen = [data[index][:2] for index in range(min(args.overfit, len(data)))]
-        return overfit(task, *on_device(*torch.utils.data.default_collate(chosen)), say)
+        images, targets, _ = collate([data[index] for index in range(min(args.overfit, len(data)))])
+        return overfit(task, *on_device(images, targets), say)
     save_path, sample_path = Path(args.save_path), Path(args.sample_path)
     state_path = save_path / f"{args.train_model}_state.pth"
     if rank == 0:

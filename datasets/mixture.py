@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler, default_collate
 
@@ -85,9 +86,14 @@ def _draw(rng: np.random.Generator, size: int, count: int) -> list[int]:
 
 
 def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, list[str]]:
-    """A batch of a `Mixture`: images, targets, and the problems met on the way."""
+    """A batch of a `Mixture`: images, targets, and the problems met on the way.
+
+    Labels become uint8, an eighth of the bytes to hand from one process to the other; the training widens them again.
+    """
     images, targets, problems = zip(*samples, strict=True)
     listed = [problem for text in problems for problem in text.splitlines()]
+    if not targets[0].is_floating_point():
+        targets = tuple(target.to(torch.uint8) for target in targets)
     return default_collate(list(images)), default_collate(list(targets)), listed
 
 

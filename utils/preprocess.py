@@ -54,7 +54,7 @@ def to_label(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.int
     Returns:
         `(height, width)` int64 in {0, 1}.
     """
-    return np.minimum(resize(mask, height, width) // MASK_LEVEL, 1).astype(np.int64)
+    return (resize(mask, height, width) >= MASK_LEVEL).astype(np.int64)
 
 
 def to_generator_image(crop: NDArray[np.uint8], side: int) -> NDArray[np.float32]:

@@ -1,0 +1,311 @@
+"""Training speed: the published way and this project's, in one run on the same machine.
+
+    python benchmarks/train.py                          # data and step, on the GPU where there is one
+    python benchmarks/train.py --part step --device cpu --batch_size 4 --latent_channels 32 --side 128
+
+Data: samples a second from pairs of 10 megapixels, decoded for every sample as published, and from the crop cache.
+Step: samples a second of one step of generator and discriminator; published: separate convolutions of a gated layer,
+default memory layout, default Adam, float16 autocast on a GPU and float32 on a CPU, gradients of the discriminator
+computed in the generator's step too. Both sides take turns; the best turn of each counts.
+"""
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from datasets.cache import PixelCache  # noqa: E402
+from datasets.contest import ContestData, InpaintingData, SegmentationData, Triple, read_annotations  # noqa: E402
+from datasets.mixture import Mixture, collate  # noqa: E402
+from models.checkpoint import build_discriminator, build_generator  # noqa: E402
+from models.gated_conv import GatedConv2d, initialise  # noqa: E402
+from models.tasks import InpaintingTask  # noqa: E402
+from models.training import choose_precision  # noqa: E402
+from utils.flags import add_switch, positive_int  # noqa: E402
+from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec  # noqa: E402
+
+HEIGHT, WIDTH = 3648, 2736  # 10 megapixels
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("both", "data", "step"), default="both")
+    parser.add_argument("--pairs", type=positive_int, default=16, help="pairs of 10 megapixels (16)")
+    parser.add_argument("--workers", type=int, default=2, help="loader processes (2)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch_size", type=positive_int, default=24, help="of the step (24)")
+    parser.add_argument("--latent_channels", type=positive_int, default=64)
+    parser.add_argument("--side", type=positive_int, default=256, help="of the samples of the step (256)")
+    parser.add_argument("--turns", type=positive_int, default=5, help="turns of each side; the best counts (5)")
+    add_switch(parser, "--compile", False, "compile our networks")
+    return parser
+
+
+# --- data
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    """`cv2.imread`, for files that are there."""
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
+class PublishedInpainting(Dataset):
+    """Two files decoded for every sample, the crop around the mask's last contour."""
+
+    def __init__(self, triples: list[Triple]) -> None:
+        self.triples = triples
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        triple = self.triples[index]
+        image, mask = read(triple.clean), read(triple.mask)
+        contours, _ = cv2.findContours(mask[:, :, 1], cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+        x, y, width, height = cv2.boundingRect(contours[-1])
+        left = min(max(x + width // 2 - 768, 0), image.shape[1] - 1536)
+        top = min(max(y + height // 2 - 768, 0), image.shape[0] - 1536)
+        window = (slice(top, top + 1536), slice(left, left + 1536))
+        small, hole = cv2.resize(image[window], (256, 256)), cv2.resize(mask[window], (256, 256))[:, :, 1]
+        pixels = torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+        return pixels, torch.from_numpy(hole.astype(np.float32) / 128)[None]
+
+
+class PublishedSegmentation(PublishedInpainting):
+    """Two files decoded for every sample, resized to the network's input."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        triple = self.triples[index]
+        image, mask = read(triple.covered), read(triple.mask)
+        small = torch.from_numpy(cv2.resize(image, (480, 640))).permute(2, 0, 1).float() / 255
+        return (small - 0.6) / 0.2, torch.from_numpy(cv2.resize(mask[:, :, 1], (480, 640)) / 128).long()
+
+
+def write_pairs(root: Path, count: int) -> None:
+    """Pages of text with the noise of a camera and a round occluder, as JPEG with PNG masks."""
+    folder = root / "train_data_1"
+    folder.mkdir()
+    lines = []
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        clean = np.full((HEIGHT, WIDTH, 3), 215, np.uint8)
+        for y in range(120, HEIGHT, 90):
+            text = "".join(chr(code) for code in rng.integers(65, 91, 60))
+            cv2.putText(clean, text, (80, y), cv2.FONT_HERSHEY_SIMPLEX, 2, (60, 55, 50), 4)
+        noise = rng.normal(0, 4, (HEIGHT, WIDTH, 1)).astype(np.int16)
+        clean = np.clip(clean + noise, 0, 255).astype(np.uint8)
+        centre = int(rng.integers(300, WIDTH - 300)), int(rng.integers(300, HEIGHT - 300))
+        covered, mask = clean.copy(), np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.circle(covered, centre, 280, (90, 120, 200), -1)
+        cv2.circle(mask, centre, 280, 128, -1)
+        for name, picture in (("clean", clean), ("covered", covered)):
+            cv2.imwrite(str(folder / f"{name}{number}.jpg"), picture)
+        cv2.imwrite(str(folder / f"mask{number}.png"), mask)
+        lines.append(f"clean{number}.jpg covered{number}.jpg mask{number}.png\n")
+    (folder / "annotation.txt").write_text("".join(lines))
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of the children that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def rate(action: Callable[[], int]) -> tuple[float, float]:
+    """Samples a second of wall-clock and of processor time; `action` returns how many it made."""
+    wall, processor = time.perf_counter(), processor_seconds()
+    count = action()
+    return count / (time.perf_counter() - wall), count / (processor_seconds() - processor)
+
+
+def one_epoch(data: Dataset, workers: int, **options: object) -> int:
+    loader = DataLoader(data, batch_size=8, num_workers=workers, **options)  # type: ignore[arg-type]
+    return sum(len(batch[0]) for batch in loader)
+
+
+def first_epoch(data: ContestData, workers: int) -> int:
+    """The check of all pictures, which fills the cache, and an epoch."""
+    assert not data.find_problems(workers=max(1, workers))
+    return one_epoch(Mixture([data]), workers, collate_fn=collate)
+
+
+def compare_data(pairs: int, workers: int) -> None:
+    """Print samples a second of both sides for both networks."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_pairs(root, pairs)
+        triples = read_annotations(root)
+        for network, shape in (("deepfillv2", (256, 256, 4)), ("deeplabv3", (640, 480, 4))):
+            cache = PixelCache(root / "cache", shape, network)
+            ours: ContestData = InpaintingData(triples, cache=cache)
+            published = PublishedInpainting(triples)
+            if network == "deeplabv3":
+                ours, published = SegmentationData(triples, cache=cache), PublishedSegmentation(triples)
+            one_epoch(published, workers)  # files into the page cache, for both sides
+            old = rate(partial(one_epoch, published, workers))
+            first = rate(partial(first_epoch, ours, workers))
+            second = rate(partial(one_epoch, Mixture([ours], samples=100 * pairs), workers, collate_fn=collate))
+            print(f"{network} data, {workers} workers, samples a second (a second of processor time):")
+            for title, found in (("decoded for every sample", old), ("ours, check and first epoch", first),
+                                 ("ours, later epochs", second)):  # fmt: skip
+                times = f"{found[0] / old[0]:.1f} × ({found[1] / old[1]:.1f} ×)"
+                print(f"  {title:28} {found[0]:9.1f} ({found[1]:9.1f})  {times}")
+
+
+# --- step
+
+
+class SeparateGatedConv(GatedConv2d):
+    """The gated layer with its two convolutions computed apart."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        values, gates = self.conv2d(features), self.mask_conv2d(features)
+        return self.activation(self.norm(values * torch.sigmoid(gates)))
+
+
+def networks(latent_channels: int, side: int) -> tuple[nn.Module, nn.Module]:
+    """A generator and a discriminator, always with the same weights."""
+    torch.manual_seed(0)
+    generator = build_generator(inpaint_spec(GENERATOR, latent_channels, side, 1))
+    discriminator = build_discriminator(inpaint_spec(DISCRIMINATOR, latent_channels, side, 1, out_channels=1))
+    for network in (generator, discriminator):
+        initialise(network)
+    return generator, discriminator
+
+
+def published_step(device: torch.device, latent_channels: int, side: int) -> Callable[[Tensor, Tensor], None]:
+    """The published step as a function of a batch."""
+    generator, discriminator = networks(latent_channels, side)
+    for module in generator.modules():
+        if type(module) is GatedConv2d:
+            module.__class__ = SeparateGatedConv
+    generator, discriminator = generator.to(device), discriminator.to(device)
+    optimizer_g = torch.optim.Adam(generator.parameters(), 1e-4, (0.5, 0.999))
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), 4e-4, (0.5, 0.999))
+    half = device.type == "cuda"
+    scaler = torch.amp.GradScaler(device.type, enabled=half)
+
+    def step(images: Tensor, masks: Tensor) -> None:
+        optimizer_d.zero_grad()
+        optimizer_g.zero_grad()
+        with torch.autocast(device.type, torch.float16, enabled=half):
+            coarse, refined = generator(images, masks)
+            first, second = (images * (1 - masks) + drawn * masks for drawn in (coarse, refined))
+            fake, real = discriminator(second.detach(), masks), discriminator(images, masks)
+            loss_d = 0.5 * torch.relu(1 - real).mean() + 0.5 * torch.relu(1 + fake).mean()
+        scaler.scale(loss_d).backward()
+        scaler.step(optimizer_d)
+        scaler.update()
+        with torch.autocast(device.type, torch.float16, enabled=half):
+            l1 = nn.functional.l1_loss(second, images) + 0.5 * nn.functional.l1_loss(first, images)
+            loss = 1000 * l1 - discriminator(second, masks).mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer_g)
+        scaler.update()
+
+    return step
+
+
+def our_step(
+    device: torch.device, latent_channels: int, side: int, compiled: bool
+) -> tuple[InpaintingTask, Callable[[Tensor, Tensor], None]]:
+    """Our step as a function of a batch, and the task behind it."""
+    generator, discriminator = networks(latent_channels, side)
+    names = (GENERATOR, DISCRIMINATOR)
+    task = InpaintingTask(
+        {},
+        g_steps_per_d=1,
+        warmup_l1=0,
+        networks=dict(zip(names, (generator, discriminator), strict=True)),
+        specs={},
+        rates={GENERATOR: 1e-4, DISCRIMINATOR: 4e-4},
+        betas=(0.5, 0.999),
+        weight_decay=0.0,
+        precision=choose_precision(device, autocast=True),
+        device=device,
+        ema=0.0,
+        compiled=compiled,
+    )
+    task.train_mode()
+
+    def step(images: Tensor, masks: Tensor) -> None:
+        task.step(images, masks, 0)
+
+    return task, step
+
+
+def compare_steps(
+    device: torch.device, batch_size: int, latent_channels: int, side: int, turns: int, compiled: bool
+) -> None:
+    """Print samples a second of both sides, and on a GPU their peak memory."""
+    gpu = device.type == "cuda"
+    images = torch.rand(batch_size, 3, side, side, device=device)
+    masks = torch.zeros(batch_size, 1, side, side, device=device)
+    masks[..., side // 4 : side // 2, side // 4 : side // 2] = 1
+    task, ours = our_step(device, latent_channels, side, compiled)
+    sides = {"published": published_step(device, latent_channels, side), "ours": ours}
+    inputs = {"published": images, "ours": images.contiguous(memory_format=task.memory_format(device))}
+    steps = 20 if gpu else 1
+    best = dict.fromkeys(sides, 0.0)
+    thrifty = dict.fromkeys(sides, 0.0)
+    peak = dict.fromkeys(sides, 0.0)
+    for turn in range(turns + 1):
+        for name, step in sides.items():
+            if gpu:
+                torch.cuda.synchronize()
+                torch.cuda.reset_peak_memory_stats()
+
+            def several(step: Callable[[Tensor, Tensor], None] = step, batch: Tensor = inputs[name]) -> int:
+                for _ in range(steps):
+                    step(batch, masks)
+                if gpu:
+                    torch.cuda.synchronize()
+                return steps * batch_size
+
+            found = rate(several)
+            if turn:  # the first turn warms up
+                best[name], thrifty[name] = max(best[name], found[0]), max(thrifty[name], found[1])
+            if gpu:
+                peak[name] = torch.cuda.max_memory_allocated() / 2**30
+    where = torch.cuda.get_device_name(device) if gpu else f"cpu, {torch.get_num_threads()} threads"
+    print(f"step, batch {batch_size}, latent_channels {latent_channels}, {side} px, {where}:")
+    for name in sides:
+        memory = f", peak {peak[name]:.2f} GiB" if gpu else f" ({thrifty[name]:.2f} a second of processor time)"
+        print(f"  {name:10} {best[name]:8.2f} samples/s{memory}")
+    print(f"  ours is {best['ours'] / best['published']:.2f} × the published step", end="")
+    print("" if gpu else f" ({thrifty['ours'] / thrifty['published']:.2f} × in processor time)")
+
+
+def main() -> int:
+    """Run the command line."""
+    args = build_parser().parse_args()
+    print(f"PyTorch {torch.__version__}, {os.cpu_count()} cores")
+    if args.part != "step":
+        compare_data(args.pairs, args.workers)
+    if args.part != "data":
+        device = torch.device(args.device)
+        torch.backends.cudnn.benchmark = True
+        compare_steps(device, args.batch_size, args.latent_channels, args.side, args.turns, args.compile)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
