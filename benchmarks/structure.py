@@ -75,7 +75,10 @@ class _Sheet:
                 self._stroke(
                     x0 + a * (x1 - x0), y0 + a * (y1 - y0), x0 + b * (x1 - x0), y0 + b * (y1 - y0), thickness, shade
                 )
-        self.lines.append((x0, y0, x1, y1))
+        height, width = self.rules_ink.shape
+        line = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+        if line[2] >= line[0] and line[3] >= line[1]:
+            self.lines.append(line)
 
     def _stroke(self, x0: float, y0: float, x1: float, y1: float, thickness: float, shade: int) -> None:
         half = thickness / 2

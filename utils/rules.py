@@ -6,7 +6,7 @@ ends that face each other across it, or one end and what stops it, make a `Rule`
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,16 +16,21 @@ BLOCK_PX = 8  # darkness is averaged so far along before rules are looked for: n
 SEARCH_BLOCKS = 12
 MAX_SLOPE = 0.36  # 20 degrees off the photo's axes
 SLOPE_STEP = 0.012
-MAX_CANDIDATES = 160  # per direction; a page of dense text has more dark rows than that, but no rules among the rest
+MAX_ROWS = 1200  # dark rows looked at in each direction, the darkest first
+MAX_CANDIDATES = 120  # of them followed; a page of dense text has more, but no rules among the rest
 TRACE_PX = 240  # so far back from the hole a rule is followed
 HALF_PX = 14  # and so far to its sides
+LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
 STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
+GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
 WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
 SOLID_SHARE = 0.88
-# Measured on drawn pages: rules lack 2 % of their darkness (9 of 10 less than 11 %), letters in a row 8 to 21 %.
+# Measured on drawn pages: rules lack 1 % of their darkness (49 of 50 less than 10 %), letters in a row 7 to 16 %.
 MAX_LACKING = 0.13
-MAX_LACKING_SHORT = 0.07
-MAX_RAGGED = 0.06  # dotted rules 0 to 5 %, letters 8 to 50 %
+MAX_LACKING_SHORT = 0.08
+MAX_CROWDED = 0.2  # share of a rule's length with print close to its clearer side: rules 0 to 13 %, letters 24 to 90 %
+MAX_RAGGED = 0.06  # the same of dotted rules, farther off, all along or not at all: letters 8 to 50 %
+MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.6  # autocorrelation of a dotted rule one period on
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
@@ -136,7 +141,7 @@ def find_rules(
     for standing, (joined, _) in enumerate(pairs):
         rules += [_joined(bool(standing), one, two) for one, two in joined]
     single = [(bool(standing), end) for standing, (_, rest) in enumerate(pairs) for end in rest]
-    return rules + _one_sided(sights, rules, single)
+    return rules + _one_sided(sights, ends, rules, single)
 
 
 def _find_ends(sight: Sight) -> list[End]:
@@ -193,14 +198,13 @@ def _ends_before(
     if not len(v):
         return []
     near = (rows[v, b] + rows[v, b - 1] + rows[v, b - 2]) / 3
-    peak = near > threshold
-    for off in (-2, -1, 1, 2):
-        peak &= near >= (rows[v + off, b] + rows[v + off, b - 1] + rows[v + off, b - 2]) / 3 - 0.5
-    v, b = v[peak], b[peak]
+    dark_rows = near > threshold
+    v, b, near = v[dark_rows], b[dark_rows], near[dark_rows]
     if not len(v):
         return []
-    order = np.argsort(-near[peak], kind="stable")[: 4 * MAX_CANDIDATES]
-    v, b = v[order], b[order]
+    if len(v) > MAX_ROWS:
+        strongest = np.sort(np.argsort(-near, kind="stable")[:MAX_ROWS])
+        v, b = v[strongest], b[strongest]
     slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
     k = np.arange(SEARCH_BLOCKS)
     at_b = np.maximum(b[:, None] - k, 0)
@@ -214,23 +218,27 @@ def _ends_before(
         rows[np.clip(at_v - 9, 0, height - 1), at_b[:, None]], rows[np.clip(at_v + 9, 0, height - 1), at_b[:, None]]
     )
     counts = np.maximum(inside.sum(axis=2), 1)
-    # What stands clear of both sides counts in full, text only by its gaps.
+    # What stands clear of both sides counts in full, and what keeps its darkness: text does neither.
     clear = np.minimum(level - floor, 2 * np.maximum(level - flank, 0) + 0.3 * (level - floor))
-    score = np.where(inside, clear, 0).sum(axis=2) / counts
+    clear = np.where(inside, clear, 0)
+    mean = clear.sum(axis=2) / counts
+    variance = np.where(inside, clear**2, 0).sum(axis=2) / counts - mean**2
+    score = mean - 0.4 * np.sqrt(np.maximum(variance, 0))
     score[counts < 3] = 0
     best = score.argmax(axis=1)
     value = score[np.arange(len(v)), best]
     ends: list[End] = []
-    tried = 0
-    kept_v, kept_b = [], []
+    tried = np.zeros((0, 2), np.intp)
     for index in np.argsort(-value, kind="stable").tolist():
-        if value[index] < threshold - floor or tried >= MAX_CANDIDATES:
+        if value[index] < 0.7 * (threshold - floor) or len(tried) >= MAX_CANDIDATES:
             break
-        if any(abs(v[index] - kv) < 4 and abs(b[index] - kb) < 4 for kv, kb in zip(kept_v, kept_b, strict=True)):
+        here = np.array([v[index], b[index]])
+        if len(tried) and (np.abs(tried - here) <= (2, 3)).all(axis=1).any():
             continue
-        tried += 1
-        kept_v.append(v[index])
-        kept_b.append(b[index])
+        tried = np.vstack([tried, here])
+        v_there = v[index] + slopes[best[index]] * BLOCK_PX / 2
+        if any(_same(End((b[index] + 1) * BLOCK_PX, v_there, slopes[best[index]], 1, 0, 0), other) for other in ends):
+            continue
         end = _trace(dark, hole, beside, float(v[index]), int(b[index]), float(slopes[best[index]]), noise)
         if end is not None and not any(_same(end, other) for other in ends):
             ends.append(end)
@@ -285,7 +293,7 @@ def _trace(
         flanks = np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1))
         floor = float(np.median(flanks))
         core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
-        length, level, period = _extent(core, noise)
+        length, level, period, likeness = _extent(core, noise)
         if length < WEAK_PX:
             return None
         chunk = 8
@@ -300,7 +308,7 @@ def _trace(
         shift = (weight * offsets).sum(1)[found] / total[found]
         path = path + _robust_fit(-middle[found], shift)
     core_level = level
-    if not _is_even(strip[: int(length)] - floor, core[: int(length)], level, period, noise):
+    if not _is_even(strip[: int(length)] - floor, core[: int(length)], level, likeness if period else 0, noise):
         return None
     # A rule is narrow: what is dark to both sides is print.
     broad = np.median(strip[: int(length)], axis=0) - floor
@@ -315,7 +323,13 @@ def _trace(
     at_v = np.clip(np.rint(np.polyval(path, -steps)), 0, height - 1).astype(int)
     if len(steps) and beside[at_v, np.rint(u_end - steps).astype(int)].mean() > 0.4:
         return None
-    return End(u_end, float(path[2]), float(path[1]), 1, length, core_level, period)
+    # Where the path itself, not the row it was sought in, meets the hole.
+    ahead = np.arange(0.0, min(GRAZE_PX, width - 1 - u_end) + 1)
+    at_v = np.clip(np.rint(np.polyval(path, ahead)), 0, height - 1).astype(int)
+    met = np.flatnonzero(hole[at_v, (u_end + ahead).astype(int)])
+    forward = float(max(0, met[0] - 1)) if len(met) else 0.0
+    slope_there = float(np.polyval(np.polyder(path), forward))
+    return End(u_end + forward, float(np.polyval(path, forward)), slope_there, 1, length + forward, core_level, period)
 
 
 def _middle(strip: NDArray[np.float32], offsets: NDArray[np.float64], period: float) -> float:
@@ -343,15 +357,29 @@ def belonging(profile: NDArray, peak: float, gap: int) -> NDArray[np.bool_]:
     return keep
 
 
-def _is_even(strip: NDArray[np.float32], core: NDArray[np.float32], level: float, period: float, noise: float) -> bool:
-    """Whether a stroke is as dark all along as a rule is; a row of letters comes and goes."""
-    if period:
-        # Beside dots there is paper, or all along another rule; beside the stems of letters now this, now that.
-        shares = [float((side.max(axis=1) > 0.5 * level).mean()) for side in (strip[:, :9], strip[:, -9:])]
-        return min(min(share, 1 - share) for share in shares) <= MAX_RAGGED
+def _is_even(
+    strip: NDArray[np.float32], core: NDArray[np.float32], level: float, likeness: float, noise: float
+) -> bool:
+    """Whether a stroke is as dark all along as a rule is; a row of letters comes and goes.
+
+    Args:
+        strip: `(n, 2 * HALF_PX + 1)` darkness along the stroke.
+        core: `(n,)` of its middle.
+        level: typical darkness of the middle.
+        likeness: autocorrelation of a dotted stroke, 0 for a solid one.
+        noise: of the grain.
+    """
+    # One side at least is bare paper; between the stems of letters it is so now and then, beside a third stroke never.
+    sides = strip[:, HALF_PX - 9 : HALF_PX - 3], strip[:, HALF_PX + 4 : HALF_PX + 10]
+    crowded = min(float((side.max(axis=1) > 0.5 * level).mean()) for side in sides)
+    far = [float((side.max(axis=1) > 0.5 * level).mean()) for side in (strip[:, :9], strip[:, -9:])]
+    if likeness and min(min(share, 1 - share) for share in far) > MAX_RAGGED:
+        return False
     lacking = 1 - float(np.minimum(core, level).mean()) / level
+    if crowded > MAX_CROWDED and (likeness or crowded < 0.95 or lacking > 0.05):
+        return False
     limit = MAX_LACKING_SHORT if len(core) < STRONG_PX else MAX_LACKING
-    return lacking <= limit + 0.25 * noise / level
+    return bool(likeness) or lacking <= limit + 0.25 * noise / level
 
 
 def _robust_fit(t: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -378,8 +406,8 @@ def _fit(t: NDArray[np.float64], shift: NDArray[np.float64], degree: int) -> tup
     return line, float(np.median(misfit))
 
 
-def _extent(core: NDArray[np.float32], noise: float) -> tuple[float, float, float]:
-    """How far a stroke goes on: length, darkness, period (0: solid); length 0 where it is none."""
+def _extent(core: NDArray[np.float32], noise: float) -> tuple[float, float, float, float]:
+    """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
     core = np.convolve(np.pad(core, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     first = core[: min(len(core), 60)]
     level = float(np.median(first))
@@ -396,12 +424,12 @@ def _extent(core: NDArray[np.float32], noise: float) -> tuple[float, float, floa
                     dotted = _periodic_extent(core, noise)
                     if dotted[0]:
                         return dotted
-                return length, level, 0.0
+                return length, level, 0.0, 1.0
     return _periodic_extent(core, noise)
 
 
-def _periodic_extent(core: NDArray[np.float64], noise: float) -> tuple[float, float, float]:
-    """Length, darkness and period of a dotted or dashed stroke; length 0 where it is none."""
+def _periodic_extent(core: NDArray[np.float64], noise: float) -> tuple[float, float, float, float]:
+    """Length, darkness, period and autocorrelation of a dotted or dashed stroke; length 0 where it is none."""
     for length in (len(core), 2 * len(core) // 3, len(core) // 2):
         if length < STRONG_PX:
             break
@@ -425,8 +453,8 @@ def _periodic_extent(core: NDArray[np.float64], noise: float) -> tuple[float, fl
             bend = values[0] - 2 * values[1] + values[2]
             peak = around[1] + (np.clip(0.5 * (values[0] - values[2]) / bend, -1, 1) if bend < 0 else 0)
             period = float(peak) / many
-        return float(length), level, period
-    return 0.0, 0.0, 0.0
+        return float(length), level, period, float(likeness[peaks[0]])
+    return 0.0, 0.0, 0.0, 0.0
 
 
 def _pair(sight: Sight, ends: list[End]) -> tuple[list[tuple[End, End]], list[End]]:
@@ -542,13 +570,18 @@ def _look_opposite(sight: Sight, end: End) -> End | None:
     offsets = np.arange(-round(reach) - 8, round(reach) + 8 + 1.0)
     strip = _strip(sight.dark, u[:count], v[:count], offsets)
     # Dark nearly all along and clear of its sides.
-    level = np.percentile(strip, 25, axis=0)
+    level = strip.mean(axis=0) if end.period else np.percentile(strip, 25, axis=0)
     inner = slice(8, len(offsets) - 8)
     best = int(level[inner].argmax()) + 8
     floor = float(np.median(np.minimum(strip[:, best - 7], strip[:, min(best + 7, len(offsets) - 1)])))
-    core = float(np.median(strip[:, best])) - floor
-    if not 0.5 < core / end.core < 1.8 or level[best] - floor < 0.35 * end.core:
+    core = float(np.percentile(strip[:, best], 90) if end.period else np.median(strip[:, best])) - floor
+    if not 0.5 < core / end.core < 1.8 or level[best] - floor < (0.2 if end.period else 0.35) * end.core:
         return None
+    if end.period:
+        wave = strip[:, best - 1 : best + 2].mean(axis=1)
+        wave, lag = wave - wave.mean(), round(end.period)
+        if count < 2 * lag or wave[lag:] @ wave[:-lag] < 0.4 * (wave[lag:] @ wave[lag:]):
+            return None
     near = slice(best - 3, best + 4)
     weight = np.maximum(strip.mean(0)[near] - floor - 0.3 * core, 0)
     if weight.sum() <= 0:
@@ -573,53 +606,76 @@ def _joined(standing: bool, one: End, two: End) -> Rule:
     return Rule(standing, one.u, one.v, slopes[0], two.u, two.v, slopes[1], (one, two))
 
 
-def _one_sided(sights: tuple[Sight, Sight], rules: list[Rule], single: list[tuple[bool, End]]) -> list[Rule]:
+def _one_sided(
+    sights: tuple[Sight, Sight], families: Sequence[list[End]], rules: list[Rule], single: list[tuple[bool, End]]
+) -> list[Rule]:
     """Continue ends without a counterpart to the rule they end at, to a border, or not at all."""
-    single = [(standing, _straightened(standing, end, rules)) for standing, end in single]
+    single = [(standing, _straightened(end, families[standing])) for standing, end in single]
     rays = [_ray(standing, end, _walk(sights[standing], end)) for standing, end in single]
     continued = []
     for index, (standing, end) in enumerate(single):
         u_exit, kind = _walk(sights[standing], end)
         ray = rays[index]
-        stops = [(u, rule) for rule in rules if rule.standing != standing and (u := _meet(ray, rule)) is not None]
-        if not stops:
-            # The corner of a table: two ends that stop at each other.
-            stops = [
-                (u, other)
-                for other in rays
-                if other.standing != standing and (u := _meet(ray, other)) is not None and _meet(other, ray) is not None
-            ]
-        if stops:
-            u_stop, rule = max(stops, key=lambda stop: end.side * stop[0])
-            if kind != "seen" and len(rule.ends) == 2 and _passed(sights[1 - standing], rule, end.side):
-                u_stop = u_exit
-        elif kind == "seen" or end.length < 100:
-            continue
-        else:
+        crossings = [(u, rule) for rule in rules if rule.standing != standing and (u := _meet(ray, rule)) is not None]
+        # The corner of a table: two ends that stop at each other.
+        crossings += [
+            (u, other)
+            for other in rays
+            if other.standing != standing and (u := _meet(ray, other)) is not None and _meet(other, ray) is not None
+        ]
+        u_stop = None
+        for u, rule in sorted(crossings, key=lambda crossing: end.side * crossing[0]):
+            ending = _is_border(sights[1 - standing], rule, end.side)
+            u_stop = u_exit if ending is False and kind != "seen" else u
+            if ending:
+                break
+        if u_stop is None:
+            if end.length < LONE_PX or (kind == "seen" and _absent(sights[standing], end, u_exit)):
+                continue
             u_stop = u_exit
         if abs(u_stop - end.u) >= 3:
             continued.append(_ray(standing, end, (u_stop, kind)))
     return continued
 
 
-def _straightened(standing: bool, end: End, rules: Sequence[Rule]) -> End:
-    """The end with a direction that its neighbours, seen on both sides, agree on."""
-    family = [rule for rule in rules if rule.standing == standing and min(e.length for e in rule.ends) >= WEAK_PX]
-    if not family:
+def _absent(sight: Sight, end: End, u_exit: float) -> bool:
+    """Whether bare paper shows that a rule does not come out of the hole; print over its course leaves that open."""
+    height, width = sight.hole.shape
+    u = u_exit + end.side * np.arange(1.0, 49.0)
+    v = end.v + end.slope * (u - end.u)
+    inside = (u >= 0) & (u <= width - 1) & (v >= 8) & (v <= height - 9)
+    if np.count_nonzero(inside) < 12:
+        return False
+    strip = _strip(sight.dark, u[inside], v[inside], np.arange(-6.0, 7.0))
+    return bool((strip.max(axis=1) < 0.4 * end.core).mean() > MAX_BARE)
+
+
+def _straightened(end: End, family: Sequence[End]) -> End:
+    """The end with a direction that the long ones of its family agree on."""
+    others = [other for other in family if other is not end and other.length >= LONE_PX]
+    if len(others) < 3:
         return end
-    v = np.array([(rule.v0 + rule.v1) / 2 for rule in family])
-    chords = np.array([(rule.v1 - rule.v0) / (rule.u1 - rule.u0) for rule in family])
-    weight = 1 / (30 + np.abs(v - end.v))
-    if len(family) >= 3 and np.ptp(v) > 100:
-        expected = float(np.polyval(np.polyfit(v - end.v, chords, 1, w=np.sqrt(weight)), 0))
-    else:
-        expected = float((weight * chords).sum() / weight.sum())
-    spread = max(0.001, float(np.median(np.abs(chords - np.median(chords)))))
+    v = np.array([other.v - end.v for other in others]) / 1000
+    u = np.array([other.u - end.u for other in others]) / 1000
+    slope = np.array([other.slope for other in others])
+    terms = [np.ones(len(v))]
+    if np.ptp(v) > 0.2:
+        terms.append(v)
+    if len(others) >= 6 and np.ptp(u) > 0.2:
+        terms.append(u)
+    basis = np.stack(terms, axis=1)
+    weight = np.ones(len(v))
+    expected = np.zeros(len(terms))
+    for _ in range(4):
+        expected = np.linalg.lstsq(basis * weight[:, None], slope * weight, rcond=None)[0]
+        off = np.abs(slope - basis @ expected)
+        weight = 1 / (1 + (off / 0.002) ** 2)
+    spread = max(0.0008, float(np.median(off)) * 1.5)
     doubt = 0.3 * 4 / max(end.length, 16.0)
-    if abs(expected - end.slope) > 4 * (spread + doubt):
+    if abs(expected[0] - end.slope) > 4 * (spread + doubt):
         return end
     share = doubt**2 / (doubt**2 + spread**2)
-    return End(end.u, end.v, end.slope + share * (expected - end.slope), end.side, end.length, end.core, end.period)
+    return replace(end, slope=float(end.slope + share * (expected[0] - end.slope)))
 
 
 def _ray(standing: bool, end: End, stop: tuple[float, str]) -> Rule:
@@ -640,13 +696,17 @@ def _meet(one: Rule, two: Rule) -> float | None:
     return u
 
 
-def _passed(sight: Sight, rule: Rule, side: int) -> bool:
-    """Whether other rules cross `rule` to the given side of it (+1: larger v) where both are seen."""
+def _is_border(sight: Sight, rule: Rule, side: int) -> bool | None:
+    """Whether rules stop at `rule` when they come to it towards `side` (+1: larger v), judged where it is seen.
+
+    Returns:
+        None where nothing comes near it.
+    """
     height, width = sight.dark.shape
     crossing = [0, 0]
-    for u_end, direction in ((rule.u0, -1), (rule.u1, 1)):
-        u = u_end + direction * np.arange(4.0, 320.0)
-        v = rule.at(u)
+    for end in rule.ends:
+        u = end.u - end.side * np.arange(4.0, 320.0)
+        v = end.v + end.slope * (u - end.u)
         inside = (u >= 0) & (u < width) & (v > 40) & (v < height - 40)
         u, v = u[inside], v[inside]
         if len(u) < 20:
@@ -657,6 +717,8 @@ def _passed(sight: Sight, rule: Rule, side: int) -> bool:
             hidden = _strip(sight.hole, u, v, offsets).max(axis=1) > 0
             line = np.percentile(strip, 20, axis=1)
             line[hidden] = 0
-            peaks = line > max(4.0, 0.4 * max(end.core for end in rule.ends))
+            peaks = line > max(4.0, 0.4 * end.core)
             crossing[index] += int(np.count_nonzero(peaks[1:] & ~peaks[:-1]))
-    return crossing[1] > 0 and crossing[1] >= 0.5 * crossing[0]
+    if not any(crossing):
+        return None
+    return crossing[1] < 0.5 * crossing[0]

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from utils.rules import DOUBLE_PX, HALF_PX, End, Rule, belonging
 
 PROFILE_STEP = 0.5  # pixels between the samples of a profile
+OVERLAP_PX = 60  # a rule is drawn so far back over its visible part (of which nothing changes)
+CLEAR_PX = 12  # a profile is measured where the hole is farther aside
 PROFILE_PX = 160  # length over which a stroke is measured
 
 
@@ -30,11 +32,14 @@ class Stroke:
     period: float = 0.0
 
 
-def draw_rules(window: NDArray[np.uint8], tone: NDArray[np.float32], rules: list[Rule]) -> NDArray[np.float32]:
+def draw_rules(
+    window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32], rules: list[Rule]
+) -> NDArray[np.float32]:
     """What the rules take of the paper's light; crossings are drawn once.
 
     Args:
         window: `(h, w, 3)` uint8.
+        hole: `(h, w)` bool.
         tone: `(h, w, 3)` float32, the bare paper.
         rules: to draw, from one visible end or between two.
 
@@ -42,22 +47,30 @@ def draw_rules(window: NDArray[np.uint8], tone: NDArray[np.float32], rules: list
         `(h, w, 3)` float32, 0 where there is no rule and 1 where no light is left.
     """
     ink = np.zeros_like(tone)
-    views = (window, tone, ink), tuple(array.swapaxes(0, 1) for array in (window, tone, ink))
     for rule in rules:
-        seen, paper, drawn = views[rule.standing]
-        strokes = [measure_stroke(seen, paper, end) for end in rule.ends]
+        seen, covered, paper, drawn = (a.swapaxes(0, 1) if rule.standing else a for a in (window, hole, tone, ink))
+        strokes = [measure_stroke(seen, covered, paper, end) for end in rule.ends]
         _draw(drawn, rule, strokes)
     return ink
 
 
-def measure_stroke(window: NDArray[np.uint8], tone: NDArray[np.float32], end: End) -> Stroke:
+def measure_stroke(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32], end: End) -> Stroke:
     """What a rule looks like where it is seen, beside the hole.
 
     Args:
-        window, tone: `(h, w, 3)`, the rule lying in them.
+        window, hole, tone: `(h, w, 3)`, `(h, w)` and `(h, w, 3)`, the rule lying in them.
         end: where.
     """
-    t = np.arange(2.0, max(min(end.length, PROFILE_PX), 4))
+    t = np.arange(2.0, max(end.length, 4))
+    u = end.u - end.side * t
+    # Where the rule runs along the rim of the hole, not all of its strip is seen.
+    rows = np.clip(np.rint(end.v + end.slope * (u - end.u)), 0, hole.shape[0] - 1).astype(int)
+    columns = np.clip(np.rint(u), 0, hole.shape[1] - 1).astype(int)
+    below, above = (np.clip(rows + off, 0, hole.shape[0] - 1) for off in (CLEAR_PX, -CLEAR_PX))
+    clear = ~(hole[below, columns] | hole[above, columns] | hole[rows, columns])
+    if np.count_nonzero(clear) >= 12:
+        t = t[clear]
+    t = t[:PROFILE_PX]
     u = end.u - end.side * t
     v = end.v + end.slope * (u - end.u)
     offsets = np.arange(-HALF_PX, HALF_PX + PROFILE_STEP / 2, PROFILE_STEP)
@@ -100,13 +113,17 @@ def _trimmed(profile: NDArray) -> NDArray[np.float32]:
 def _draw(shade: NDArray[np.float32], rule: Rule, strokes: list[Stroke]) -> None:
     """Draw one lying rule into `shade`; where something is darker already, that stays."""
     height, width = shade.shape[:2]
-    u = np.arange(max(0, int(np.ceil(rule.u0))), min(width - 1, int(rule.u1)) + 1)
+    # At a visible end the drawing overlaps what is seen: a rim that cuts the rule at an angle leaves no notch.
+    first, last = rule.u0, rule.u1
+    for end in rule.ends:
+        first, last = (first - OVERLAP_PX, last) if end.side > 0 else (first, last + OVERLAP_PX)
+    u = np.arange(max(0, int(np.ceil(first))), min(width - 1, int(last)) + 1)
     if not len(u):
         return
     v = rule.at(u)
     rows = np.rint(v).astype(int)[:, None] + np.arange(-HALF_PX + 1, HALF_PX)
     place = np.clip((rows - v[:, None] + HALF_PX) / PROFILE_STEP, 0, strokes[0].shade.shape[1] - 1.001)
-    share = ((u - rule.u0) / (rule.u1 - rule.u0))[:, None, None].astype(np.float32)
+    share = np.clip((u - rule.u0) / (rule.u1 - rule.u0), 0, 1)[:, None, None].astype(np.float32)
     phases = _phases(rule, strokes, u)
     layers = [_sampled(stroke, phase, place) for stroke, phase in zip(strokes, phases, strict=True)]
     drawn = layers[0] if len(layers) == 1 else layers[0] * (1 - share) + layers[1] * share

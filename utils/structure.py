@@ -68,7 +68,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         dark[cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)] = 0
     rules = find_rules(dark, hole, paper.surface, paper.noise)
-    ink = draw_rules(window, paper.tone, rules)
+    ink = draw_rules(window, hole, paper.tone, rules)
     values = paper.tone * (1 - ink)
     spectrum = measure_grain(window, paper.tone, paper.bare)
     if spectrum is not None:
