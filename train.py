@@ -179,7 +179,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from datasets.mixture import BadSamples, Mixture, ResumableSampler, collate
     from datasets.sources import Sources, cores
     from models import distributed
-    from models.checkpoint import save_checkpoint
+    from models.checkpoint import save_checkpoint, write
     from models.progress import (
         Journal,
         Lately,
@@ -191,7 +191,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         worker_signals,
     )
     from models.training import choose_precision
-    from models.training_state import load_state, random_states, restore_random_states, save_state
+    from models.training_state import load_state, random_states, restore_random_states
     from utils.images import write_image
     from utils.memory import keep_freed_memory
     from utils.metrics import mean
@@ -290,7 +290,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if rank == 0:
         save_path.mkdir(parents=True, exist_ok=True)
         sample_path.mkdir(parents=True, exist_ok=True)
-    step, best = 0, -math.inf
+    step, best, saved = 0, -math.inf, time.monotonic()
     # What the position in the data depends on; a state is of no use where it differs.
     layout = {"batch": global_batch, "batches an epoch": batches, "--seed": args.seed}
     if args.resume and (args.resume != "auto" or state_path.is_file()):
@@ -307,6 +307,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     def save() -> None:
         """Write the named checkpoints and, last, the state that resuming needs."""
+        nonlocal saved
         epoch = min(max(step - 1, 0) // batches + 1, args.epochs)
         randoms = random_states()  # all processes take part
         if rank == 0:
@@ -315,9 +316,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 save_checkpoint(file, network, specs[name], settings=settings, step=step)
             place = {"step": step, "best": best, "random": randoms, "settings": settings, "layout": layout}
             texts = {name: spec.to_json() for name, spec in specs.items()}
-            save_state(state_path, {**task.state(), **place, "specs": texts})
+            write(state_path, {**task.state(), **place, "specs": texts})
             for name, picture in task.samples().items():
                 write_image(sample_path / f"epoch{epoch}_{name}.png", picture)
+        saved = time.monotonic()
 
     def validate(epoch: int) -> None:
         """Score the held-out samples, keep the best weights, draw the grid."""
@@ -340,7 +342,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     # --- the loop
     pending, lately, bad = PendingLosses(), Lately(WARNING_PATIENCE), BadSamples(len(data))
     stopper = Stopper(device, args.max_hours)
-    begun, saved, samples, losses = time.monotonic(), time.monotonic(), 0, dict[str, float]()
+    begun, samples, losses, stopping = time.monotonic(), 0, dict[str, float](), False
     progress = tqdm(
         total=total, initial=step, unit="batch", disable=rank > 0, mininterval=1 if sys.stderr.isatty() else 30
     )
@@ -352,7 +354,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             task.train_mode()
             for batch, (images, targets, problems) in enumerate(loader, start=step % batches):
                 for problem in bad.report(problems):
-                    say(f"skipped: {problem}")
+                    tqdm.write(f"skipped: {problem}", file=sys.stdout)
                 if args.lr_schedule == "cosine":
                     task.set_rate_factor(cosine_factor(step, args.total_steps or total))
                 else:
@@ -364,7 +366,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 samples += len(images) * world
                 progress.update()
                 last = batch + 1 == batches
-                if step % args.log_every == 0 or last:
+                looking = last or step % args.log_every == 0
+                if looking:
                     losses |= pending.fetch()
                     speed = samples / (time.monotonic() - begun)
                     left = (total - step) * global_batch / speed
@@ -374,28 +377,31 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                     for warning in lately.persistent(task.warnings(losses)):
                         say(f"step {step}: {warning}")
                         journal.write("warning", step, text=warning)
-                    minutes = (time.monotonic() - saved) / 60
-                    stopping = stopper.asked()
-                    if stopping or distributed.any_process(minutes > (args.save_every or math.inf), device):
-                        save()
-                        saved = time.monotonic()
-                    if stopping:
-                        say(f"stopped at step {step} of {total}; go on with --resume auto")
-                        return stopper.exit_status
-                if (batch + 1) % args.lr_decrease_step == 0 and not last:
+                asking = looking or world == 1  # several processes must agree, and to agree they wait for each other
+                stopping = asking and stopper.asked()
+                overdue = time.monotonic() - saved > 60 * (args.save_every or math.inf)
+                overdue = asking and distributed.any_process(overdue, device)
+                if not last and (stopping or overdue or (batch + 1) % args.lr_decrease_step == 0):
                     losses |= pending.fetch()  # nothing that is not finite may reach a checkpoint
                     save()
-                    saved = time.monotonic()
-            if judged is not None:
-                validate(epoch)
-            save()
-            saved = time.monotonic()
-        say(f"done: {step} steps, {show(losses)}; checkpoints in {save_path}")
+                if not last and stopping:
+                    break
+            else:
+                if judged is not None:
+                    validate(epoch)
+                save()
+            if stopping:
+                break
+        done = step >= total
+        say(f"done: {step} steps" if done else f"stopped at step {step} of {total}; go on with --resume auto")
+        say(f"{show(losses)}; checkpoints in {save_path}")
+        if device.type == "cuda":
+            say(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
     finally:
         progress.close()
         stopper.restore()
-        distributed.leave()
-    return 0
+    distributed.leave()
+    return 0 if done else stopper.exit_status
 
 
 def overfit(task: Task, images: torch.Tensor, targets: torch.Tensor, say: Callable[[str], None]) -> int:
@@ -461,6 +467,13 @@ def check_flags(args: argparse.Namespace) -> None:
     roots = len(args.baseroot) + (args.augment and args.train_model == "deepfillv2")
     if args.root_weights and (len(args.root_weights) != roots or min(args.root_weights) <= 0):
         raise ValueError(f"--root_weights: expected {roots} numbers above 0, one for each root (--augment counts)")
+    if args.in_c != 3:
+        raise ValueError(f"--in_c {args.in_c}: photos have 3 channels")
+    if args.out_channels != 3 or args.in_channels != 4:
+        raise ValueError(
+            f"--in_channels {args.in_channels} --out_channels {args.out_channels}: pictures have 3 channels and the "
+            "mask 1; expected 4 and 3"
+        )
     if args.train_model == "deeplabv3" and args.batch_size2 < 2 and not args.freeze_bn:
         raise ValueError("--batch_size2 1: batch norm needs 2 samples or more, or --freeze_bn True")
 

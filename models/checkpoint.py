@@ -7,6 +7,7 @@ ImageNet classifiers.
 Nothing but tensors and plain values is ever unpickled.
 """
 
+import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -53,8 +54,22 @@ def save_checkpoint(path: str | Path, network: nn.Module, spec: NetworkSpec, **e
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as beside:
-        torch.save({METADATA_KEY: spec.to_json(), STATE_KEY: network.state_dict(), **extras}, beside)
+    write(path, {METADATA_KEY: spec.to_json(), STATE_KEY: network.state_dict(), **extras})
+
+
+def write(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values; a failed or interrupted write leaves the file that was there.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    try:
+        with atomic(path) as beside:
+            torch.save(dict(content), beside)
+            with open(beside, "rb") as file:
+                os.fsync(file.fileno())  # the rename must not reach the disk before the data
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise OSError(f"cannot write '{path}', what was there before is untouched: {error}") from error
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

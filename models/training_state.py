@@ -1,31 +1,10 @@
-"""All that a training needs to go on where it was interrupted, in one file that is replaced at once."""
+"""Reading back what a training needs to go on where it was interrupted; it is written by `checkpoint.write`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-
-from utils.images import atomic
-
-
-def save_state(path: str | Path, state: dict[str, Any]) -> None:
-    """Write a training state; an interrupted or failed write leaves the file that was there.
-
-    Args:
-        state: state dicts, tensors and plain values.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    try:
-        with atomic(path) as temporary:
-            torch.save(state, temporary)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())  # a rename must not reach the disk before the data
-    except RuntimeError as error:  # what torch makes of a full disk
-        raise OSError(f"cannot write '{path}': {error}") from error
 
 
 def load_state(path: str | Path) -> dict[str, Any]:

@@ -245,6 +245,7 @@ def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
         (["--class_weights", "1"], "--class_weights: 1 numbers for --out_c 2"),
         (["--seg_height", "100"], "--seg_height 100: must be a multiple of 16"),
         (["--train_model", "deeplabv3", "--batch_size2", "1"], "--batch_size2 1: batch norm needs 2"),
+        (["--in_channels", "5"], "--in_channels 5 --out_channels 3: pictures have 3 channels"),
         (["--device", "abacus"], "--device abacus: must be auto, cpu, cuda"),
         (["--baseroot", "nowhere"], "--baseroot nowhere: no such folder"),
         (["--deepfillv2_generator_pretrain", "nowhere.pth"], "nowhere.pth"),
@@ -282,6 +283,43 @@ def test_clean_crops_join_the_training(root):
     ]
     assert train.main(flags(root, "out", *INPAINTING, *more, "--epochs", "1")) == 0
     assert len(lines(root.parent / "out")) == 5  # 6 + 4 samples in batches of 2
+
+
+def test_roots_and_drawn_samples_mix_in_the_given_shares(root):
+    more = [
+        "--baseroot",
+        str(root),
+        "synthetic",
+        "--root_weights",
+        "1",
+        "3",
+        "--samples_per_epoch",
+        "8",
+        "--epochs",
+        "1",
+    ]
+    assert train.main([*flags(root, "out"), *INPAINTING, *more, "--val_fraction", "0.2", "--val_samples", "2"]) == 0
+    assert len(lines(root.parent / "out")) == 4
+    assert len(lines(root.parent / "out", "validation")) == 1
+
+
+def test_picture_that_goes_bad_while_training_is_named_and_the_run_goes_on(root, monkeypatch, capsys):
+    from datasets import contest, mixture
+
+    monkeypatch.setattr(mixture, "MAX_BAD_SHARE", 0.2)
+    decode = contest.InpaintingData.decode
+
+    def broken(self, triple):
+        if triple.line == 4:
+            raise ValueError("cannot decode 'clean3.png'")
+        return decode(self, triple)
+
+    monkeypatch.setattr(contest.InpaintingData, "decode", broken)
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "2", "--cache", "False")) == 0
+    assert capsys.readouterr().out.count("annotation.txt:4: cannot decode 'clean3.png'") == 1
+    monkeypatch.setattr(mixture, "MAX_BAD_SHARE", 0.01)
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "2", "--cache", "False")) == 1
+    assert "1 bad samples are more than 1% of the data" in capsys.readouterr().err
 
 
 def test_training_goes_on_from_given_weights(root, capsys):
