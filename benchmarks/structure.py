@@ -12,6 +12,7 @@ length lies within it). `psnr` counts the pixels in the hole: against the page, 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -294,7 +295,7 @@ def score(drawn: Drawn, hole: NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
-def _hidden(lines: list[NDArray[np.float64]], hole: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _hidden(lines: Sequence[NDArray[np.floating]], hole: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The points of the lines that lie in the hole, `(n, 2)`, two pixels apart."""
     points = [np.zeros((0, 2))]
     for line in lines:

@@ -19,11 +19,15 @@ INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
 INK_NOISES = 2.5  # ... and in standard deviations of the noise; 3 by 3 means are compared
 INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so near ink are left out (diameter)
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
+ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
+TOUCHING_CELLS = 6
+MAX_SURFACES = 12
 SURFACE_CELLS = 120  # smaller surfaces are things on a larger one
 BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
 SHADOW_CELLS = 3  # so near the hole its own shadow may lie
 SHADOW_LEVELS = 5.0
-RELAXATIONS = 80  # membrane steps after the pull-push fill, which alone shows its pyramid
+RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
+RIM_PX = 28  # a continued border is drawn so far beyond the hole
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
 
 
@@ -78,6 +82,8 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
     ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
     bare = ((ink | covered) == 0).astype(np.uint8)
+    if not bare.any():
+        bare = 1 - covered
 
     hidden = cv2.resize(covered * 255, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns) > 0
     surface = _surfaces(cv2.resize(closed, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns, 3), hidden)
@@ -89,7 +95,6 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         other = (surface > 0) & (surface != page)
         share[other], mean[other] = visible_share[other], visible_mean[other]
 
-    near = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     tones = []
     for number in range(1, count + 1):
         own = surface == number
@@ -97,7 +102,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
             # Cells at a border hold both surfaces.
             eroded = cv2.erode(own.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
             own = eroded if eroded.any() else own
-        tones.append(_continued(mean, np.where(own & ~hidden, share, 0), near, hidden))
+        tones.append(_continued(mean, np.where(own, share, 0), hidden))
     full = [
         cv2.resize(tone, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)[:height, :width]
         for tone in tones
@@ -110,10 +115,16 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     entries = _entries(window, surface, hidden, tones)
     borders = _join(entries, hole)
     pixels = _partition(pixels, hole, borders)
-    tone = np.zeros((height, width, 3), np.float32)
+    tone = np.ascontiguousarray(full[0])
+    for number, values in enumerate(full[1:], 2):
+        cv2.copyTo(values, (pixels == number).astype(np.uint8), tone)
+    # Soft borders in the hole only: outside, nothing is drawn.
+    area = _area(hole, 2 * CELL_PX)
+    soft = np.zeros_like(tone[area])
     for number, values in enumerate(full, 1):
-        part = cv2.GaussianBlur((pixels == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
-        tone += part[..., None] * values
+        part = cv2.GaussianBlur((pixels[area] == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
+        soft += part[..., None] * values[area]
+    tone[area] = soft
     return Paper(tone, bare_pixels, pixels, page, borders, noise)
 
 
@@ -186,13 +197,34 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
             step[tuple(middle)] = np.maximum(step[tuple(middle)], np.abs(after - before).max(axis=2))
     inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
-    kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS]
+    kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS][:MAX_SURFACES]
     if len(kept) < 2:
         return np.ones(hidden.shape, np.int32)
     order = np.zeros(count, np.int32)
     order[kept] = np.arange(1, len(kept) + 1)
-    numbers = order[numbers]
-    return _nearest(numbers)
+    return _nearest(_merged(order[numbers], closed, hidden))
+
+
+def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Join surfaces that only the hole keeps apart: alike beside it, and without a border between them elsewhere."""
+    count = int(numbers.max())
+    reach = cv2.dilate(hidden.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    seen = [
+        cv2.dilate((numbers == number).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0 for number in range(count + 1)
+    ]
+    colour = {}
+    for number in range(1, count + 1):
+        beside = (numbers == number) & reach
+        if beside.any():
+            colour[number] = np.median(closed[beside], axis=0)
+    joined = np.arange(count + 1)
+    for one in colour:
+        for two in colour:
+            touching = np.count_nonzero(seen[one] & seen[two] & ~reach) > TOUCHING_CELLS
+            if one < two and not touching and np.abs(colour[one] - colour[two]).max() < ALIKE_LEVELS:
+                joined[joined == joined[two]] = joined[one]
+    _, joined = np.unique(joined, return_inverse=True)
+    return joined.astype(np.int32)[numbers]
 
 
 def _nearest(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -208,45 +240,43 @@ def _nearest(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
 def _page_of(surface: NDArray[np.int32], mean: NDArray[np.float32], share: NDArray[np.float32]) -> int:
     """The surface that is large and bright."""
     weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
-    return int(np.argmax(np.bincount(surface.ravel(), weight.ravel(), minlength=2)[1:])) + 1
+    sums = np.bincount(surface.ravel(), weight.ravel(), minlength=2)
+    return int(sums[1:].argmax()) + 1
 
 
-def _continued(
-    mean: NDArray[np.float32], share: NDArray[np.float32], near: NDArray[np.bool_], hidden: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _continued(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Colour of one surface on every cell, from its cells weighted by `share`."""
-    weight = np.where(share > 0.08, share, 0).astype(np.float32)
-    if not weight.any():
+    weight = np.where((share > 0.08) & ~hidden, share, 0).astype(np.float32)
+    if not weight.any():  # no cell is wholly visible: what is seen of each has to do
         weight = share.astype(np.float32)
-    if not weight.any():
-        weight = (~hidden).astype(np.float32)
     # The occluder's shadow: cells at the hole that are darker than what the cells further out lead to expect.
     reach = 2 * SHADOW_CELLS + 1
     beside = cv2.dilate(hidden.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     outer = np.where(beside, 0, weight).astype(np.float32)
-    if np.count_nonzero(outer) > 4 * max(1, np.count_nonzero(beside & ~hidden)):
-        expected = _membrane(mean, outer)
+    if np.count_nonzero(outer) > 4 * max(1, int(np.count_nonzero(beside & ~hidden))):
+        expected = _membrane(mean, outer, beside, 8)
         shadow = beside & ((expected - mean).mean(axis=2) > SHADOW_LEVELS)
         weight = np.where(shadow, 0, weight).astype(np.float32)
-    del near
-    return _membrane(mean, weight)
+    return _membrane(mean, weight, beside, RELAXATIONS)
 
 
-def _membrane(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Trend, smoothed deviations from it where they are known, and their membrane elsewhere."""
+def _membrane(
+    mean: NDArray[np.float32], weight: NDArray[np.float32], needed: NDArray[np.bool_], relaxations: int
+) -> NDArray[np.float32]:
+    """Trend, smoothed deviations from it where they are known, and elsewhere their membrane, exact where needed."""
     trend = _trend(mean, weight)
     deviation = (mean - trend) * weight[..., None]
     total = cv2.GaussianBlur(weight, (0, 0), 1.5)
     smooth = cv2.GaussianBlur(deviation, (0, 0), 1.5) / np.maximum(total, 1e-4)[..., None]
     known = (weight > 0) & (total > 0.05)
     values = spread(smooth, known.astype(np.float32))
-    free = ~known
+    free = needed & ~known
     if free.any() and known.any():
         area = cv2.boundingRect(free.astype(np.uint8))
         x0, y0 = max(0, area[0] - 1), max(0, area[1] - 1)
         part = values[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1]
         moving = free[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1, None]
-        for _ in range(RELAXATIONS):
+        for _ in range(relaxations):
             np.copyto(part, cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT_101), where=moving)
     return np.clip(values + trend, 0, 255).astype(np.float32)
 
@@ -374,7 +404,7 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.flo
     height, width = hole.shape
     left = list(range(len(entries)))
     lines = []
-    costs = []
+    costs: list[tuple[float, int, int, list[NDArray[np.float64]]]] = []
     for i, one in enumerate(entries):
         for j in range(i):
             two = entries[j]
@@ -391,11 +421,11 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.flo
                 ahead = np.linalg.solve(matrix, way)
                 if (ahead > 0).all() and (ahead < 3 * length).all():
                     costs.append((1 + turn, i, j, [one.point, one.point + one.heading * ahead[0], two.point]))
-    for _, i, j, points in sorted(costs, key=lambda cost: cost[0]):
+    for _, i, j, corners in sorted(costs, key=lambda cost: cost[0]):
         if i in left and j in left:
             left.remove(i)
             left.remove(j)
-            lines.append(np.array(points))
+            lines.append(np.array(corners))
     for i in left:
         entry = entries[i]
         t = np.arange(0, height + width)
@@ -416,26 +446,39 @@ def _turn(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     return float(np.arccos(np.clip(one @ two, -1, 1)))
 
 
+def _area(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The rows and columns that the hole takes, and a margin."""
+    x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
+    return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
+
+
 def _partition(
     surface: NDArray[np.uint8], hole: NDArray[np.bool_], borders: list[NDArray[np.float64]]
 ) -> NDArray[np.uint8]:
-    """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most."""
-    free = hole.astype(np.uint8)
+    """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
+
+    The hole is taken a little larger: outside it, surfaces are known to a cell only.
+    """
+    area = _area(hole, 2 * CELL_PX)
+    corner = np.array([area[1].start, area[0].start])
+    wide = cv2.dilate(hole[area].astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
+    free = wide.copy()
     for line in borders:
         first, last = line[0] - line[1], line[-1] - line[-2]
-        # A little beyond both ends, so that no gap is left at the rim of the hole.
-        ends = [line[0] + 6 * first / max(np.hypot(*first), 1), line[-1] + 6 * last / max(np.hypot(*last), 1)]
-        points = np.rint(np.vstack([ends[0], line, ends[1]]) * 16).astype(np.int32)
+        # Beyond both ends, so that no gap is left at the rim.
+        ends = [line[0] + RIM_PX * first / max(np.hypot(*first), 1), line[-1] + RIM_PX * last / max(np.hypot(*last), 1)]
+        points = np.rint((np.vstack([ends[0], line, ends[1]]) - corner) * 16).astype(np.int32)
         cv2.polylines(free, [points], False, 0, 1, cv2.LINE_8, 4)
     count, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
-    rim = (cv2.dilate(parts, np.ones((3, 3), np.uint8)) * ~hole).astype(np.int64)
+    rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
     touching = rim > 0
     votes = np.zeros((count, int(surface.max()) + 1), np.int64)
-    np.add.at(votes, (rim[touching], surface[touching].astype(np.int64)), 1)
+    np.add.at(votes, (rim[touching], surface[area][touching].astype(np.int64)), 1)
     votes[:, 0] = 0
     owner = votes.argmax(axis=1).astype(np.uint8)
-    owner[votes.sum(axis=1) == 0] = 0
-    result = np.where(hole, owner[parts], surface).astype(np.uint8)
-    if (result == 0).any():
-        result = _nearest(result.astype(np.int32)).astype(np.uint8)
+    part = np.where(wide > 0, owner[parts], surface[area])
+    if (part == 0).any() and (part > 0).any():
+        part = _nearest(part.astype(np.int32))
+    result = surface.copy()
+    result[area] = part
     return result

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.floating]
+
 BLOCK_PX = 8  # darkness is averaged so far along before rules are looked for: noise and dots average out
 SEARCH_BLOCKS = 12
 MAX_SLOPE = 0.36  # 20 degrees off the photo's axes
@@ -56,7 +58,7 @@ class End:
     core: float
     period: float = 0.0
 
-    def points(self, standing: bool) -> NDArray[np.float64]:
+    def points(self, standing: bool) -> Array:
         """Both ends of the visible part, `(2, 2)` points (x, y) of the window."""
         back = self.side * self.length
         course = np.array([(self.u, self.v), (self.u - back, self.v - self.slope * back)])
@@ -76,7 +78,7 @@ class Rule:
     slope1: float
     ends: tuple[End, ...]
 
-    def at(self, u: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def at(self, u: Array | float) -> Array:
         """Position across at `u`; straight on beyond the ends."""
         length = self.u1 - self.u0
         u = np.asarray(u, np.float64)
@@ -89,7 +91,7 @@ class Rule:
         )
         return inside + np.minimum(u - self.u0, 0) * self.slope0 + np.maximum(u - self.u1, 0) * self.slope1
 
-    def points(self, step: float = 4.0) -> NDArray[np.float64]:
+    def points(self, step: float = 4.0) -> Array:
         """The rule as `(n, 2)` points (x, y) of the window."""
         u = np.linspace(self.u0, self.u1, max(2, round((self.u1 - self.u0) / step)))
         v = self.at(u)
@@ -115,8 +117,10 @@ class Sight:
 
     def transposed(self) -> "Sight":
         """The view of the other family."""
-        arrays = (np.ascontiguousarray(a.T) for a in (self.dark, self.hole, self.beside, self.surface))
-        return Sight(*arrays, self.noise)
+        dark, hole, beside, surface = (
+            np.ascontiguousarray(array.T) for array in (self.dark, self.hole, self.beside, self.surface)
+        )
+        return Sight(dark, hole, beside, surface, self.noise)
 
 
 def find_rules(
@@ -147,9 +151,9 @@ def find_rules(
 def _find_ends(sight: Sight) -> list[End]:
     """Ends of rules at both sides of the hole."""
     ends = _ends_before(sight.dark, sight.hole, sight.beside, sight.noise)
-    flipped = (np.ascontiguousarray(a[:, ::-1]) for a in (sight.dark, sight.hole, sight.beside))
+    dark, hole, beside = (np.ascontiguousarray(array[:, ::-1]) for array in (sight.dark, sight.hole, sight.beside))
     width = sight.dark.shape[1]
-    for end in _ends_before(*flipped, sight.noise):
+    for end in _ends_before(dark, hole, beside, sight.noise):
         ends.append(End(width - 1 - end.u, end.v, -end.slope, -1, end.length, end.core, end.period))
     return ends
 
@@ -293,6 +297,8 @@ def _trace(
         flanks = np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1))
         floor = float(np.median(flanks))
         core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
+        if reach == 5.0 and 0.4 < _crowded(strip[:STRONG_PX] - floor, float(core[:STRONG_PX].max())) < 0.9:
+            return None
         length, level, period, likeness = _extent(core, noise)
         if length < WEAK_PX:
             return None
@@ -332,7 +338,7 @@ def _trace(
     return End(u_end + forward, float(np.polyval(path, forward)), slope_there, 1, length + forward, core_level, period)
 
 
-def _middle(strip: NDArray[np.float32], offsets: NDArray[np.float64], period: float) -> float:
+def _middle(strip: Array, offsets: Array, period: float) -> float:
     """Offset of the middle of a stroke and of what runs beside it within `DOUBLE_PX`."""
     profile = strip.mean(axis=0) if period else np.median(strip, axis=0)
     middle = len(profile) // 2
@@ -357,9 +363,7 @@ def belonging(profile: NDArray, peak: float, gap: int) -> NDArray[np.bool_]:
     return keep
 
 
-def _is_even(
-    strip: NDArray[np.float32], core: NDArray[np.float32], level: float, likeness: float, noise: float
-) -> bool:
+def _is_even(strip: Array, core: Array, level: float, likeness: float, noise: float) -> bool:
     """Whether a stroke is as dark all along as a rule is; a row of letters comes and goes.
 
     Args:
@@ -370,8 +374,7 @@ def _is_even(
         noise: of the grain.
     """
     # One side at least is bare paper; between the stems of letters it is so now and then, beside a third stroke never.
-    sides = strip[:, HALF_PX - 9 : HALF_PX - 3], strip[:, HALF_PX + 4 : HALF_PX + 10]
-    crowded = min(float((side.max(axis=1) > 0.5 * level).mean()) for side in sides)
+    crowded = _crowded(strip, level)
     far = [float((side.max(axis=1) > 0.5 * level).mean()) for side in (strip[:, :9], strip[:, -9:])]
     if likeness and min(min(share, 1 - share) for share in far) > MAX_RAGGED:
         return False
@@ -382,7 +385,13 @@ def _is_even(
     return bool(likeness) or lacking <= limit + 0.25 * noise / level
 
 
-def _robust_fit(t: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+def _crowded(strip: Array, level: float) -> float:
+    """Share of a stroke's length with print close to its clearer side."""
+    sides = strip[:, HALF_PX - 9 : HALF_PX - 3], strip[:, HALF_PX + 4 : HALF_PX + 10]
+    return min(float((side.max(axis=1) > 0.5 * level).mean()) for side in sides)
+
+
+def _robust_fit(t: Array, shift: Array) -> Array:
     """Correction of a path as polynomial coefficients (c2, c1, c0); bent only where that fits clearly better."""
     near = np.abs(shift - np.median(shift)) < 3
     if np.count_nonzero(near) < 3:
@@ -395,20 +404,24 @@ def _robust_fit(t: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[n
     return np.concatenate([[0.0], line])
 
 
-def _fit(t: NDArray[np.float64], shift: NDArray[np.float64], degree: int) -> tuple[NDArray[np.float64], float]:
+def _fit(t: Array, shift: Array, degree: int) -> tuple[Array, float]:
+    """Polynomial through points with few outliers: coefficients as for `numpy.polyval`, median misfit."""
+    scale = max(float(np.abs(t).max()), 1e-9)
+    powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=1)
     weight = np.ones(len(t))
-    line = np.zeros(degree + 1)
-    misfit = np.zeros(len(t))
+    misfit: Array = np.zeros(len(t))
+    line: Array = np.zeros(degree + 1)
     for _ in range(3):
-        line = np.polyfit(t, shift, degree, w=weight)
-        misfit = np.abs(shift - np.polyval(line, t))
+        weighted = powers * (weight**2)[:, None]
+        line = np.linalg.solve(weighted.T @ powers + 1e-9 * np.eye(degree + 1), weighted.T @ shift)
+        misfit = np.abs(shift - powers @ line)
         weight = 1 / (1 + (misfit / 0.5) ** 2)
-    return line, float(np.median(misfit))
+    return line / scale ** np.arange(degree, -1, -1), float(np.sort(misfit)[len(misfit) // 2])
 
 
-def _extent(core: NDArray[np.float32], noise: float) -> tuple[float, float, float, float]:
+def _extent(core: Array, noise: float) -> tuple[float, float, float, float]:
     """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
-    core = np.convolve(np.pad(core, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    core = np.asarray(np.convolve(np.pad(core, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid"))
     first = core[: min(len(core), 60)]
     level = float(np.median(first))
     if level > max(2.5, 0.8 * noise):
@@ -428,31 +441,29 @@ def _extent(core: NDArray[np.float32], noise: float) -> tuple[float, float, floa
     return _periodic_extent(core, noise)
 
 
-def _periodic_extent(core: NDArray[np.float64], noise: float) -> tuple[float, float, float, float]:
+def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, float]:
     """Length, darkness, period and autocorrelation of a dotted or dashed stroke; length 0 where it is none."""
     for length in (len(core), 2 * len(core) // 3, len(core) // 2):
         if length < STRONG_PX:
             break
         part = core[:length]
-        level = float(np.percentile(part, 90))
+        level = float(np.sort(part)[int(0.9 * length)])
         if level < max(4.0, 1.5 * noise):
             continue
         wave = part - part.mean()
-        lags = np.arange(3, min(64, length // 4))
-        power = float(wave @ wave) / length
-        likeness = np.array([float(wave[lag:] @ wave[:-lag]) / (length - lag) / max(power, 1e-6) for lag in lags])
-        peaks = np.flatnonzero((likeness[1:-1] >= likeness[:-2]) & (likeness[1:-1] > likeness[2:])) + 1
-        peaks = peaks[likeness[peaks] > MIN_LIKENESS]
+        products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
+        likeness = products[: min(64, length // 4)] / max(float(products[0]), 1e-6)
+        inner = likeness[3:-1]
+        peaks = np.flatnonzero((inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)) + 3
         if not len(peaks):
             continue
-        period = float(lags[peaks[0]])
+        period = float(peaks[0])
         # A lag of many periods tells the period more exactly.
         for many in range(2, int(length // 2 / period) + 1):
-            around = np.arange(round(many * period) - 1, round(many * period) + 2)
-            values = [float(wave[lag:] @ wave[:-lag]) / (length - lag) for lag in around]
-            bend = values[0] - 2 * values[1] + values[2]
-            peak = around[1] + (np.clip(0.5 * (values[0] - values[2]) / bend, -1, 1) if bend < 0 else 0)
-            period = float(peak) / many
+            around = round(many * period)
+            before, peak, after = products[around - 1 : around + 2]
+            bend = before - 2 * peak + after
+            period = (around + (float(np.clip(0.5 * (before - after) / bend, -1, 1)) if bend < 0 else 0)) / many
         return float(length), level, period, float(likeness[peaks[0]])
     return 0.0, 0.0, 0.0, 0.0
 
@@ -570,7 +581,7 @@ def _look_opposite(sight: Sight, end: End) -> End | None:
     offsets = np.arange(-round(reach) - 8, round(reach) + 8 + 1.0)
     strip = _strip(sight.dark, u[:count], v[:count], offsets)
     # Dark nearly all along and clear of its sides.
-    level = strip.mean(axis=0) if end.period else np.percentile(strip, 25, axis=0)
+    level = strip.mean(axis=0) if end.period else np.sort(strip, axis=0)[len(strip) // 4]
     inner = slice(8, len(offsets) - 8)
     best = int(level[inner].argmax()) + 8
     floor = float(np.median(np.minimum(strip[:, best - 7], strip[:, min(best + 7, len(offsets) - 1)])))
@@ -665,7 +676,7 @@ def _straightened(end: End, family: Sequence[End]) -> End:
         terms.append(u)
     basis = np.stack(terms, axis=1)
     weight = np.ones(len(v))
-    expected = np.zeros(len(terms))
+    expected: Array = np.zeros(len(terms))
     for _ in range(4):
         expected = np.linalg.lstsq(basis * weight[:, None], slope * weight, rcond=None)[0]
         off = np.abs(slope - basis @ expected)

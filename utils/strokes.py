@@ -48,9 +48,10 @@ def draw_rules(
     """
     ink = np.zeros_like(tone)
     for rule in rules:
-        seen, covered, paper, drawn = (a.swapaxes(0, 1) if rule.standing else a for a in (window, hole, tone, ink))
-        strokes = [measure_stroke(seen, covered, paper, end) for end in rule.ends]
-        _draw(drawn, rule, strokes)
+        turn = (1, 0, 2) if rule.standing else (0, 1, 2)
+        seen, paper = window.transpose(turn), tone.transpose(turn)
+        strokes = [measure_stroke(seen, hole.transpose(turn[:2]), paper, end) for end in rule.ends]
+        _draw(ink.transpose(turn), rule, strokes)
     return ink
 
 
@@ -132,7 +133,7 @@ def _draw(shade: NDArray[np.float32], rule: Rule, strokes: list[Stroke]) -> None
     shade[at] = np.maximum(shade[at], drawn[inside])
 
 
-def _phases(rule: Rule, strokes: list[Stroke], u: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+def _phases(rule: Rule, strokes: list[Stroke], u: NDArray[np.intp]) -> list[NDArray[np.floating]]:
     """For each stroke the place in its pattern, in periods, at each `u`; two patterns are brought into step."""
     periods = [stroke.period for stroke in strokes]
     own = [(u - end.u) * end.side / max(stroke.period, 1) for end, stroke in zip(rule.ends, strokes, strict=True)]
@@ -155,7 +156,7 @@ def _phases(rule: Rule, strokes: list[Stroke], u: NDArray[np.intp]) -> list[NDAr
     return [run, lag - run]
 
 
-def _sampled(stroke: Stroke, phase: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float32]:
+def _sampled(stroke: Stroke, phase: NDArray[np.floating], place: NDArray[np.floating]) -> NDArray[np.float32]:
     """The stroke's shade `(len(phase), n, 3)` at places across it."""
     across = place.astype(int)
     part = (place - across)[..., None].astype(np.float32)

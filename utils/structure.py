@@ -35,7 +35,7 @@ class Structure:
 
     image: NDArray[np.uint8]
     tone: NDArray[np.uint8]
-    visible: list[NDArray[np.float64]]
+    visible: list[NDArray[np.floating]]
     continued: list[Rule]
     borders: list[NDArray[np.float64]]
 
@@ -72,7 +72,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     values = paper.tone * (1 - ink)
     spectrum = measure_grain(window, paper.tone, paper.bare)
     if spectrum is not None:
-        values += draw_grain(spectrum, *hole.shape, seed_of(window, hole))
+        values += draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
     if generated is not None:
         values += network_rest(generated, paper, ink, hole)
     image = window.copy()
