@@ -1,0 +1,77 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests.utils.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet
+from utils.paper import measure_paper
+
+
+def test_tone_below_the_hole_is_that_of_the_paper_around():
+    truth, hole = sheet(noise=0), hole_at(220, 150, 420, 400)
+    tone = measure_paper(covered(sheet(noise=3), hole), hole).tone
+    assert np.abs(tone - truth)[hole].max() < 1.0
+
+
+def test_tone_is_not_darkened_by_rules_and_text():
+    page, hole = sheet(noise=2), hole_at(220, 150, 420, 400)
+    for y in range(20, HEIGHT, 40):
+        lying(page, y, 0, WIDTH)
+    picture = covered(page, hole)
+    for y in range(50, HEIGHT, 40):
+        cv2.putText(picture, "words words words", (10, y), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (60, 60, 60), 2)
+    picture[hole] = 90
+    tone = measure_paper(picture, hole).tone
+    assert np.abs((tone - sheet(noise=0))[hole].mean()) < 1.0
+    assert np.abs(tone - sheet(noise=0))[hole].max() < 2.5
+
+
+def test_tone_holds_where_the_hole_lies_at_the_border_of_the_photo():
+    hole = hole_at(400, 150, WIDTH, 400)
+    tone = measure_paper(covered(sheet(), hole), hole).tone
+    assert np.abs(tone - sheet(noise=0))[hole].max() < 6
+
+
+def test_shadow_beside_the_hole_is_left_out():
+    page, hole = sheet(noise=1), hole_at(220, 150, 420, 400)
+    distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    page *= 1 - 0.2 * np.clip(1 - distance / 18, 0, 1)[..., None]
+    tone = measure_paper(covered(page, hole), hole).tone
+    assert np.abs(tone - sheet(noise=0))[hole].mean() < 2.5
+
+
+def desk_page(angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """A page that ends along a line; the desk beyond it is dark. Also how far right of the line each pixel is."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    beyond = (x - 380) * np.cos(angle) + (y - 280) * np.sin(angle)
+    share = 1 / (1 + np.exp(-beyond))[..., None]
+    return sheet() * (1 - share) + np.array([60, 80, 110]) * share, beyond
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.06, -0.2])
+def test_edge_of_the_page_goes_on_below_the_hole(angle):
+    page, beyond = desk_page(angle)
+    hole = hole_at(260, 190, WIDTH, 370)
+    paper = measure_paper(covered(page, hole), hole)
+    assert len(paper.borders) == 1
+    assert np.abs((paper.tone - page)[hole & (beyond < -4)]).mean() < 3
+    assert np.abs((paper.tone - page)[hole & (beyond > 4)]).mean() < 3
+    middle = paper.tone[280, :, 1]
+    assert abs(np.flatnonzero(middle < 145)[0] - 380) <= 2
+
+
+def test_a_hole_across_the_whole_page_leaves_one_surface():
+    hole = hole_at(0, 200, WIDTH, 320)
+    assert measure_paper(covered(sheet(), hole), hole).surface.max() == 1
+
+
+def test_noise_is_measured():
+    hole = hole_at(220, 150, 420, 400)
+    noises = [measure_paper(covered(sheet(noise=level), hole), hole).noise for level in (1.5, 4)]
+    assert noises == pytest.approx([1.5, 4], rel=0.25)
+
+
+def test_one_visible_pixel_is_enough():
+    picture, hole = np.full((40, 40, 3), 128, np.uint8), np.ones((40, 40), bool)
+    picture[1:] = 0
+    hole[0, 0] = False
+    assert np.abs(measure_paper(picture, hole).tone - 128).max() < 1
