@@ -1,0 +1,159 @@
+"""The page below a hole: rules, tone, page edge, grain; what must not change and what must not crash."""
+
+import cv2
+import numpy as np
+import pytest
+
+from utils.structure import debug_picture, repair
+
+HEIGHT, WIDTH = 800, 900
+
+
+def table(grain: float = 2.0, ink: int = 70, slant: float = 0.03) -> np.ndarray:
+    """Grey paper with light from the left, rules in both directions, blurred like a photo."""
+    page = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    for y in range(90, HEIGHT, 110):
+        cv2.line(page, (0, y), (WIDTH, round(y + slant * WIDTH)), (ink,) * 3, 4, cv2.LINE_AA)
+    for x in range(120, WIDTH, 210):
+        cv2.line(page, (x, 0), (round(x - slant * HEIGHT), HEIGHT), (ink,) * 3, 3, cv2.LINE_AA)
+    light = np.linspace(0.9, 0.75, WIDTH, dtype=np.float32)[None, :, None]
+    noise = np.random.default_rng(0).normal(0, grain, page.shape) if grain else 0
+    return np.clip(cv2.GaussianBlur(page, (0, 0), 0.8) * light + noise, 0, 255).astype(np.uint8)
+
+
+def disc(radius: int = 150, x: int = 450, y: int = 400) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.circle(mask, (x, y), radius, 1, -1)
+    return mask > 0
+
+
+def covered(page: np.ndarray, hole: np.ndarray, colour=(90, 120, 190)) -> np.ndarray:
+    window = page.copy()
+    window[hole] = colour
+    return window
+
+
+def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.square(image[mask].astype(float) - truth[mask]).mean())
+
+
+def test_a_hidden_table_comes_back():
+    page, hole = table(), disc()
+    result = repair(covered(page, hole), hole)
+    assert psnr(result.image, page, hole) > 33  # grain of deviation 2 on both sides leaves 39
+    assert len(result.continued) == 3 + 2
+
+
+def test_pixels_outside_the_hole_are_untouched():
+    hole = disc()
+    window = covered(table(), hole)
+    assert (repair(window, hole).image[~hole] == window[~hole]).all()
+
+
+@pytest.mark.parametrize("x", [450, 40])
+def test_the_occluder_is_never_looked_at(x):
+    page, hole = table(), disc(x=x)
+    one = repair(covered(page, hole, (90, 120, 190)), hole).image
+    two = repair(covered(page, hole, (0, 0, 0)), hole).image
+    assert (one[hole] == two[hole]).all()
+
+
+def test_equal_photos_give_equal_results():
+    hole = disc()
+    window = covered(table(), hole)
+    assert (repair(window, hole).image == repair(window, hole).image).all()
+
+
+def test_nothing_is_invented_on_plain_paper():
+    page = np.clip(np.random.default_rng(1).normal(200, 3, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+    hole = disc()
+    result = repair(covered(page, hole), hole)
+    assert result.continued == []
+    assert abs(result.image[hole].mean() - page[hole].mean()) < 0.5
+
+
+def test_the_patch_is_as_noisy_as_the_paper():
+    noise = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 6, (HEIGHT, WIDTH, 3)), (0, 0), 0.7)
+    page = np.clip(200 + noise, 0, 255).astype(np.uint8)
+    hole = disc()
+    image = repair(covered(page, hole), hole).image
+    assert image[hole].std() == pytest.approx(page[hole].std(), rel=0.2)
+
+
+def test_the_edge_of_the_page_and_the_desk_go_on_below_the_hole():
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    on_paper = x + 0.05 * y < 620
+    page = np.where(on_paper[..., None], [205, 210, 215], [60, 80, 110]).astype(np.uint8)
+    page = cv2.GaussianBlur(page, (0, 0), 0.8)
+    hole = disc(x=600)
+    image = repair(covered(page, hole), hole).image
+    assert np.mean(np.abs(image[hole].astype(int) - page[hole]).max(axis=1) > 20) < 0.01
+
+
+def test_a_poor_network_does_not_spoil_plain_paper():
+    page = np.clip(np.random.default_rng(3).normal(200, 2, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+    hole = disc()
+    window = covered(page, hole)
+    small = np.random.default_rng(4).normal(196, 4, (HEIGHT // 6, WIDTH // 6, 3)).clip(0, 255).astype(np.uint8)
+    generated = cv2.resize(small, (WIDTH, HEIGHT))
+    assert psnr(repair(window, hole, generated).image, page, hole) > psnr(repair(window, hole).image, page, hole) - 1
+
+
+def test_a_stamp_that_the_network_draws_is_kept():
+    page = table()
+    cv2.circle(page, (450, 400), 60, (60, 60, 200), -1)
+    hole = disc()
+    small = cv2.resize(page, (WIDTH // 6, HEIGHT // 6), interpolation=cv2.INTER_AREA)
+    generated = cv2.resize(small, (WIDTH, HEIGHT))
+    window = covered(page, hole)
+    gain = psnr(repair(window, hole, generated).image, page, hole) - psnr(repair(window, hole).image, page, hole)
+    assert gain > 5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (3, 3), (8, 500), (200, 220)])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_flat_windows_of_any_size_stay_flat(shape, level):
+    window = np.full((*shape, 3), level, np.uint8)
+    hole = np.zeros(shape, bool)
+    hole[shape[0] // 3 : 2 * shape[0] // 3 + 1, shape[1] // 3 : 2 * shape[1] // 3 + 1] = True
+    if hole.all():
+        return
+    assert (repair(covered(window, hole), hole).image == level).all()
+
+
+def test_one_visible_pixel_is_enough():
+    window, hole = np.full((300, 300, 3), 180, np.uint8), np.ones((300, 300), bool)
+    hole[0, 0] = False
+    assert (repair(covered(window, hole), hole).image == 180).all()
+
+
+def test_a_hole_of_specks_is_filled_with_paper():
+    window = np.full((300, 300, 3), 180, np.uint8)
+    hole = np.random.default_rng(5).random((300, 300)) < 0.3
+    assert (repair(covered(window, hole), hole).image == 180).all()
+
+
+def test_a_hole_that_covers_everything_gives_the_network_or_white():
+    window, hole = table(), np.ones((HEIGHT, WIDTH), bool)
+    assert (repair(window, hole).image == 255).all()
+    assert (repair(window, hole, window).image == window).all()
+
+
+def test_no_hole_changes_nothing():
+    window = table()
+    assert (repair(window, np.zeros((HEIGHT, WIDTH), bool)).image == window).all()
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"the window is \(800, 900, 3\) and its hole \(10, 10\)"):
+        repair(table(), np.zeros((10, 10), bool))
+    with pytest.raises(ValueError, match="the generated picture is"):
+        repair(table(), disc(), table()[:10])
+
+
+def test_the_debug_picture_shows_rules_and_hole():
+    hole = disc()
+    window = covered(table(), hole)
+    picture = debug_picture(repair(window, hole), window, hole)
+    assert picture.shape == window.shape and picture.dtype == np.uint8
+    assert (picture != window).any(axis=2)[hole].mean() > 0.9
