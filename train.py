@@ -188,7 +188,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         cosine_factor,
         published_factor,
         show,
-        worker_signals,
+        start_worker,
     )
     from models.training import choose_precision
     from models.training_state import load_state, random_states, restore_random_states
@@ -259,7 +259,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         collate_fn=collate,
         pin_memory=device.type == "cuda",
         drop_last=lonely,
-        worker_init_fn=worker_signals,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),  # so that starting workers leaves the random state of the training alone
         prefetch_factor=4 if workers else None,
     )
@@ -269,7 +269,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         torch.utils.data.Subset(held_out, range(rank, len(held_out), world)),
         min(batch_size, JUDGED_BATCH),
         num_workers=min(workers, 2),
-        worker_init_fn=worker_signals,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),
     ) if held_out else None  # fmt: skip
     say(f"{len(data)} samples, {batches} batches an epoch" + (f"; {len(held_out)} held out" if held_out else ""))

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import cv2
 import torch
 from torch import Tensor
 
@@ -157,8 +158,9 @@ def cosine_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(step / total, 1)))
 
 
-def worker_signals(worker: int) -> None:
-    """Loader processes leave Ctrl-C to the training and end on SIGTERM."""
+def start_worker(worker: int) -> None:
+    """Loader processes leave Ctrl-C to the training, end on SIGTERM, and are as many as the cores: one thread each."""
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
