@@ -50,7 +50,7 @@ def measure_grain(
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :] @ vectors.conj().swapaxes(-1, -2)
 
 
-def draw_grain(spectrum: NDArray[np.complex128], height: int, width: int, seed: int) -> NDArray[np.float32]:
+def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, seed: int) -> NDArray[np.float32]:
     """Noise `(height, width, 3)` float32 with the given spectrum and mean 0; equal seeds give equal noise."""
     rng = np.random.default_rng(seed)
     # The measured spectrum as a small filter, laid into a larger tile: finer in frequency, periodic without a seam.

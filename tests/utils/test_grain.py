@@ -14,6 +14,13 @@ def noisy(strength: float, blur: float) -> tuple[np.ndarray, np.ndarray, np.ndar
     return picture, tone, np.ones((256, 320), bool)
 
 
+def spectrum_of(picture: np.ndarray, tone: np.ndarray, bare: np.ndarray) -> np.ndarray:
+    """The measured spectrum, which there is one of here."""
+    spectrum = measure_grain(picture, tone, bare)
+    assert spectrum is not None
+    return spectrum
+
+
 def neighbours(values: np.ndarray) -> float:
     """Correlation of pixels with the next one."""
     return float(np.corrcoef(values[:, 1:].ravel(), values[:, :-1].ravel())[0, 1])
@@ -23,7 +30,7 @@ def neighbours(values: np.ndarray) -> float:
 @pytest.mark.parametrize("blur", [0.4, 1.0])
 def test_grain_has_the_strength_and_spectrum_of_the_paper(strength, blur):
     picture, tone, bare = noisy(strength, blur)
-    grain = draw_grain(measure_grain(picture, tone, bare), 300, 400, seed=3)
+    grain = draw_grain(spectrum_of(picture, tone, bare), 300, 400, seed=3)
     assert grain.shape == (300, 400, 3)
     assert grain.std() == pytest.approx((picture - tone).std(), rel=0.12)
     assert neighbours(grain) == pytest.approx(neighbours(picture - tone), abs=0.1)
@@ -33,12 +40,12 @@ def test_grain_has_the_strength_and_spectrum_of_the_paper(strength, blur):
 def test_grey_grain_stays_grey():
     picture, tone, bare = noisy(3, 0.6)
     picture = np.repeat(picture[..., :1], 3, axis=2)
-    grain = draw_grain(measure_grain(picture, tone, bare), 128, 128, seed=0)
+    grain = draw_grain(spectrum_of(picture, tone, bare), 128, 128, seed=0)
     assert np.corrcoef(grain[..., 0].ravel(), grain[..., 2].ravel())[0, 1] > 0.98
 
 
 def test_equal_seeds_give_equal_grain():
-    spectrum = measure_grain(*noisy(3, 0.6))
+    spectrum = spectrum_of(*noisy(3, 0.6))
     assert (draw_grain(spectrum, 64, 64, 5) == draw_grain(spectrum, 64, 64, 5)).all()
     assert (draw_grain(spectrum, 64, 64, 5) != draw_grain(spectrum, 64, 64, 6)).any()
 

@@ -29,7 +29,7 @@ def test_a_hidden_rule_is_found_within_a_pixel(slope, width, ink):
     rules, _, _ = rules_of(page)
     assert len(rules) == 1
     assert not rules[0].standing
-    u = np.arange(245, 415)
+    u = np.arange(245.0, 415)
     assert np.abs(rules[0].at(u) - (280 + (u - 330) * slope)).max() < 1
 
 
@@ -53,7 +53,7 @@ def test_a_gently_bent_rule_is_followed():
     rules, _, _ = rules_of(page)
     assert len(rules) == 1
     u = np.arange(245, 415)
-    assert np.abs(rules[0].at(u) - course[u]).max() < 1
+    assert np.abs(rules[0].at(u.astype(float)) - course[u]).max() < 1
 
 
 def test_a_double_rule_is_one():
