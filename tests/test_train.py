@@ -15,6 +15,7 @@ import torch
 import train
 from models import checkpoint
 from tests.contest_root import write_root
+from utils.images import read_image
 
 REPOSITORY = Path(__file__).parent.parent
 INPAINTING = [
@@ -111,7 +112,7 @@ def test_inpainting_run_leaves_named_checkpoints_samples_and_a_log(root, capsys)
     checkpoint.load_discriminator(out / "deepfillv2_D_best.pth")
     samples = {path.stem for path in (out / "samples").glob("epoch2_*.png")}
     assert samples == {f"epoch2_{kind}" for kind in ("gt", "mask", "masked_img", "first_out", "second_out")}
-    grid = cv2.imread(str(out / "samples" / "deepfillv2_val_epoch2.png"))
+    grid = read_image(out / "samples" / "deepfillv2_val_epoch2.png")
     assert grid.shape == (32, 4 * 32, 3)  # hole | coarse | refined | clean
     # 5 pictures are 3 batches an epoch: one fall of the rate in each epoch, after its second batch
     assert [line["lr_factor"] for line in lines(out)] == pytest.approx([1, 1, 0.9, 0.9, 0.9, 0.81])
@@ -335,6 +336,7 @@ def test_training_goes_on_from_given_weights(root, capsys):
 
 
 def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root, monkeypatch, capsys):
+    monkeypatch.setattr(train, "OVERFIT_GOAL", 0.5)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0
     assert "passed: 2 samples learnt, second_L1" in capsys.readouterr().out
     monkeypatch.setattr(train, "OVERFIT_SECONDS", 0.5)

@@ -62,8 +62,7 @@ def test_damaged_entry_is_never_used(cache, files, pixels, damage):
         data[HEADER_BYTES + 7] ^= 1
     if damage == "header":
         data[3] ^= 1
-    data = {"empty": b"", "cut": data[:-1], "longer": data + b"\0"}.get(damage, data)
-    path.write_bytes(data)
+    path.write_bytes({"empty": b"", "cut": data[:-1], "longer": data + b"\0"}.get(damage, data))
     assert cache.read(files) is None
 
 

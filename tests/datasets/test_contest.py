@@ -21,6 +21,7 @@ from datasets.contest import (
 from datasets.masks import MaskStyle
 from tests.contest_root import draw_triple, write_root
 from tests.parity import DATA
+from utils.images import read_mask
 from utils.regions import Box
 
 
@@ -175,7 +176,7 @@ def test_segmentation_sample_is_the_published_one(root):
 
 def test_mask_values_above_128_never_reach_the_loss(root):
     folder = root / "train_data_1"
-    mask = cv2.imread(str(folder / "mask0.png"), cv2.IMREAD_GRAYSCALE)
+    mask = read_mask(folder / "mask0.png")
     cv2.imwrite(str(folder / "mask0.png"), np.where(mask > 0, 255, 0).astype(np.uint8))
     triple = read_annotations(root)[0]
     assert SegmentationData([triple], height=64, width=48)[0][1].unique().tolist() == [0, 1]
@@ -184,7 +185,7 @@ def test_mask_values_above_128_never_reach_the_loss(root):
 
 def test_mask_is_the_green_channel_of_a_colour_file(root):
     folder = root / "train_data_1"
-    mask = cv2.imread(str(folder / "mask0.png"), cv2.IMREAD_GRAYSCALE)
+    mask = read_mask(folder / "mask0.png")
     cv2.imwrite(str(folder / "mask0.png"), np.dstack([np.full_like(mask, 255), mask, np.full_like(mask, 99)]))
     other = write_root(root.parent / "other", count=1)
     samples = [InpaintingData(read_annotations(r)[:1], 64, 2)[0][1] for r in (root, other)]

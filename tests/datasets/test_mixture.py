@@ -79,7 +79,7 @@ def test_nothing_but_bad_samples_is_an_error_not_an_endless_search():
 
 
 def test_skipping_sampler_continues_the_same_epoch():
-    sampler = ResumableSampler(range(20), num_replicas=1, rank=0, seed=3)
+    sampler = ResumableSampler(Numbers(0, 20), num_replicas=1, rank=0, seed=3)
     sampler.set_epoch(5)
     whole = list(sampler)
     sampler.skip = 12
@@ -87,8 +87,8 @@ def test_skipping_sampler_continues_the_same_epoch():
 
 
 def test_processes_share_the_batches_of_one():
-    alone = list(ResumableSampler(range(16), num_replicas=1, rank=0, seed=1))
-    shares = [list(ResumableSampler(range(16), num_replicas=2, rank=rank, seed=1)) for rank in (0, 1)]
+    alone = list(ResumableSampler(Numbers(0, 16), num_replicas=1, rank=0, seed=1))
+    shares = [list(ResumableSampler(Numbers(0, 16), num_replicas=2, rank=rank, seed=1)) for rank in (0, 1)]
     for batch in range(4):
         together = shares[0][2 * batch : 2 * batch + 2] + shares[1][2 * batch : 2 * batch + 2]
         assert sorted(together) == sorted(alone[4 * batch : 4 * batch + 4])

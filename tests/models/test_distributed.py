@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from models import distributed
 from models.checkpoint import build_discriminator, build_generator
 from models.deeplabv3 import DeepLabV3
 from models.progress import PendingLosses
-from models.training import choose_precision, inpainting_step, segmentation_step
+from models.training import bare, choose_precision, inpainting_step, segmentation_step
 from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec
 
 CPU = torch.device("cpu")
@@ -21,7 +22,7 @@ STEPS = 3
 def inpainting_losses(rank: int, world: int) -> list[dict[str, float]]:
     """Losses of three steps on this process's share of a batch of 4."""
     torch.manual_seed(0)
-    size = {"latent_channels": 4, "imgsize": 64, "imgresize": 1}
+    size: dict[str, Any] = {"latent_channels": 4, "imgsize": 64, "imgresize": 1}
     generator = build_generator(inpaint_spec(GENERATOR, **size))
     discriminator = build_discriminator(inpaint_spec(DISCRIMINATOR, out_channels=1, **size))
     images, masks = torch.rand(4, 3, 64, 64), (torch.rand(4, 1, 64, 64) > 0.7).float()
@@ -43,7 +44,7 @@ def segmentation_losses(rank: int, world: int) -> list[dict[str, float]]:
     """Losses of three steps on this process's share of a batch of 6, without dropout."""
     torch.manual_seed(0)
     # In float64: batch norm of few samples in random layers magnifies float32's rounding beyond what is to be shown.
-    network = DeepLabV3("mobilenetv2").train().double()
+    network: nn.Module = DeepLabV3("mobilenetv2").train().double()
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # each process would drop others
@@ -106,10 +107,10 @@ def test_synchronised_batch_norm_is_batch_norm_in_one_process(tmp_path):
         images = torch.rand(3, 3, 9, 7)
         for module in (network, synced):
             module(images).square().sum().backward()
-        torch.testing.assert_close(synced.module[0].weight.grad, network[0].weight.grad, rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(synced.module[1][0].weight.grad, network[1][0].weight.grad, rtol=1e-4, atol=1e-4)
-        for buffer in ("running_mean", "running_var"):
-            torch.testing.assert_close(getattr(synced.module[1][0], buffer), getattr(network[1][0], buffer))
+        for one, other in zip(bare(synced).parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-4)
+        for buffer in ("1.0.running_mean", "1.0.running_var"):
+            torch.testing.assert_close(bare(synced).state_dict()[buffer], network.state_dict()[buffer])
         assert synced.state_dict().keys() == {f"module.{name}" for name in network.state_dict()}
     finally:
         distributed.leave()

@@ -2,6 +2,8 @@ import json
 import math
 import os
 import signal
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -73,3 +75,18 @@ def test_time_limit_ends_with_status_zero():
     stopper = Stopper(CPU, 1e-9)
     stopper.restore()
     assert stopper.asked() and stopper.exit_status == 0
+
+
+def test_numbers_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
+    written: list[tuple] = []
+
+    class SummaryWriter:
+        def __init__(self, folder, purge_step):
+            written.append((folder, purge_step))
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=SummaryWriter))
+    Journal(tmp_path / "net_log.jsonl", None).write("train", 5, loss=0.25, text="no number")
+    assert written == [(str(tmp_path / "net_log"), None), ("train/loss", 0.25, 5)]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec
 @pytest.fixture
 def task():
     torch.manual_seed(0)
-    size = {"latent_channels": 4, "imgsize": 32, "imgresize": 1}
+    size: dict[str, Any] = {"latent_channels": 4, "imgsize": 32, "imgresize": 1}
     specs = {GENERATOR: inpaint_spec(GENERATOR, **size), DISCRIMINATOR: inpaint_spec(DISCRIMINATOR, **size)}
     return InpaintingTask(
         {},

@@ -1,0 +1,68 @@
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from torch.utils.data import ConcatDataset
+
+from datasets.contest import DataError, InpaintingData, SegmentationData
+from datasets.sources import Sources, is_synthetic
+from tests.contest_root import write_root
+from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
+
+INPAINTING = inpaint_spec(GENERATOR, imgsize=64, imgresize=2)
+
+
+def sources(tmp_path, spec=INPAINTING, **more):
+    options: dict[str, Any] = {
+        "cache_dir": tmp_path / "cache",
+        "augmentations": ["flip"],
+        "seed": 0,
+        "workers": 2,
+    } | more
+    return Sources(spec, ratios=(), crop=None, **options)
+
+
+def test_roots_become_parts_and_held_out_samples_are_not_varied(tmp_path):
+    roots = [str(write_root(tmp_path / name, count=5)) for name in "ab"]
+    parts, held_out = sources(tmp_path).open(roots, [], 0.2, drawn=3, drawn_for_validation=2)
+    assert [len(part) for part in parts] == [4, 4] and len(held_out) == 2
+    assert isinstance(held_out, ConcatDataset) and all(isinstance(part, InpaintingData) for part in parts)
+    assert parts[0].augmentations == ("flip",) and held_out.datasets[0].augmentations == ()  # type: ignore[attr-defined]
+
+
+def test_validation_root_is_held_out_whole_and_nothing_without_one(tmp_path):
+    a, b = (str(write_root(tmp_path / name, count=3)) for name in "ab")
+    parts, held_out = sources(tmp_path, segmenter_spec("mobilenetv2")).open([a], [b], 0.0, 3, 2)
+    assert len(parts[0]) == len(held_out) == 3 and isinstance(parts[0], SegmentationData)
+    assert sources(tmp_path).open([a], [], 0.0, 3, 2)[1] is None
+
+
+def test_size_of_the_cache_is_told_before_it_is_filled(tmp_path):
+    root = str(write_root(tmp_path / "a", count=4))
+    told: list[str] = []
+    sources(tmp_path, say=told.append).open([root], [], 0.0, 3, 2)
+    sources(tmp_path, say=told.append).open([root], [], 0.0, 3, 2)
+    sizes = [re.findall(r"([0-9.e-]+) GB", line) for line in told]
+    whole = f"{4 * (32 + 32 * 32 * 4) / 1e9:.3g}"
+    assert sizes == [[whole, whole], [whole, "0"]]
+
+
+def test_disk_too_small_for_the_cache_is_refused_with_what_to_do(tmp_path, monkeypatch):
+    root = str(write_root(tmp_path / "a", count=2))
+    monkeypatch.setattr("datasets.sources.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match=r"--cache_dir .* are needed and .* are free; .*--cache False"):
+        sources(tmp_path).open([root], [], 0.0, 3, 2)
+    assert sources(tmp_path, cache_dir=None).open([root], [], 0.0, 3, 2)[0]
+
+
+def test_only_the_process_that_checks_refuses_bad_pictures(tmp_path):
+    root = write_root(tmp_path / "a", count=2)
+    (root / "train_data_1" / "mask0.png").write_bytes(b"?")
+    assert sources(tmp_path, check=False).open([str(root)], [], 0.0, 3, 2)[0]
+    with pytest.raises(DataError, match=r"annotation.txt:1: "):
+        sources(tmp_path).open([str(root)], [], 0.0, 3, 2)
+
+
+def test_synthetic_roots_are_told_from_folders():
+    assert is_synthetic("synthetic") and is_synthetic("synthetic:pages:") and not is_synthetic("synthetic_pages")
