@@ -32,6 +32,7 @@ MAX_LACKING = 0.13
 MAX_LACKING_SHORT = 0.08
 MAX_CROWDED = 0.2  # share of a rule's length with print close to its clearer side: rules 0 to 13 %, letters 24 to 90 %
 MAX_RAGGED = 0.06  # the same of dotted rules, farther off, all along or not at all: letters 8 to 50 %
+MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside
 MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.6  # autocorrelation of a dotted rule one period on
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
@@ -284,7 +285,7 @@ def _trace(
     offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
     path = np.array([0.0, slope, v + slope * (u_end - (block + 0.5) * BLOCK_PX)])  # in -t
     length = float(len(t))
-    for reach in (5.0, 3.5, 3.0):
+    for turn, reach in enumerate((3.0, 3.0, 3.0)):
         centre = np.polyval(path, -t)
         strip = _strip(dark, u_end - t, centre, offsets)
         inside = (centre >= 0) & (centre < height - 1)
@@ -297,7 +298,7 @@ def _trace(
         flanks = np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1))
         floor = float(np.median(flanks))
         core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
-        if reach == 5.0 and 0.4 < _crowded(strip[:STRONG_PX] - floor, float(core[:STRONG_PX].max())) < 0.9:
+        if turn == 0 and 0.4 < _crowded(strip[:STRONG_PX] - floor, float(core[:STRONG_PX].max()), noise) < 0.9:
             return None
         length, level, period, likeness = _extent(core, noise)
         if length < WEAK_PX:
@@ -340,7 +341,8 @@ def _trace(
 
 def _middle(strip: Array, offsets: Array, period: float) -> float:
     """Offset of the middle of a stroke and of what runs beside it within `DOUBLE_PX`."""
-    profile = strip.mean(axis=0) if period else np.median(strip, axis=0)
+    # What is print beside the rule is light in places.
+    profile = strip.mean(axis=0) if period else np.sort(strip, axis=0)[len(strip) // 5]
     middle = len(profile) // 2
     peak = float(profile[middle - 2 : middle + 3].max())
     keep = belonging(profile, peak, DOUBLE_PX)
@@ -374,9 +376,17 @@ def _is_even(strip: Array, core: Array, level: float, likeness: float, noise: fl
         noise: of the grain.
     """
     # One side at least is bare paper; between the stems of letters it is so now and then, beside a third stroke never.
-    crowded = _crowded(strip, level)
+    crowded = _crowded(strip, level, noise)
     far = [float((side.max(axis=1) > 0.5 * level).mean()) for side in (strip[:, :9], strip[:, -9:])]
     if likeness and min(min(share, 1 - share) for share in far) > MAX_RAGGED:
+        return False
+    if (
+        likeness
+        and max(
+            _alike(core, side) for side in (strip[:, HALF_PX - 9 : HALF_PX - 5], strip[:, HALF_PX + 6 : HALF_PX + 10])
+        )
+        > MAX_STEM
+    ):
         return False
     lacking = 1 - float(np.minimum(core, level).mean()) / level
     if crowded > MAX_CROWDED and (likeness or crowded < 0.95 or lacking > 0.05):
@@ -385,10 +395,21 @@ def _is_even(strip: Array, core: Array, level: float, likeness: float, noise: fl
     return bool(likeness) or lacking <= limit + 0.25 * noise / level
 
 
-def _crowded(strip: Array, level: float) -> float:
+def _alike(core: Array, side: Array) -> float:
+    """Correlation of a stroke's darkness along its course with that beside it: stems of letters reach there."""
+    one, two = core - core.mean(), side.mean(axis=1) - side.mean()
+    return (
+        float(one @ two / max(float(np.sqrt((one @ one) * (two @ two))), 1e-6))
+        if side.max() > 0.3 * core.max()
+        else 0.0
+    )
+
+
+def _crowded(strip: Array, level: float, noise: float) -> float:
     """Share of a stroke's length with print close to its clearer side."""
     sides = strip[:, HALF_PX - 9 : HALF_PX - 3], strip[:, HALF_PX + 4 : HALF_PX + 10]
-    return min(float((side.max(axis=1) > 0.5 * level).mean()) for side in sides)
+    limit = max(0.5 * level, 3 * noise)  # of six pixels the lightest and the darkest are far apart in noise alone
+    return min(float((side.max(axis=1) > limit).mean()) for side in sides)
 
 
 def _robust_fit(t: Array, shift: Array) -> Array:

@@ -83,7 +83,8 @@ def measure_stroke(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDA
     paper = cv2.remap(np.ascontiguousarray(tone[part]), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     shade = 1 - colour.astype(np.float32) / np.maximum(paper, 8)
     if not end.period:
-        return Stroke(_trimmed(np.median(shade, axis=0))[None])
+        # Print beside the rule darkens less than half of its length.
+        return Stroke(_trimmed(np.sort(shade, axis=0)[int(0.4 * len(shade))])[None])
     bins = max(4, round(end.period / PROFILE_STEP))
     # The pattern starts at the end itself and is counted into the hole.
     place = (-t / end.period % 1) * bins

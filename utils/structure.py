@@ -60,24 +60,26 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, 255)
         return Structure(image, image, [], [], [])
-    image = window.copy()
-    image[hole] = np.rint(cv2.mean(window, (~hole).astype(np.uint8))[:3])  # from here on nobody can see the occluder
-    paper = measure_paper(image, hole)
+    # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
+    seen = window.copy()
+    seen[hole] = 0
+    paper = measure_paper(seen, hole)
     tone = np.rint(paper.tone).astype(np.uint8)
-    image[hole] = tone[hole]
-    darkness = cv2.subtract(tone, image)
+    cv2.copyTo(tone, hole.astype(np.uint8), seen)
+    darkness = cv2.subtract(tone, seen)
     dark = cv2.max(cv2.max(darkness[..., 0], darkness[..., 1]), darkness[..., 2])
     if paper.surface.max() > 1:
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         dark[cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)] = 0
     rules = find_rules(dark, hole, paper.surface, paper.noise)
-    ink = draw_rules(image, hole, paper.tone, rules)
+    ink = draw_rules(seen, hole, paper.tone, rules)
     values = paper.tone * (1 - ink)
-    spectrum = measure_grain(image, paper.tone, paper.bare)
+    spectrum = measure_grain(seen, paper.tone, paper.bare)
     if spectrum is not None:
         values += draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
     if generated is not None:
         values += network_rest(generated, paper, ink, hole)
+    image = window.copy()
     image[hole] = np.clip(np.rint(values[hole]), 0, 255).astype(np.uint8)
     visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
     return Structure(image, tone, visible, rules, paper.borders)
