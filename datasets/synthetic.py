@@ -20,7 +20,7 @@ from datasets.camera import draw_camera, photograph
 from datasets.occluders import Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
-from utils.regions import Box, bounds_of, crop_box, grow, square_box
+from utils.regions import Box, connected_bounds, crop_box, grow, square_box
 from utils.split import select
 
 SYNTHETIC = "synthetic"
@@ -311,8 +311,7 @@ class SyntheticInpainting(_Drawn):
         # The hole is placed on the whole photo at the network's resolution, and the crop found as in prediction.
         height, width = max(round(frame.height / ratio), self.side), max(round(frame.width / ratio), self.side)
         hole = self._hole(rng, height, width, ratio)
-        bounds = bounds_of(hole > 0)
-        assert bounds is not None
+        bounds = max(connected_bounds(hole > 0), key=lambda bounds: bounds.width * bounds.height)
         box = crop_box(bounds, self.side, height, width)
         box = square_box(box, min(box.width, box.height), height, width)
         window = Box(*(ratio * edge for edge in box))

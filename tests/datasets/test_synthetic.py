@@ -51,6 +51,13 @@ def test_inpainting_samples_are_what_the_network_takes(folders, real):
         assert mask.min() == 0 and 0.5 < mask.max() <= 1 and mask.mean() < 0.9
 
 
+def test_every_inpainting_sample_has_a_hole_and_paper_around_it():
+    data = SyntheticInpainting(60, 3, 64, 6)
+    for index in range(len(data)):
+        hole = data.picture(index)[1]
+        assert 0 < (hole > 0.5).mean() < 0.9
+
+
 def test_a_sample_depends_on_seed_epoch_and_index_alone(folders):
     def sample(seed, epoch, index):
         data = SyntheticSegmentation(5, seed, 96, 64, *folders)
