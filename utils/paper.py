@@ -22,11 +22,13 @@ STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls
 ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
 TOUCHING_CELLS = 6
 MAX_SURFACES = 12
-SURFACE_CELLS = 120  # smaller surfaces are things on a larger one
+SURFACE_CELLS = 48  # smaller surfaces are things on a larger one
 BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
 SHADOW_CELLS = 3  # so near the hole its own shadow may lie
 SHADOW_LEVELS = 5.0
 RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
+MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again ...
+STEP_DOUBT_PX = 20.0  # ... and what that direction is in doubt by, times the length it was measured over
 RIM_PX = 28  # a continued border is drawn so far beyond the hole
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
 
@@ -54,10 +56,14 @@ class Paper:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A border between two surfaces that runs into the hole at `point` in the unit direction `heading` (x, y)."""
+    """A border between two surfaces that runs into the hole at `point` in the unit direction `heading` (x, y).
+
+    `length` is how far it was followed, in pixels.
+    """
 
     point: NDArray[np.float64]
     heading: NDArray[np.float64]
+    length: float
     surfaces: tuple[int, int]
 
 
@@ -359,6 +365,7 @@ def _entry(
     normal = np.array([-heading[1], heading[0]])
     start = (cell + 0.5) * CELL_PX - 0.5
     start = start + normal * (((centre + 0.5) * CELL_PX - 0.5 - start) @ normal)
+    length = 16.0
     # Twice: position of the half level on profiles across the border, then a line through them.
     for reach in (16, 10):
         t = np.arange(-BORDER_REACH_CELLS * CELL_PX, 2 * CELL_PX, 2.0)
@@ -392,11 +399,12 @@ def _entry(
                 return None
             line = np.polyfit(fit_t[keep], fit_o[keep], 1)
             keep = np.abs(fit_o - np.polyval(line, fit_t)) < 2.5
+        length = max(float(np.ptp(fit_t[keep])), 16.0)
         start = start + normal * line[1]
         heading = heading + normal * line[0]
         heading /= np.hypot(*heading)
         normal = np.array([-heading[1], heading[0]])
-    return _Entry(start, heading, pair)
+    return _Entry(start, heading, length, pair)
 
 
 def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
@@ -410,17 +418,19 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.flo
             two = entries[j]
             way = two.point - one.point
             length = float(np.hypot(*way))
-            if length < 1 or set(one.surfaces) != set(two.surfaces):
+            shared = len(set(one.surfaces) & set(two.surfaces))
+            if length < 1 or not shared:
                 continue
+            other = 0.0 if shared == 2 else 0.5  # the desk may be of several pieces
             turn = max(_turn(one.heading, way / length), _turn(-two.heading, way / length))
-            if turn < np.radians(6):
-                costs.append((turn, i, j, [one.point, two.point]))
+            if turn < MAX_TURN + STEP_DOUBT_PX / min(one.length, two.length):
+                costs.append((turn + other, i, j, [one.point, two.point]))
                 continue
             matrix = np.stack([one.heading, -two.heading], 1)
             if abs(np.linalg.det(matrix)) > 0.3:
                 ahead = np.linalg.solve(matrix, way)
                 if (ahead > 0).all() and (ahead < 3 * length).all():
-                    costs.append((1 + turn, i, j, [one.point, one.point + one.heading * ahead[0], two.point]))
+                    costs.append((1 + turn + other, i, j, [one.point, one.point + one.heading * ahead[0], two.point]))
     for _, i, j, corners in sorted(costs, key=lambda cost: cost[0]):
         if i in left and j in left:
             left.remove(i)

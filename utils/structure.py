@@ -16,6 +16,10 @@ from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which no rule is looked for
+FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
+FOREIGN_LEVELS = 5.0  # a surface that strays from its own mean colour by so much has a pattern
+MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
+FOREIGN_SOFT_PX = 3.0
 NETWORK_STEP = 6  # pixels of the photo for one of the network's (imgsize / imgresize, published)
 REST_NOISES = 3.0  # what the network draws beyond paper and rules counts from so many deviations on bare paper ...
 REST_LEVELS = 10.0  # ... and from so many levels, for a network draws plain paper no better than that
@@ -79,6 +83,10 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
         values += draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
     if generated is not None:
         values += network_rest(generated, paper, ink, hole)
+        foreign = not_paper(seen, paper, hole)
+        if foreign.any():
+            share = cv2.GaussianBlur(foreign.astype(np.float32), (0, 0), FOREIGN_SOFT_PX)[..., None]
+            values += share * (generated - values)
     image = window.copy()
     image[hole] = np.clip(np.rint(values[hole]), 0, 255).astype(np.uint8)
     visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
@@ -111,6 +119,37 @@ def network_rest(
     confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
     kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
     return kept.reshape(ink.shape)
+
+
+def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pixels of the hole belong to a surface that paper and rules do not describe: a patterned desk, a picture.
+
+    Args:
+        window: `(h, w, 3)` uint8.
+        paper: its surfaces.
+        hole: `(h, w)` bool.
+
+    Returns:
+        `(h, w)` bool.
+    """
+    step = 4
+    few = hole[::step, ::step]
+    side = 2 * (FOREIGN_RING_PX // step) + 1
+    ring = (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
+    surface, bare = paper.surface[::step, ::step], paper.bare[::step, ::step]
+    away = np.abs(window[::step, ::step] - paper.tone[::step, ::step]).mean(axis=2)
+    foreign = np.zeros(hole.shape, bool)
+    for number in np.unique(paper.surface[hole]):
+        beside = ring & (surface == number)
+        if np.count_nonzero(beside) < 50:
+            continue
+        if number == paper.page:
+            strange = bare[beside].mean() < MIN_BARE_SHARE
+        else:
+            strange = away[beside].mean() > FOREIGN_LEVELS + paper.noise
+        if strange:
+            foreign |= paper.surface == number
+    return foreign & hole
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
