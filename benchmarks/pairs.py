@@ -4,7 +4,6 @@ Pasting is written here and not taken from the training data's own code on purpo
 training data changes, and the networks are not checked on what their generator does particularly.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.images import list_photos, read_photo
+from datasets.occluders import Cutout
+from utils.images import read_photo
 
 # Share of the page that an occluder takes before what lies beyond the border is cut off. The contest's holes take 2 to
 # 6 % of a page; a finger is smaller than a hand.
@@ -33,21 +33,6 @@ MAX_TILT = {"head": 6.0}  # degrees
 OTHER_MAX_TILT = 30.0
 
 Array8 = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Cutout:
-    """An RGBA file of an occluder.
-
-    Attributes:
-        path: the file.
-        kind: `finger`, `hand`, `head` or any other word.
-        cut_edge: the edge of the picture that must lie on the edge of the page, or "" for an object that lies free.
-    """
-
-    path: Path
-    kind: str
-    cut_edge: str
 
 
 @dataclass(frozen=True)
@@ -94,32 +79,6 @@ class Pair:
     def occluder(self) -> NDArray[np.bool_]:
         """Pixels that are covered by half or more: `(H, W)` bool."""
         return self.alpha >= 128
-
-
-def list_cutouts(folder: Path) -> list[Cutout]:
-    """The RGBA pictures of a folder, kind by subfolder.
-
-    An `index.csv` in the folder or beside it with the columns `file`, `kind` and `cut_edge` (an edge or `none`) has the
-    last word; without one, fingers, hands and heads are taken to be cut at the bottom and anything else to lie free.
-
-    Raises:
-        ValueError: there are no pictures.
-    """
-    index: dict[Path, dict[str, str]] = {}
-    for place in (folder, folder.parent):
-        if (place / "index.csv").is_file():
-            with (place / "index.csv").open(encoding="utf-8", newline="") as lines:
-                index = {place / row["file"]: row for row in csv.DictReader(lines) if row.get("file")}
-            break
-    cutouts = []
-    for path in list_photos(folder, recursive=True):
-        row = index.get(path, {})
-        kind = row.get("kind") or path.relative_to(folder).parts[0]
-        edge = row.get("cut_edge") or ("bottom" if kind in SHARES else "none")
-        cutouts.append(Cutout(path, kind, edge if edge in TO_BOTTOM else ""))
-    if not cutouts:
-        raise ValueError(f"--occluder_dir {folder}: holds no pictures; give RGBA cut-outs, one subfolder a kind")
-    return cutouts
 
 
 def plan_pairs(

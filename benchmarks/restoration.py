@@ -25,7 +25,8 @@ from utils.options import PROVIDERS, add_removal_flags, removal_options, scale_o
 from utils.split import SPLITS, select  # noqa: E402
 
 if TYPE_CHECKING:
-    from benchmarks.pairs import Cutout, Pair, Plan
+    from benchmarks.pairs import Pair, Plan
+    from datasets.occluders import Cutout
     from utils.remover import OccluderRemover
 
 TRUE_MASK_GROW_PX = 7.0  # of a page 4000 px high; a perfect mask still wants its soft edge outside
@@ -146,10 +147,10 @@ def choose(page_dir: str, occluder_dir: str, split: str) -> tuple[list[Path], li
     Raises:
         ValueError: there are none.
     """
-    from benchmarks.pairs import list_cutouts
+    from datasets.occluders import list_cutouts
     from utils.images import list_photos
 
-    all_pages, all_cutouts = list_photos(page_dir, recursive=True), list_cutouts(Path(occluder_dir))
+    all_pages, all_cutouts = list_photos(page_dir, recursive=True), list_cutouts(occluder_dir, "all")
     if not all_pages:
         raise ValueError(f"--page_dir {page_dir}: holds no pictures")
     pages = select(all_pages, split, lambda path: path)

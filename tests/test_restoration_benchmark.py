@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import pairs, restoration
+from datasets.occluders import Cutout, list_cutouts
 from tests import graphs
 from utils import metrics
 from utils.images import read_image, read_mask
@@ -47,7 +48,7 @@ def folders(tmp_path):
 
 def plans_of(folder, count, seed=0):
     pages = sorted((folder / "pages").iterdir())
-    return pairs.plan_pairs(pages, pairs.list_cutouts(folder / "cutouts"), count, seed)
+    return pairs.plan_pairs(pages, list_cutouts(folder / "cutouts", "all"), count, seed)
 
 
 def test_pages_are_untouched_outside_the_occluder(folders):
@@ -81,7 +82,7 @@ def test_cut_edge_lies_on_or_beyond_the_edge_of_the_page(cut_edge):
     turns = {"bottom": 0, "right": 1, "top": 2, "left": 3}[cut_edge]
     cutout = np.ascontiguousarray(np.rot90(cutout, turns))
     for seed in range(12):
-        hand = pairs.Cutout(Path("hand.png"), "hand", cut_edge)
+        hand = Cutout(Path("hand.png"), "hand", cut_edge)
         covered, alpha = pairs.cover(page, cutout, hand, np.random.default_rng(seed))
         solid = alpha == 255
         assert (solid & (covered[..., 1] > 200)).any()
@@ -117,7 +118,7 @@ def test_index_decides_kind_and_cut_edge(folders):
         "file,kind,cut_edge\ncutouts/object/object_0.png,arm,left\ncutouts/hand/hand_1.png,hand,none\n",
         encoding="utf-8",
     )
-    found = {cutout.path.stem: cutout for cutout in pairs.list_cutouts(folders / "cutouts")}
+    found = {cutout.path.stem: cutout for cutout in list_cutouts(folders / "cutouts", "all")}
     assert (found["object_0"].kind, found["object_0"].cut_edge) == ("arm", "left")
     assert (found["hand_1"].kind, found["hand_1"].cut_edge) == ("hand", "")
     assert (found["finger_0"].kind, found["finger_0"].cut_edge) == ("finger", "bottom")
