@@ -172,6 +172,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     Raises:
         ValueError, OSError: what the user gave cannot be used; the message says what to change.
     """
+    import cv2
     import torch
     from torch.utils.data import DataLoader
     from tqdm import tqdm
@@ -205,6 +206,9 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     device = choose_device(args.device)
     if device.type == "cpu":
         keep_freed_memory()
+    # One thread for each loader process, set before they are forked: OpenCV's threads do not survive a fork, and a
+    # loader that then touches them waits for ever.
+    cv2.setNumThreads(1)
     if args.multi_gpu and not distributed.launched_by_torchrun():
         distributed.relaunch(__file__, [*arguments, "--multi_gpu", "False"], args.gpu_ids, device.type == "cuda")
     if distributed.launched_by_torchrun():

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import cv2
 import torch
 from torch import Tensor
 
@@ -159,8 +158,7 @@ def cosine_factor(step: int, total: int) -> float:
 
 
 def start_worker(worker: int) -> None:
-    """Loader processes leave Ctrl-C to the training, end on SIGTERM, and are as many as the cores: one thread each."""
-    cv2.setNumThreads(1)
+    """Loader processes leave Ctrl-C to the training and end on SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
