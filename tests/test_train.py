@@ -62,6 +62,14 @@ def losses(folder: Path, name: str = "deepfillv2") -> list[tuple]:
     return [tuple(line.get(name) for name in names) for line in lines(folder, name=name)]
 
 
+def test_loader_processes_of_a_second_epoch_start_after_opencv_was_used(root):
+    """Validation draws its grid with OpenCV, whose threads a forked loader must not wait for."""
+    argv = [*INPAINTING, *flags(root, "forked", "--num_workers", "1", "--epochs", "2", "--val_fraction", "0.4")]
+    done = subprocess.run([sys.executable, "train.py", *argv], cwd=REPOSITORY, capture_output=True, timeout=240)
+    assert done.returncode == 0
+    assert len(lines(root.parent / "forked", "validation")) == 2
+
+
 def test_help_needs_no_pytorch():
     code = "import sys, train; train.build_parser().format_help(); assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
