@@ -116,6 +116,8 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     print(f"{summary}; results are in '{folder.save_dir}'")
+    if folder.save_comparison:
+        print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
     return EXIT_SOME_FAILED if counts["failed"] else 0
 
 
