@@ -40,6 +40,7 @@ SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), 
 OTHER_SHARES = (0.008, 0.05)
 
 
+REAL_SHARE = 0.5  # of pages, and of occluders, where files of them are given
 SHADOW_CHANCE = 0.4
 SHADOW_BLUR = (0.002, 0.012)  # share of the frame's longer side
 FAINTEST_SHADOW = 0.02  # share of the light; what is fainter counts as no shadow and is left out
@@ -604,6 +605,14 @@ def list_cutouts(folder: str | Path, split: str = "train") -> list[Cutout]:
     if not cutouts:
         raise ValueError(f"'{folder}' holds no cut-outs to use; PNG files with alpha channel are needed")
     return cutouts
+
+
+def pick_cutout(cutouts: Sequence[Cutout], rng: np.random.Generator, max_side: int) -> Occluder:
+    """One of the cut-outs, read by `load_cutout`; kinds with few files come as often as others."""
+    kinds = sorted({cutout.kind for cutout in cutouts})
+    kind = kinds[int(rng.integers(len(kinds)))]
+    of_kind = [cutout for cutout in cutouts if cutout.kind == kind]
+    return load_cutout(of_kind[int(rng.integers(len(of_kind)))], max_side)
 
 
 @lru_cache(maxsize=512)

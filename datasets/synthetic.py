@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from datasets import occluders, pages
 from datasets.camera import draw_camera, photograph
-from datasets.occluders import Cutout, Occluder
+from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
@@ -26,7 +26,6 @@ from utils.split import select
 SYNTHETIC = "synthetic"
 DRAWN_VARIETY = {"train": 2000, "val": 400}  # drawn occluders in use; the two never share one
 SPRITE_SIDE = 200  # pixels: enough for the largest occluder on a page of 480×640
-REAL_SHARE = 0.5  # of pages, and of occluders, where files of them are given
 FILE_SIDE = 1250  # a page from a file is kept at this longer side: a third of a photo's
 COARSE_STEP = 1.5  # pixels of a kept page from one sample to the next
 FRAME_SIDE = 3750  # what a photo's longer side stands for, in pixels of the published photos
@@ -75,10 +74,7 @@ class SyntheticPhotos:
     def occluder(self, rng: np.random.Generator, side: int = SPRITE_SIDE) -> Occluder:
         """One occluder in random light."""
         if self.cutouts and rng.random() < REAL_SHARE:
-            kinds = sorted({cutout.kind for cutout in self.cutouts})
-            kind = kinds[int(rng.integers(len(kinds)))]  # kinds with few files come as often as others
-            of_kind = [cutout for cutout in self.cutouts if cutout.kind == kind]
-            found = occluders.load_cutout(of_kind[int(rng.integers(len(of_kind)))], side)
+            found = occluders.pick_cutout(self.cutouts, rng, side)
         else:
             found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
         return occluders.vary(found, rng)

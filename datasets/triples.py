@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from datasets import occluders, pages
 from datasets.camera import draw_camera, photograph
-from datasets.occluders import Cutout, Occluder
+from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box
 from utils.split import select
 
-REAL_SHARE = 0.5  # of pages, and of occluders, where files of them are given
 COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
 GREY_CHANCE = 0.1  # of a photo without colour
 SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many again are shown at most, mostly
@@ -140,10 +139,7 @@ class TripleSource:
 
     def _occluder(self, rng: np.random.Generator) -> Occluder:
         if self.cutouts and rng.random() < REAL_SHARE:
-            kinds = sorted({cutout.kind for cutout in self.cutouts})
-            kind = kinds[int(rng.integers(len(kinds)))]  # kinds with few files come as often as others
-            of_kind = [cutout for cutout in self.cutouts if cutout.kind == kind]
-            found = occluders.load_cutout(of_kind[int(rng.integers(len(of_kind)))], CUTOUT_SIDE)
+            found = occluders.pick_cutout(self.cutouts, rng, CUTOUT_SIDE)
         else:
             found = occluders.draw_occluder(rng, SPRITE_SIDE)
         return occluders.vary(found, rng)
