@@ -566,8 +566,9 @@ def make_task(
         networks[name] = builders[name](spec)
         initialise(networks[name], args.init_type, args.init_gain)
         if files[name]:
-            fitting = checkpoint.start_from(networks[name], files[name])
-            say(f"{files[name]}: {fitting[0]} of {fitting[1]} entries loaded")
+            weights = checkpoint.read_weights(files[name], checkpoint.read_checkpoint(files[name]))
+            checkpoint.load_strictly(networks[name], weights, files[name])
+            say(f"{files[name]}: {len(weights)} of {len(weights)} entries loaded")
     rates = {GENERATOR: args.lr_g, DISCRIMINATOR: args.lr_d}
     losses = {n: getattr(args, n) for n in ("lambda_l1", "lambda_gan", "hole_weight", "gan_type")}
     adam = {"betas": (args.b1, args.b2), "weight_decay": args.weight_decay}

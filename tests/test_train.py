@@ -70,6 +70,14 @@ def test_loader_processes_of_a_second_epoch_start_after_opencv_was_used(root):
     assert len(lines(root.parent / "forked", "validation")) == 2
 
 
+def test_generator_weights_of_another_width_are_refused(root, capsys):
+    assert train.main([*INPAINTING, *flags(root, "narrow", "--epochs", "1")]) == 0
+    (weights,) = (root.parent / "narrow").glob("deepfillv2_G_epoch*.pth")
+    wider = [*INPAINTING, "--latent_channels", "6", "--deepfillv2_generator_pretrain", str(weights)]
+    assert train.main([*wider, *flags(root, "wider", "--epochs", "1")]) == 1
+    assert weights.name in capsys.readouterr().err
+
+
 def test_help_needs_no_pytorch():
     code = "import sys, train; train.build_parser().format_help(); assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
