@@ -20,6 +20,7 @@ class RemovalOptions:
 
     Attributes:
         threshold: probability in (0, 1) from which a pixel counts as covered.
+        confidence: regions in which the network is nowhere surer than this are left alone, in [0, 1).
         grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high (in proportion on others).
         feather_px: width of the soft edge inside the grown mask, measured likewise.
         min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
@@ -29,7 +30,8 @@ class RemovalOptions:
         compat: the published flow instead, whatever `structure` says: last contour, one crop, hard paste.
     """
 
-    threshold: float = 0.4
+    threshold: float = 0.5
+    confidence: float = 0.9
     grow_px: float = 14.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
@@ -39,6 +41,8 @@ class RemovalOptions:
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise ValueError(f"--threshold {self.threshold}: must lie between 0 and 1, for example 0.5")
+        if not 0 <= self.confidence < 1:
+            raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.9")
         for name in ("grow_px", "feather_px", "min_area_px"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more")
@@ -65,6 +69,12 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         type=float,
         default=defaults.threshold,
         help="probability from which a pixel counts as covered (default %(default)s)",
+    )
+    group.add_argument(
+        "--confidence",
+        type=float,
+        default=defaults.confidence,
+        help="leave regions alone in which no pixel is that probable; 0 takes all (default %(default)s)",
     )
     group.add_argument(
         "--grow_px",
@@ -103,6 +113,7 @@ def removal_options(args: argparse.Namespace) -> RemovalOptions:
     """
     return RemovalOptions(
         threshold=args.threshold,
+        confidence=args.confidence,
         grow_px=args.grow_px,
         feather_px=args.feather_px,
         min_area_px=args.min_area_px,

@@ -91,19 +91,19 @@ def bounds_of(mask: NDArray) -> Box | None:
     return Box(x, y, x + width, y + height) if width else None
 
 
-def to_mask(probs: NDArray[np.float32], threshold: float, grow_px: float, min_area_px: float) -> NDArray[np.bool_]:
-    """Threshold the probabilities, drop specks, grow what is left.
+def to_mask(levels: NDArray, threshold: float, grow_px: float, min_area_px: float) -> NDArray[np.bool_]:
+    """Threshold a map of the occluders, drop specks, grow what is left.
 
     Args:
-        probs: `(H, W)` float32 in [0, 1].
-        threshold: probability from which a pixel counts as occluder.
+        levels: `(H, W)` of any type.
+        threshold: level from which a pixel counts as occluder.
         grow_px: how far the mask grows, in pixels of the photo: skin colour at the soft edge would leak into the fill.
         min_area_px: connected regions of fewer pixels are dropped as noise.
 
     Returns:
         `(H, W)` bool, True on the occluder.
     """
-    found = probs >= threshold
+    found = levels >= threshold
     mask = np.zeros_like(found)
     for bounds in connected_bounds(found):
         if np.count_nonzero(crop(found, bounds)) >= min_area_px:

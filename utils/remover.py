@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from utils import blend, regions, structure
 from utils.compat import remove_as_published
+from utils.finder import find_mask
 from utils.options import RemovalOptions, scale_of
 from utils.regions import Box, RegionGroup, crop
 from utils.stages import Inpainter, Segmenter
@@ -66,10 +67,7 @@ class OccluderRemover:
 
     def find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where the photo is covered: `(H, W, 3)` uint8 → `(H, W)` bool, grown past the occluders' soft edge."""
-        options, scale = self.options, scale_of(*image.shape[:2])
-        return regions.to_mask(
-            self.segmenter(image), options.threshold, options.grow_px * scale, options.min_area_px * scale**2
-        )
+        return find_mask(image, self.segmenter, self.options)
 
     def repair(self, image: NDArray[np.uint8], mask: NDArray[np.bool_], coarse: bool = False) -> Removal:
         """Repaint a known mask.

@@ -42,19 +42,18 @@ class Segmenter:
         return self.run(images)[0][0]
 
     def __call__(self, image: NDArray[np.uint8]) -> Array:
-        """Probability that each pixel is covered.
+        """Probability that each pixel of the reduced photo is covered.
 
         Args:
             image: `(H, W, 3)` uint8 BGR of any size; a landscape photo is transposed for the network and back.
 
         Returns:
-            `(H, W)` float32 in [0, 1].
+            float32 in [0, 1] at the network's size: `(h, w)`, for a landscape photo `(w, h)`.
         """
         if preprocess.is_landscape(image):
             return self(preprocess.transpose(image)).T
         paper, occluder = self.logits(image)
-        probs = 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
-        return preprocess.resize(probs, *image.shape[:2])
+        return 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
 
 
 class Inpainter:

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from utils.finder import find_mask, follow_outlines
+from utils.metrics import iou
+from utils.options import RemovalOptions
+from utils.spec import segmenter_spec
+from utils.stages import Segmenter
+
+PAPER, SKIN = (205, 210, 212), (120, 150, 205)
+
+
+def page(height=640, width=480):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 3, (height, width, 1))
+    return np.clip(np.array(PAPER) + noise, 0, 255).astype(np.uint8)
+
+
+def disc(shape, y, x, radius):
+    ys, xs = np.ogrid[: shape[0], : shape[1]]
+    return np.hypot(ys - y, xs - x) <= radius
+
+
+def vague(shape, y, x, radius, best=1.0):
+    """Sure in the middle, undecided over half of the radius: what a network says of a disc."""
+    ys, xs = np.ogrid[: shape[0], : shape[1]]
+    return (best * np.clip(1.25 - 0.5 * np.hypot(ys - y, xs - x) / radius, 0, 1)).astype(np.float32)
+
+
+def test_a_vague_region_ends_where_the_colours_change():
+    image = page()
+    truth = disc(image.shape, 300, 200, 60)
+    image[truth] = SKIN
+    probs = vague(image.shape, 310, 205, 66)
+    assert iou(probs >= 0.5, truth) < 0.6
+    assert iou(follow_outlines(image, probs, 0.5, 0.9) >= 0.5, truth) > 0.93
+
+
+def test_regions_are_told_apart_and_the_unsure_one_is_dropped():
+    image = page()
+    for y, x in ((120, 120), (450, 350)):
+        image[disc(image.shape, y, x, 40)] = SKIN
+    probs = np.maximum(vague(image.shape, 120, 120, 40), vague(image.shape, 450, 350, 40, best=0.8))
+    found = follow_outlines(image, probs, 0.5, 0.9) >= 0.5
+    assert found[120, 120] and not found[450, 350]
+    found = follow_outlines(image, probs, 0.5, 0.0) >= 0.5
+    assert found[120, 120] and found[450, 350]
+
+
+def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
+    image = np.full((640, 480, 3), PAPER, np.uint8)
+    probs = np.zeros(image.shape[:2], np.float32)
+    probs[200:300, 100:200] = 1
+    assert iou(follow_outlines(image, probs, 0.5, 0.9) >= 0.5, probs > 0) > 0.95
+
+
+@pytest.mark.parametrize("level", [0.0, 0.4, 1.0])
+def test_a_picture_of_one_probability_is_all_or_nothing(level):
+    image = page()
+    found = follow_outlines(image, np.full(image.shape[:2], level, np.float32), 0.5, 0.0)
+    assert (found >= 0.5).all() if level == 1 else not found.any()
+
+
+def test_the_same_photo_gives_the_same_mask():
+    image = page()
+    image[disc(image.shape, 300, 200, 60)] = SKIN
+    probs = vague(image.shape, 310, 205, 66)
+    assert (follow_outlines(image, probs, 0.5, 0.9) == follow_outlines(image, probs, 0.5, 0.9)).all()
+
+
+def blue_is_occluder(images):
+    logit = 12 * (images[:, 2:3] - images[:, :1] - 0.6)
+    return (np.concatenate([-logit, logit], axis=1),)
+
+
+@pytest.mark.parametrize("shape", [(2000, 1500), (1500, 2000), (5, 9), (1, 1), (20, 3000)])
+def test_the_mask_has_the_shape_of_the_photo(shape):
+    image = page(*shape)
+    image[: shape[0] // 2, : shape[1] // 4] = (30, 60, 220)
+    mask = find_mask(image, Segmenter(blue_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions(min_area_px=0))
+    assert mask.shape == shape and mask.dtype == bool
+    if min(shape) > 100:
+        expected = (image == (30, 60, 220)).all(axis=2)
+        assert mask[expected].all() and iou(mask, expected) > 0.9
