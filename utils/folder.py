@@ -1,13 +1,15 @@
-"""A folder of photos through the remover: read ahead, repair, write behind; a failed photo never stops the rest."""
+"""A folder of photos through the remover, several at a time; a failed photo never stops the rest."""
 
 import hashlib
 import json
+import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -27,7 +29,7 @@ from utils.structure import debug_picture
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 USER_MASK_LEVEL = 128  # from here on a pixel of a user's mask is to be repaired; contest masks hold 128
-PREFETCH = 2  # photos decoded ahead and results waiting to be written; each holds a few photos' worth of memory
+PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class FolderOptions:
         mark: record the repaired boxes in the picture's XMP.
         jpeg: how JPEGs are written, see `images.write_photo`.
         max_pixels: larger pictures are refused.
+        num_workers: how many photos are worked on at the same time.
         plain: write with OpenCV's defaults (JPEG quality 95, no metadata), as the published script does.
         description: what the networks run on, for the report.
     """
@@ -63,6 +66,7 @@ class FolderOptions:
     mark: bool = True
     jpeg: str = "auto"
     max_pixels: int = images.MAX_PIXELS
+    num_workers: int = 2
     plain: bool = False
     description: str = ""
 
@@ -91,6 +95,11 @@ class Result:
             "failed": f"failed: {self.message}",
         }
         return f"{self.name}: {words[self.status]}"
+
+
+def default_workers() -> int:
+    """How many photos to work on at the same time: what keeps two cores busy, and more where there are many."""
+    return 4 if (os.cpu_count() or 1) >= 8 else 2
 
 
 def check_folders(options: FolderOptions) -> None:
@@ -151,26 +160,49 @@ def clean_folder(remover: OccluderRemover, photos: Sequence[Path], options: Fold
 
 
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
-    """Decode ahead in one thread, repair here, encode behind in another."""
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    """Results in the order of the photos; while one is decoded or written, another has the networks."""
+    room = Room(options.num_workers)
+    with ThreadPoolExecutor(options.num_workers) as workers:
         try:
-            reading: list[Future[_Source]] = []
-            writing: list[Future[Result]] = []
-            for index in range(len(photos) + PREFETCH):
-                if index < len(photos):
-                    reading.append(reader.submit(_read, photos[index], options))
-                if index >= PREFETCH:
-                    source = reading.pop(0).result()
-                    removal = _repair(remover, source, options)
-                    writing.append(writer.submit(_write, source, removal, options))
-                if len(writing) > PREFETCH:
-                    yield writing.pop(0).result()
-            for future in writing:
-                yield future.result()
+            yield from workers.map(lambda path: _clean(remover, path, options, room), photos)
         except BaseException:
-            reader.shutdown(cancel_futures=True)
-            writer.shutdown(cancel_futures=True)
+            workers.shutdown(cancel_futures=True)
             raise
+
+
+def _clean(remover: OccluderRemover, path: Path, options: FolderOptions, room: "Room") -> Result:
+    source = _read(path, options)
+    if source.photo is None:
+        return source.result
+    try:
+        with room.taken(-(-source.photo.image[..., 0].size // PIXELS_PER_WORKER)):
+            return _write(source, _repair(remover, source, options), options)
+    except Exception as error:  # of OpenCV, of a provider or a mistake of ours: the other photos are still done
+        _fail(source.result, error)
+        return source.result
+
+
+class Room:
+    """A number of places that photos take while they are worked on, in the order in which they come."""
+
+    def __init__(self, places: int) -> None:
+        self.places = self.free = places
+        self.queue = threading.Lock()
+        self.change = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait for so many free places, or for all of them where there are fewer, and keep them."""
+        wanted = min(wanted, self.places)
+        with self.queue, self.change:  # one that waits for many places is not overtaken by those that need few
+            self.change.wait_for(lambda: self.free >= wanted)
+            self.free -= wanted
+        try:
+            yield
+        finally:
+            with self.change:
+                self.free += wanted
+                self.change.notify_all()
 
 
 @dataclass
@@ -319,7 +351,12 @@ def overlay(image: NDArray[np.uint8], mask: NDArray) -> NDArray[np.uint8]:
 
 def _fail(result: Result, error: Exception) -> None:
     result.status = "failed"
-    result.message = "not enough memory for this photo" if isinstance(error, MemoryError) else str(error)
+    if isinstance(error, MemoryError):
+        result.message = "not enough memory for this photo"
+    elif isinstance(error, ValueError | OSError):
+        result.message = str(error)
+    else:
+        result.message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _milliseconds(started: float) -> float:

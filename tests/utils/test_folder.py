@@ -1,0 +1,102 @@
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from utils.folder import FolderOptions, Room, clean_folder, find_photos
+from utils.options import RemovalOptions
+from utils.remover import Removal
+
+
+class Remover:
+    """Finds nothing; does what `before` says with each photo."""
+
+    options = RemovalOptions(structure="only")
+
+    def __init__(self, before):
+        self.before = before
+
+    def __call__(self, image):
+        self.before(image)
+        return Removal(image, np.zeros(image.shape[:2], bool), [], [])
+
+
+def folder_of(tmp_path, count):
+    source, target = tmp_path / "photos", tmp_path / "out"
+    source.mkdir()
+    target.mkdir()
+    for index in range(count):
+        image = np.full((40 + index, 30, 3), 210, np.uint8)
+        cv2.imwrite(str(source / f"{index}.png"), image)
+    return source, target
+
+
+def clean(remover, source, target, **more):
+    options = FolderOptions(source, target, **more)
+    return clean_folder(remover, find_photos(options), options)
+
+
+def test_so_many_photos_are_worked_on_at_a_time_as_there_are_workers(tmp_path, capsys):
+    source, target = folder_of(tmp_path, 6)
+    both = threading.Barrier(2, timeout=20)
+    assert clean(Remover(lambda image: both.wait()), source, target, num_workers=2) == {"clean": 6}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"{index}.png" for index in range(6)]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), MemoryError(), cv2.error("bad"), RuntimeError("a mistake")])
+def test_whatever_happens_to_one_photo_the_others_are_done(tmp_path, capsys, error):
+    source, target = folder_of(tmp_path, 4)
+
+    def fail(image):
+        if len(image) == 41:
+            raise error
+
+    assert clean(Remover(fail), source, target) == {"clean": 3, "failed": 1}
+    assert sorted(path.name for path in target.iterdir()) == ["0.png", "2.png", "3.png"]
+    assert capsys.readouterr().err.startswith("1.png: failed: ")
+
+
+def test_an_interruption_leaves_only_whole_files(tmp_path):
+    source, target = folder_of(tmp_path, 8)
+
+    def interrupt(image):
+        if len(image) == 43:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clean(Remover(interrupt), source, target, num_workers=1)
+    names = sorted(path.name for path in target.iterdir())
+    assert names[:3] == ["0.png", "1.png", "2.png"] and "3.png" not in names
+    for name in names:
+        assert (target / name).read_bytes() == (source / name).read_bytes()
+
+
+def test_a_large_photo_waits_for_all_places_and_is_not_overtaken():
+    room, order = Room(2), []
+    small_is_in, large_waits = threading.Event(), threading.Event()
+
+    def take(name, places, entered=None, leave=None):
+        with room.taken(places):
+            order.append(name)
+            if entered:
+                entered.set()
+            if leave:
+                leave.wait(20)
+
+    first = threading.Thread(target=take, args=("first", 1, small_is_in, large_waits))
+    first.start()
+    small_is_in.wait(20)
+    large = threading.Thread(target=take, args=("large", 9))
+    large.start()
+    while not room.queue.locked():
+        pass
+    last = threading.Thread(target=take, args=("last", 1))
+    last.start()
+    assert order == ["first"]
+    large_waits.set()
+    for thread in (first, large, last):
+        thread.join()
+    assert order == ["first", "large", "last"]
+    assert room.free == 2
