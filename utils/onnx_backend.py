@@ -15,7 +15,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from utils import openvino_session
 from utils.batching import Batcher
+from utils.openvino_session import OpenVinoSession
 from utils.options import PROVIDERS, RemovalOptions
 from utils.remover import OccluderRemover
 from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, segmenter_spec
@@ -31,7 +33,7 @@ _EP_NAMES = {
 _INSTALL_HINTS = {
     "cuda": "it needs an NVIDIA GPU with its driver and `pip install onnxruntime-gpu[cuda,cudnn]`",
     "tensorrt": "it needs an NVIDIA GPU with its driver and `pip install onnxruntime-gpu tensorrt-cu13`",
-    "openvino": "it needs an Intel processor and `pip install onnxruntime-ep-openvino`",
+    "openvino": "it needs `pip install onnxruntime-ep-openvino` (Intel processors) or `pip install openvino` (others)",
 }
 _OPENVINO_PACKAGE = "onnxruntime_ep_openvino"
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # trying them all out takes seconds for every size of batch
@@ -80,7 +82,7 @@ def choose_provider(wanted: str = "auto") -> str:
 
     Returns:
         `cuda`, `tensorrt`, `openvino` or `cpu`. `auto` gives `cuda` where there is an NVIDIA GPU and a runtime built
-        for it, else `openvino` where its plug-in finds a device, else `cpu`.
+        for it, else `openvino` where its plug-in finds a device, or its package a processor with bfloat16, else `cpu`.
 
     Raises:
         ValueError: a provider asked for by name is not there; the message says what it needs.
@@ -91,9 +93,9 @@ def choose_provider(wanted: str = "auto") -> str:
     if wanted == "auto":
         if _EP_NAMES["cuda"] in available and nvidia_gpu_count():
             return "cuda"
-        return "openvino" if openvino_devices() else "cpu"
+        return "openvino" if openvino_devices() or openvino_session.has_bfloat16() else "cpu"
     if wanted == "openvino":
-        usable = bool(openvino_devices())
+        usable = bool(openvino_devices()) or openvino_session.is_installed()
     else:
         usable = _EP_NAMES[wanted] in available and (wanted == "cpu" or nvidia_gpu_count() > 0)
     if not usable:
@@ -141,10 +143,12 @@ class Graph:
         text = self.session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         self.spec = NetworkSpec.from_json(text) if text else None
 
-    def _session(self, provider: str) -> ort.InferenceSession:
+    def _session(self, provider: str) -> ort.InferenceSession | OpenVinoSession:
         options = ort.SessionOptions()
         try:
             if provider == "openvino":
+                if not openvino_devices() and openvino_session.is_installed():
+                    return OpenVinoSession(self.path)
                 options.add_provider_for_devices(openvino_devices()[:1], {})
                 return ort.InferenceSession(self.path, options)
             if provider in ("cuda", "tensorrt") and hasattr(ort, "preload_dlls"):

@@ -2,7 +2,7 @@ import pytest
 
 import predict_onnx
 from tests.graphs import own_specs, write_segmenter
-from utils import doctor, onnx_backend
+from utils import doctor, onnx_backend, openvino_session
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ def machine(monkeypatch):
     monkeypatch.setattr(doctor, "_torch_cuda", lambda: "13.2")
     monkeypatch.setattr(onnx_backend, "nvidia_gpu_count", lambda: 0)
     monkeypatch.setattr(onnx_backend, "openvino_devices", lambda: [])
+    monkeypatch.setattr(openvino_session, "is_installed", lambda: False)
+    monkeypatch.setattr(doctor, "_cpu_features", lambda: {"avx2", "avx512f"})
     return versions
 
 
@@ -26,6 +28,13 @@ def test_a_healthy_machine_has_no_problems(machine, graph, capsys):
     assert predict_onnx.main(["--doctor", "--deeplabv3_onnx", graph]) == 0
     out = capsys.readouterr().out
     assert "will run on cpu" in out and "no problems" in out and "provider cpu: loads" in out
+
+
+def test_a_processor_that_could_be_used_better_is_a_hint_and_no_problem(machine, graph, monkeypatch):
+    assert not any("hint" in line for line in doctor.examine(graph)[0])
+    monkeypatch.setattr(doctor, "_cpu_features", lambda: {"avx2", "avx512_bf16"})
+    found, problems = doctor.examine(graph)
+    assert problems == [] and any("pip install openvino" in line for line in found)
 
 
 def test_two_runtimes_at_once_are_a_problem(machine, graph):
