@@ -77,6 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage."""
     args = build_parser().parse_args(argv)
     # Imported here so that --help does not wait for them.
+    from utils.memory import keep_freed_memory
+
+    keep_freed_memory(shared=True)  # before the libraries below start their threads
     from utils import images, onnx_backend
     from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos
 

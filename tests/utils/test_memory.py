@@ -5,21 +5,30 @@ from pathlib import Path
 import pytest
 
 CODE = """
-import resource, numpy as np
+import resource, threading, numpy as np
 from utils.memory import keep_freed_memory
 {call}
+
+def work():
+    for _ in range(10):
+        np.ones(60_000_000, np.uint8)
+
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    np.ones(60_000_000, np.uint8)
+for _ in range({threads}):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+work()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is what is set")
-def test_large_blocks_are_not_mapped_anew_every_time():
+@pytest.mark.parametrize(("call", "threads"), [("keep_freed_memory()", 0), ("keep_freed_memory(shared=True)", 3)])
+def test_large_blocks_are_not_mapped_anew_every_time(call, threads):
     def faults(call):
-        root = Path(__file__).parents[2]
-        done = subprocess.run([sys.executable, "-c", CODE.format(call=call)], capture_output=True, cwd=root, check=True)
+        root, code = Path(__file__).parents[2], CODE.format(call=call, threads=threads)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, check=True)
         return int(done.stdout)
 
-    assert faults("keep_freed_memory()") < faults("pass") / 2
+    assert faults(call) < faults("pass") / 2
