@@ -32,11 +32,27 @@ SKIN_TONES = np.array(
 
 # Chances of each kind on a page: people mostly cover a page with what they hold it with.
 KINDS = {"finger": 0.24, "hand": 0.2, "arm": 0.12, "head": 0.26, "pen": 0.06, "card": 0.05, "cup": 0.04, "phone": 0.03}
-FREE_KINDS = ("pen", "card", "cup", "phone", "object")  # these lie anywhere; all others come in over an edge
+# What the finder is trained on beside them: harder and stranger things than a contest's pages are covered with.
+RARE_KINDS = {
+    "crown": 0.26,
+    "blob": 0.3,
+    "intruder": 0.14,
+    "cable": 0.08,
+    "glasses": 0.08,
+    "coin": 0.05,
+    "eraser": 0.05,
+    "ruler": 0.04,
+}
+RARE_SHARE = 0.35  # of drawn occluders, where they are wanted
+FREE_KINDS = ("pen", "card", "cup", "phone", "object", "blob", "cable", "glasses", "coin", "eraser", "ruler")
+# These lie anywhere; all others come in over an edge.
 
 # Share of the frame that a sprite's opaque pixels take before what lies outside is cut off.
 SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), "head": (0.015, 0.09),
-          "pen": (0.003, 0.012), "card": (0.01, 0.05), "cup": (0.01, 0.05), "phone": (0.015, 0.06)}  # fmt: skip
+          "pen": (0.003, 0.012), "card": (0.01, 0.05), "cup": (0.01, 0.05), "phone": (0.015, 0.06),
+          "crown": (0.02, 0.12), "blob": (0.002, 0.08), "intruder": (0.01, 0.12), "cable": (0.003, 0.012),
+          "glasses": (0.004, 0.015), "coin": (0.001, 0.004), "eraser": (0.002, 0.008),
+          "ruler": (0.008, 0.03)}  # fmt: skip
 OTHER_SHARES = (0.008, 0.05)
 
 
@@ -76,19 +92,30 @@ def draw_occluder(rng: np.random.Generator, side: int, kind: str | None = None) 
     Args:
         rng: decides everything.
         side: longer side of the sprite in pixels.
-        kind: a key of `KINDS`; None draws one.
+        kind: a key of `KINDS` or `RARE_KINDS`; None draws one of `KINDS`.
     """
     if kind is None:
         kind = str(rng.choice(list(KINDS), p=np.array(list(KINDS.values())) / sum(KINDS.values())))
     draw = {"finger": _finger, "hand": _hand, "arm": _arm, "head": _head, "pen": _pen, "card": _card, "cup": _cup,
-            "phone": _phone}[kind]  # fmt: skip
+            "phone": _phone, "crown": _crown, "blob": _blob, "intruder": _intruder, "cable": _cable,
+            "glasses": _glasses, "coin": _coin, "eraser": _eraser, "ruler": _ruler}[kind]  # fmt: skip
     return Occluder(kind, _finish(draw(rng, side), rng))
 
 
 @lru_cache(maxsize=2048)
-def drawn_occluder(number: int, side: int) -> Occluder:
-    """The occluder of a number, the same each time; kept, for drawing one takes longer than all else in a sample."""
-    return draw_occluder(np.random.default_rng((number, OCCLUDER_STREAM)), side)
+def drawn_occluder(number: int, side: int, rare: bool = False) -> Occluder:
+    """The occluder of a number, the same each time; kept, for drawing one takes longer than all else in a sample.
+
+    Args:
+        number: which one.
+        side: longer side of the sprite in pixels.
+        rare: some of the numbers stand for one of `RARE_KINDS`.
+    """
+    rng = np.random.default_rng((number, OCCLUDER_STREAM))
+    if rare and rng.random() < RARE_SHARE:
+        kind = str(rng.choice(list(RARE_KINDS), p=np.array(list(RARE_KINDS.values())) / sum(RARE_KINDS.values())))
+        return draw_occluder(rng, side, kind)
+    return draw_occluder(rng, side)
 
 
 class _Canvas:
@@ -552,6 +579,154 @@ def _phone(rng: np.random.Generator, side: int) -> _Canvas:
     return canvas
 
 
+def _crown(rng: np.random.Generator, side: int) -> _Canvas:
+    """A head seen from above as it leans over the page: hair, a bald skull or a hat, ears, shoulders behind."""
+    canvas = _Canvas(side, rng)
+    skin, hair, cloth = _skin(rng, side), _hair(rng, side), _cloth(rng, side)
+    w, h, y = rng.uniform(0.17, 0.24), rng.uniform(0.2, 0.28), rng.uniform(0.36, 0.5)
+    if rng.random() < 0.85:
+        canvas.paint(canvas.ellipse((0.5, y + h + 0.1), (rng.uniform(0.36, 0.49), rng.uniform(0.2, 0.3))), cloth, 0.35)
+    neck = np.array([[0.5, y], [0.5, 0.9], [0.5, 1.2]])
+    canvas.paint(canvas.stroke(neck, np.array([0.6, 0.9, 1.3]) * w), cloth, 0.3)
+    for sign in (-1, 1):
+        canvas.paint(canvas.ellipse((0.5 + sign * w, y + rng.normal(0, 0.02)), (0.03, 0.06)), skin, 0.4)
+    canvas.paint(canvas.ellipse((0.5, y - h * 0.85), (w * 0.2, h * rng.uniform(0.1, 0.3))), skin, 0.4)  # the nose
+    skull = canvas.ellipse((0.5, y), (w, h), rng.normal(0, 6))
+    kind = rng.random()
+    if kind < 0.12:
+        canvas.paint(skull, skin, 0.45)
+    elif kind < 0.4:
+        white = rng.random() < 0.4
+        colour = rng.uniform(200, 252) * np.ones(3) if white else _cloth_colour(rng)
+        surface = colour * (1 + 0.05 * _noise(rng, side, 6))[..., None]
+        if rng.random() < 0.6:  # a brim, on all sides or in front
+            reach = rng.uniform(1.25, 1.6)
+            front = canvas.ellipse((0.5, y - h * 0.75), (w * 0.75, h * 0.55))
+            round_brim = canvas.ellipse((0.5, y), (w * reach, h * reach))
+            canvas.paint(front if rng.random() < 0.6 else round_brim, surface, 0.3)
+        canvas.paint(canvas.ellipse((0.5, y), (w * 1.06, h * 1.04)), surface, 0.45)
+    else:
+        canvas.paint(skull, hair, 0.4)
+        if rng.random() < 0.4:  # a parting or a thin spot
+            spot = canvas.ellipse(
+                (0.5 + rng.normal(0, 0.04), y + rng.uniform(-0.1, 0.1)), (w * 0.12, h * rng.uniform(0.15, 0.6))
+            )
+            canvas.tint(
+                cv2.GaussianBlur(spot, (0, 0), max(1.0, side / 60)), skin.mean(axis=(0, 1)), rng.uniform(0.2, 0.8)
+            )
+        if rng.random() < 0.25:  # a bun or a tail
+            bun = (0.5 + rng.normal(0, 0.03), y + h * rng.uniform(0.5, 1.1))
+            canvas.paint(canvas.ellipse(bun, (w * rng.uniform(0.3, 0.5), h * rng.uniform(0.3, 0.8))), hair, 0.5)
+    return canvas
+
+
+def _wavy(canvas: _Canvas, rng: np.random.Generator, reach: float) -> NDArray[np.float32]:
+    """Coverage of a smooth closed outline about the middle: round, lobed or long."""
+    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    radius = np.ones(90)
+    for waves in range(1, 7):
+        radius += rng.normal(0, 0.4 / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
+    points = np.stack([np.cos(angles) * rng.uniform(0.3, 1), np.sin(angles)], 1) * np.clip(radius, 0.15, None)[:, None]
+    return canvas.polygon(points / np.abs(points).max() * reach + 0.5)
+
+
+def _anything(canvas: _Canvas, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Any surface that a thing may have: skin, cloth, hair, one colour, a pattern of two colours."""
+    kind = rng.random()
+    if kind < 0.4:
+        return (_skin, _cloth, _hair)[int(rng.integers(3))](rng, canvas.side)
+    colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else rng.uniform(0, 255) + rng.normal(0, 6, 3)
+    other = rng.uniform(0, 255, 3) if rng.random() < 0.5 else colour * rng.uniform(0.4, 1.4)
+    pattern = _noise(rng, canvas.side, int(rng.integers(2, 40)), float(np.exp(rng.normal(0, 0.8))))
+    if rng.random() < 0.4:
+        pattern = np.sign(pattern) * np.float32(min(1.0, rng.uniform(0.3, 1.5)))
+    return (colour + (other - colour) * np.clip(0.5 + 0.35 * pattern, 0, 1)[..., None]).astype(np.float32)
+
+
+def _blob(rng: np.random.Generator, side: int) -> _Canvas:
+    """A thing of no known shape, lying free."""
+    canvas = _Canvas(side, rng)
+    canvas.paint(_wavy(canvas, rng, 0.45), _anything(canvas, rng), rng.uniform(0, 0.7))
+    for _ in range(int(rng.integers(0, 4))):
+        spot = canvas.ellipse(tuple(rng.uniform(0.2, 0.8, 2).tolist()), tuple(rng.uniform(0.02, 0.2, 2).tolist()))
+        canvas.tint(spot * canvas.alpha, rng.uniform(0, 255, 3), rng.uniform(0.2, 1))
+    return canvas
+
+
+def _intruder(rng: np.random.Generator, side: int) -> _Canvas:
+    """A thing of no known shape that comes in over an edge: a limb, a bag, a strap."""
+    canvas = _Canvas(side, rng)
+    x = 0.5 + np.cumsum(rng.normal(0, 0.08, 4))
+    radii = rng.uniform(0.05, 0.22) * np.exp(rng.normal(0, 0.35, 4))
+    points = np.column_stack([x - x[0] + 0.5, [1.2, 0.85, 0.55, rng.uniform(0.2, 0.4)]])
+    canvas.paint(canvas.stroke(points, radii), _anything(canvas, rng), rng.uniform(0, 0.6))
+    if rng.random() < 0.5:
+        end, axes = points[-1].tolist(), rng.uniform(0.05, 0.2, 2).tolist()
+        canvas.paint(canvas.ellipse((end[0], end[1]), (axes[0], axes[1])), _anything(canvas, rng), rng.uniform(0, 0.6))
+    return canvas
+
+
+def _cable(rng: np.random.Generator, side: int) -> _Canvas:
+    """A piece of cable or string."""
+    canvas = _Canvas(side, rng)
+    points = np.column_stack([np.clip(0.5 + np.cumsum(rng.normal(0, 0.15, 5)), 0.05, 0.95), np.linspace(0.04, 0.96, 5)])
+    canvas.paint(canvas.stroke(points, [rng.uniform(0.008, 0.02)] * 5), _cloth_colour(rng), 0.5)
+    return canvas
+
+
+def _glasses(rng: np.random.Generator, side: int) -> _Canvas:
+    """Spectacles; through their lenses the page is seen, only the frame covers."""
+    canvas = _Canvas(side, rng)
+    colour = _cloth_colour(rng)
+    width, height = rng.uniform(0.17, 0.2), rng.uniform(0.11, 0.17)
+    thickness = rng.uniform(0.012, 0.025)
+    for sign in (-1, 1):
+        angles = np.linspace(0, 2 * np.pi, 13)
+        ring = np.stack([0.5 + sign * 0.23 + width * np.cos(angles), 0.3 + height * np.sin(angles)], 1)
+        canvas.paint(canvas.stroke(ring, [thickness] * 13), colour, 0.3)
+        temple = np.array(
+            [[0.5 + sign * 0.43, 0.3], [0.5 + sign * 0.45, 0.6], [0.5 + sign * rng.uniform(0.3, 0.46), 0.85]]
+        )
+        canvas.paint(canvas.stroke(temple, [thickness * 0.8] * 3), colour, 0.3)
+    canvas.paint(canvas.stroke(np.array([[0.44, 0.28], [0.5, 0.25], [0.56, 0.28]]), [thickness] * 3), colour, 0.3)
+    return canvas
+
+
+def _coin(rng: np.random.Generator, side: int) -> _Canvas:
+    """A coin or a button."""
+    canvas = _Canvas(side, rng)
+    metal = np.array([(150, 155, 160), (90, 160, 200), (70, 100, 160)][int(rng.integers(3))]) * rng.uniform(0.5, 1.3)
+    relief = 1 + 0.15 * _noise(rng, side, 12)
+    for reach in (0.45, 0.38):
+        canvas.paint(canvas.ellipse((0.5, 0.5), (reach, reach)), metal * relief[..., None], 0.25)
+    return canvas
+
+
+def _eraser(rng: np.random.Generator, side: int) -> _Canvas:
+    """An eraser, a sharpener or a small box, with a band of another colour."""
+    canvas = _Canvas(side, rng)
+    height = rng.uniform(0.15, 0.3)
+    canvas.paint(_rounded(canvas, 0.45, height, rng.uniform(0.01, 0.08)), rng.uniform(20, 250, 3), 0.4)
+    if rng.random() < 0.7:
+        left = rng.uniform(0.2, 0.5)
+        band = canvas.polygon(np.array([[left, 0], [0.97, 0], [0.97, 1], [left, 1]])) * canvas.alpha
+        canvas.tint(band, rng.uniform(0, 250, 3), 1)
+    return canvas
+
+
+def _ruler(rng: np.random.Generator, side: int) -> _Canvas:
+    """A ruler of wood, metal or plastic, with its marks."""
+    canvas = _Canvas(side, rng)
+    base = np.array([(110, 170, 215), (185, 190, 195), (30, 32, 35)][int(rng.integers(3))]) * rng.uniform(0.7, 1.2)
+    half = rng.uniform(0.04, 0.08)
+    canvas.paint(_rounded(canvas, 0.48, half, 0.005), base, 0.1)
+    ink = (235, 235, 235) if base.mean() < 100 else (25, 25, 30)
+    for index, x in enumerate(np.arange(0.04, 0.97, 0.025)):
+        end = 0.5 - half * (0.2 if index % 5 == 0 else 0.55)
+        canvas.tint(canvas.stroke(np.array([[x, 0.5 - half], [x, end]]), [0.003, 0.003]) * canvas.alpha, ink, 0.9)
+    return canvas
+
+
 def _finish(canvas: _Canvas, rng: np.random.Generator) -> Sprite:
     """Grain and a soft edge of a pixel or two; empty margins are cut off, but never the bottom."""
     grain = rng.normal(0, rng.uniform(1, 5), canvas.alpha.shape).astype(np.float32)
@@ -652,6 +827,49 @@ def vary(occluder: Occluder, rng: np.random.Generator) -> Occluder:
         grey = colour.mean(axis=2, keepdims=True)
         colour = grey + (colour - grey) * rng.uniform(0, 0.4)
     return Occluder(occluder.kind, np.dstack([np.clip(colour * 255, 0, 255).astype(np.uint8), sprite[..., 3]]))
+
+
+def disguise(occluder: Occluder, rng: np.random.Generator, surface: NDArray[np.uint8] | None = None) -> Occluder:
+    """The same occluder made stranger: other hue, contrast or sharpness, longer or wider, of another material.
+
+    Args:
+        occluder: as `vary` returns it.
+        rng: decides everything.
+        surface: `(h, w, 3)` uint8 BGR, the material; it is stretched over the sprite and keeps the sprite's shading.
+    """
+    sprite = occluder.sprite
+    colour, alpha = sprite[..., :3], sprite[..., 3]
+    if surface is not None:
+        grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        inside = alpha > 127
+        typical = float(np.median(grey[inside])) if inside.any() else 128.0
+        relief = np.clip(grey / max(typical, 8), 0.3, 1.7)[..., None]
+        cloth = cv2.resize(surface, sprite.shape[1::-1]).astype(np.float32)
+        colour = np.clip(cloth * (1 + (relief - 1) * rng.uniform(0.2, 1)), 0, 255).astype(np.uint8)
+    elif rng.random() < 0.3:
+        hsv = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2HSV)
+        hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(180))) % 180
+        colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    level = np.arange(256) / 255
+    contrast, middle = np.exp(rng.normal(0, 0.25)), rng.uniform(0.3, 0.7)
+    level = np.clip((level - middle) * contrast + middle, 0, 1) ** np.exp(rng.normal(0, 0.35)) * np.exp(
+        rng.normal(0, 0.2)
+    )
+    colour = cv2.LUT(np.ascontiguousarray(colour), np.clip(level * 255, 0, 255).astype(np.uint8))
+    sprite = np.dstack([colour, alpha])
+    if rng.random() < 0.3:  # out of focus or moved: the outline is soft as well
+        sigma = sprite.shape[0] * rng.uniform(0.002, 0.012)
+        opacity = sprite[..., 3:] / np.float32(255)
+        joint = cv2.GaussianBlur(
+            np.dstack([sprite[..., :3] * opacity, sprite[..., 3]]), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE
+        )
+        joint[..., :3] /= np.maximum(joint[..., 3:] / 255, 1e-3)
+        sprite = np.clip(joint, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        stretch = np.exp(rng.uniform(-0.3, 0.3))
+        size = max(2, round(sprite.shape[1] * stretch)), sprite.shape[0]
+        sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_LINEAR)
+    return Occluder(occluder.kind, sprite)
 
 
 def place(occluder: Occluder, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:

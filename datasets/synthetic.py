@@ -5,7 +5,8 @@ samples come faster than any disk delivers them. Sample `i` of epoch `e` depends
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datasets import occluders, pages
-from datasets.camera import draw_camera, photograph
+from datasets import effects, occluders, pages
+from datasets.camera import draw_camera, page_points_to_photo, photo_points_to_page, photograph
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
+from datasets.surroundings import draw_desk, draw_surface
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
@@ -30,6 +32,16 @@ FILE_SIDE = 1250  # a page from a file is kept at this longer side: a third of a
 COARSE_STEP = 1.5  # pixels of a kept page from one sample to the next
 FRAME_SIDE = 3750  # what a photo's longer side stands for, in pixels of the published photos
 COUNTS = {0: 0.06, 1: 0.6, 2: 0.26, 3: 0.08}  # occluders on a page; a page without any teaches to find nothing
+EMPTY_SHARE = 0.15  # of the samples for the finder that nothing covers
+ATTEMPTS = 3  # to let something lie in the part that a sample shows
+DISGUISE_CHANCE = 0.45  # of an occluder made stranger than it is, for the finder
+MATERIAL_CHANCE = 0.35  # of these: one whose material is any surface
+DESK_CHANCE = 0.35  # of a page that lies on a desk of its own, for the finder
+DESK_SIDE = 640  # pixels of the longer side at which a desk is drawn
+PICTURED_CHANCE = 0.5  # of printed photographs: one that shows what elsewhere covers pages
+ASIDE = (0.55, 0.97)  # how much smaller a page on a desk of its own is
+PAGE_SHADOW = 0.012  # parts of the photo's height over which a page darkens its desk
+NODE_STEP = 4  # pixels between the points where the page's border is looked for
 GREY_PHOTO_CHANCE = 0.12
 MASK_LEVEL = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
 GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
@@ -58,9 +70,17 @@ class SyntheticPhotos:
         page_dir: photographs to use as pages, or None.
         occluder_dir: RGBA cut-outs, or None.
         split: `train` or `val`: files and drawn occluders of one side never appear on the other.
+        varied: also draw what is rare: pages small on busy desks, occluders of any shape and material.
     """
 
-    def __init__(self, page_dir: Path | None = None, occluder_dir: Path | None = None, split: str = "train") -> None:
+    def __init__(
+        self,
+        page_dir: Path | None = None,
+        occluder_dir: Path | None = None,
+        split: str = "train",
+        varied: bool = False,
+    ) -> None:
+        self.varied = varied
         self.files: Sequence[Path] = []
         if page_dir is not None:
             self.files = select(list_photos(page_dir, recursive=True), split, lambda path: path.name)
@@ -76,8 +96,12 @@ class SyntheticPhotos:
         if self.cutouts and rng.random() < REAL_SHARE:
             found = occluders.pick_cutout(self.cutouts, rng, side)
         else:
-            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
-        return occluders.vary(found, rng)
+            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side, self.varied)
+        found = occluders.vary(found, rng)
+        if self.varied and rng.random() < DISGUISE_CHANCE:
+            material = self.surface(rng, side, side) if rng.random() < MATERIAL_CHANCE else None
+            found = occluders.disguise(found, rng, material)
+        return found
 
     def occluders(self, rng: np.random.Generator, fewest: int = 0) -> list[Occluder]:
         """As many as may lie on one page."""
@@ -87,8 +111,28 @@ class SyntheticPhotos:
     def frame(self, rng: np.random.Generator) -> "Frame":
         """A clean photo of which any part can be drawn."""
         if self.files and rng.random() < REAL_SHARE:
-            return FileFrame(self.files[int(rng.integers(len(self.files)))], rng)
-        return DrawnFrame(rng)
+            return FileFrame(self.files[int(rng.integers(len(self.files)))], rng, self._desk(rng))
+        return DrawnFrame(rng, self._desk(rng))
+
+    def _desk(self, rng: np.random.Generator) -> NDArray[np.uint8] | None:
+        if not self.varied or rng.random() >= DESK_CHANCE:
+            return None
+        return draw_desk(rng, DESK_SIDE, DESK_SIDE * 3 // 4, self._photos(rng))
+
+    def _photos(self, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """One of the photographs, to cut surfaces from; none where there are no files."""
+        return [_read_reduced(self.files[int(rng.integers(len(self.files)))])[1]] if self.files else []
+
+    def surface(self, rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+        """Any material, `(height, width, 3)` uint8 BGR."""
+        return draw_surface(rng, height, width, self._photos(rng))
+
+    def printed(self, rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+        """A picture as pages show them, `(height, width, 3)` uint8 BGR: hands and heads in print cover nothing."""
+        picture = self.surface(rng, height, width)
+        if rng.random() < PICTURED_CHANCE:
+            return occluders.cover(picture, [self.occluder(rng)], rng)[0]
+        return picture
 
 
 class Frame:
@@ -96,10 +140,13 @@ class Frame:
 
     Attributes:
         height, width: of the whole photo in pixels.
+        desk: what the page lies on, a picture of the whole photo's extent at any resolution; None where the page's own
+            picture shows that.
     """
 
     height: int
     width: int
+    desk: NDArray[np.uint8] | None = None
 
     def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:
         """A part of the photo, reduced.
@@ -114,25 +161,88 @@ class Frame:
         """
         raise NotImplementedError
 
+    def _lay_on_desk(
+        self, picture: NDArray[np.uint8], window: Box, inside_px: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Show the desk where the page is not.
+
+        Args:
+            picture: `(h, w, 3)` uint8, the view of a window.
+            window: in pixels of the photo.
+            inside_px: `(h, w)`, how far inside the page each pixel is, in pixels of the view; negative on the desk.
+        """
+        assert self.desk is not None
+        if inside_px.min() > 1:
+            return picture
+        h, w = inside_px.shape
+        rows, columns = self.desk.shape[0] / self.height, self.desk.shape[1] / self.width
+        step_x, step_y = window.width / w * columns, window.height / h * rows
+        to_desk = np.array(
+            [
+                [step_x, 0, window.x0 * columns + step_x / 2 - 0.5],
+                [0, step_y, window.y0 * rows + step_y / 2 - 0.5],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        desk = cv2.warpAffine(self.desk, to_desk, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        reach = PAGE_SHADOW * self.height * h / window.height
+        near = np.clip(1 + inside_px / np.float32(reach), 0, 1)
+        covered = np.clip(inside_px + np.float32(0.5), 0, 1)
+        return cv2.blendLinear(picture, desk, covered, (1 - covered) * (1 - np.float32(0.5) * near * near))
+
 
 class DrawnFrame(Frame):
-    """A drawn page, photographed by a drawn camera."""
+    """A drawn page, photographed by a drawn camera; on a desk of its own it is smaller and lies anywhere."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, desk: NDArray[np.uint8] | None = None) -> None:
         self.layout = pages.draw_layout(rng)
         self.camera = draw_camera(rng, self.layout)
         self.height, self.width = self.camera.height, self.camera.width
+        self.desk = desk
+        if desk is not None:
+            aside = _aside(rng, self.height, self.width)
+            self.camera = replace(self.camera, homography=aside @ self.camera.homography)
 
     def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:
         scale = height / window.height
         picture = photograph(self.layout, self.camera, scale=scale, window=window, text=text)
-        return preprocess.resize(picture, height, width)
+        picture = preprocess.resize(picture, height, width)
+        if self.desk is None:
+            return picture
+        return self._lay_on_desk(picture, window, self._inside_px(window, height, width))
+
+    def _inside_px(self, window: Box, height: int, width: int) -> NDArray[np.float32]:
+        step_x, step_y = window.width / width, window.height / height
+        rows, columns = -(-height // NODE_STEP), -(-width // NODE_STEP)
+        xs = window.x0 + (np.arange(columns) + 0.5) * NODE_STEP * step_x
+        ys = window.y0 + (np.arange(rows) + 0.5) * NODE_STEP * step_y
+        nodes = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
+        on_page = photo_points_to_page(self.camera, nodes).reshape(rows, columns, 2)
+        size = columns * NODE_STEP, rows * NODE_STEP
+        on_page = cv2.resize(on_page.astype(np.float32), size)[:height, :width]
+        inside = np.minimum(on_page, np.array([self.layout.width, self.layout.height], np.float32) - on_page).min(
+            axis=2
+        )
+        middle = np.array([[self.layout.width / 2, self.layout.height / 2]])
+        along = page_points_to_photo(self.camera, middle + np.array([100, 0])) - page_points_to_photo(
+            self.camera, middle
+        )
+        return (inside * (np.hypot(*along[0]) / 100 / step_y)).astype(np.float32)
+
+
+def _aside(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
+    """The `(3, 3)` matrix that makes a page in a frame smaller, turns it a little and moves it."""
+    turn = cv2.getRotationMatrix2D(
+        (width / 2, height / 2), float(np.clip(rng.normal(0, 6), -20, 20)), rng.uniform(*ASIDE)
+    )
+    turn[:, 2] += rng.normal(0, 0.08, 2) * (width, height)
+    return np.vstack([turn, (0, 0, 1)])
 
 
 class FileFrame(Frame):
-    """A photograph, turned a little, mirrored, in another light."""
+    """A photograph, turned a little, mirrored, in another light; with a desk it lies on that as a print would."""
 
-    def __init__(self, path: Path, rng: np.random.Generator) -> None:
+    def __init__(self, path: Path, rng: np.random.Generator, desk: NDArray[np.uint8] | None = None) -> None:
         self.levels = _read_reduced(path)
         image = self.levels[0]
         mirrored = rng.random() < 0.5
@@ -141,6 +251,9 @@ class FileFrame(Frame):
         zoom = rng.uniform(1.0, 1.25)
         centre = (image.shape[1] / 2, image.shape[0] / 2)
         turn = cv2.getRotationMatrix2D(centre, float(np.clip(rng.normal(0, 2.5), -8, 8)), zoom)
+        self.desk = desk
+        if desk is not None:
+            turn = _aside(rng, *image.shape[:2])[:2]
         to_image = cv2.invertAffineTransform(turn)
         to_image[:, :2] /= factor
         if mirrored:
@@ -158,6 +271,13 @@ class FileFrame(Frame):
             [[step_x, 0, window.x0 + step_x / 2 - 0.5], [0, step_y, window.y0 + step_y / 2 - 0.5], [0, 0, 1]]
         )
         matrix = self.to_image @ to_window
+        image = self.levels[0]
+        x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+        inside = [
+            np.minimum(at, side - 1 - at)
+            for at, side in zip((row[0] * x + row[1] * y + row[2] for row in matrix), image.shape[1::-1], strict=True)
+        ]
+        inside_px = np.minimum(*inside) / np.hypot(matrix[0, 0], matrix[1, 0])
         coarse = float(np.hypot(matrix[0, 0], matrix[1, 0])) > COARSE_STEP
         if coarse:  # sampled more thinly than the picture has pixels: the level reduced by half, so as not to alias
             matrix = matrix / 2
@@ -169,7 +289,8 @@ class FileFrame(Frame):
         sigma, seed = self.noise
         picture = cv2.LUT(picture, self.light)
         noise = np.random.default_rng(seed).standard_normal((height, width, 1), np.float32) * np.float32(sigma)
-        return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+        picture = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+        return picture if self.desk is None else self._lay_on_desk(picture, window, inside_px.astype(np.float32))
 
 
 @lru_cache(maxsize=256)
@@ -187,11 +308,13 @@ def _read_reduced(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 class _Drawn(Dataset):
     """What the two data sets share: length, seed, epoch."""
 
+    varied = False  # whether rare things are drawn too
+
     def __init__(self, count: int, seed: int, page_dir: Path | None, occluder_dir: Path | None, split: str) -> None:
         self.count = count
         self.seed = seed
         self.epoch = 0
-        self.photos = SyntheticPhotos(page_dir, occluder_dir, split)
+        self.photos = SyntheticPhotos(page_dir, occluder_dir, split, self.varied)
 
     def __len__(self) -> int:
         return self.count
@@ -218,8 +341,11 @@ class SyntheticSegmentation(_Drawn):
         crop: height and width of a random part of the input to draw instead of all of it, at the same scale: smaller
             samples train several times as fast.
 
-    A sample is `(image (3, height, width) float32, label (height, width) int64 in {0, 1})`.
+    A sample is `(image (3, height, width) float32, label (height, width) int64 in {0, 1})`. `EMPTY_SHARE` of them show
+    nothing but page and desk; nearly all others show an occluder.
     """
+
+    varied = True
 
     def __init__(
         self,
@@ -254,16 +380,19 @@ class SyntheticSegmentation(_Drawn):
         # Occluders are laid over the whole input, of which the crop alone is drawn.
         step_x, step_y = frame.width / self.width, frame.height / self.height
         window = Box(*(round(edge * step) for edge, step in zip(crop, (step_x, step_y) * 2, strict=True)))
+        view = frame.view(window, height, width)
         clean = np.zeros((self.height, self.width, 3), np.uint8)
-        clean[crop.slices()] = frame.view(window, height, width)
-        laid = self.photos.occluders(rng)
-        if self.crop != (self.height, self.width):
-            laid += self.photos.occluders(rng)  # a part shows half of them at most
-        covered, hidden = occluders.cover(clean, laid, rng)
+        clean[crop.slices()] = effects.mark(view, rng, self.height, partial(self.photos.printed, rng))
+        covered, hidden = clean, np.zeros((self.height, self.width), np.float32)
+        if rng.random() >= EMPTY_SHARE:
+            for _ in range(ATTEMPTS):
+                covered, hidden = occluders.cover(clean, self.photos.occluders(rng, fewest=1), rng)
+                if (hidden[crop.slices()] >= MASK_LEVEL).any():
+                    break
         covered, hidden = np.ascontiguousarray(covered[crop.slices()]), hidden[crop.slices()]
         if rng.random() < GREY_PHOTO_CHANCE:
             covered = cv2.cvtColor(cv2.cvtColor(covered, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        return covered, (hidden >= MASK_LEVEL).astype(np.int64)
+        return effects.develop(covered, rng), (hidden >= MASK_LEVEL).astype(np.int64)
 
 
 class SyntheticInpainting(_Drawn):

@@ -4,11 +4,15 @@ import pytest
 
 from datasets import occluders
 from datasets.occluders import (
+    FREE_KINDS,
     KINDS,
+    RARE_KINDS,
     Cutout,
     Occluder,
     cover,
+    disguise,
     draw_occluder,
+    drawn_occluder,
     list_cutouts,
     load_cutout,
     place,
@@ -21,17 +25,17 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *RARE_KINDS])
 def test_every_kind_is_drawn_with_an_opaque_body_and_a_soft_edge(kind):
     sprite = draw_occluder(rng(), 120, kind).sprite
     alpha = sprite[..., 3]
     assert sprite.dtype == np.uint8 and sprite.shape[2] == 4 and max(sprite.shape[:2]) <= 120
-    assert (alpha > 250).mean() > 0.05
+    assert (alpha > 250).mean() > 0.03
     assert ((alpha > 20) & (alpha < 235)).any()
-    assert (occluders.Occluder(kind, sprite).enters) == (kind in ("finger", "hand", "arm", "head"))
+    assert (occluders.Occluder(kind, sprite).enters) == (kind not in FREE_KINDS)
 
 
-@pytest.mark.parametrize("kind", ["finger", "hand", "arm", "head"])
+@pytest.mark.parametrize("kind", ["finger", "hand", "arm", "head", "crown", "intruder"])
 def test_what_enters_reaches_the_bottom_of_its_sprite(kind):
     for seed in range(5):
         assert (draw_occluder(rng(seed), 100, kind).sprite[-1, :, 3] > 200).any()
@@ -85,6 +89,25 @@ def test_light_changes_the_colours_but_not_the_outline():
     changed = vary(drawn, rng(3)).sprite
     alpha = drawn.sprite[..., 3]
     assert np.array_equal(changed[..., 3], alpha) or np.array_equal(changed[..., 3], alpha[:, ::-1])
+
+
+def test_rare_kinds_come_only_where_they_are_wanted():
+    assert {drawn_occluder(number, 40).kind for number in range(40)} <= set(KINDS)
+    kinds = {drawn_occluder(number, 40, True).kind for number in range(40)}
+    assert kinds & set(KINDS) and kinds & set(RARE_KINDS)
+
+
+def test_a_disguise_of_another_material_keeps_the_outline_and_takes_its_colour():
+    drawn = draw_occluder(rng(), 80, "hand")
+    green = np.zeros((80, 80, 3), np.uint8)
+    green[..., 1] = 150
+    for seed in range(10):
+        changed = disguise(drawn, rng(seed), green).sprite
+        assert changed.dtype == np.uint8 and changed.shape[0] == drawn.sprite.shape[0]
+        alpha = cv2.resize(changed[..., 3], drawn.sprite.shape[1::-1]).astype(int)
+        assert np.abs(alpha - drawn.sprite[..., 3]).mean() < 12
+        inside = changed[changed[..., 3] > 250].astype(int)
+        assert (inside[:, 1] > inside[:, 0]).mean() > 0.9
 
 
 @pytest.fixture

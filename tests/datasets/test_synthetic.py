@@ -14,6 +14,10 @@ from datasets.synthetic import (
 from utils.regions import Box
 
 
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
 @pytest.fixture
 def folders(tmp_path):
     """Photographs of ramps and cut-outs of squares, enough for both sides of the split."""
@@ -80,6 +84,37 @@ def test_crops_show_a_part_at_the_scale_of_the_whole():
     parts = SyntheticSegmentation(4, 0, 160, 128, crop=(80, 64))
     assert parts[0][0].shape == (3, 80, 64) and parts[0][1].shape == (80, 64)
     assert whole[0][0].shape == (3, 160, 128)
+
+
+def test_some_samples_are_empty_and_most_crops_show_an_occluder():
+    data = SyntheticSegmentation(80, 0, 160, 128, crop=(80, 64))
+    data.photos.variety = 20
+    empty = sum(not data.picture(index)[1].any() for index in range(80))
+    assert 6 <= empty <= 35
+
+
+def test_a_page_on_a_desk_of_its_own_shows_the_desk_around_it_and_none_on_it(folders):
+    desk = np.zeros((64, 48, 3), np.uint8)
+    desk[..., 1] = 255
+    for seed in range(4):
+        for frame in (DrawnFrame(rng(seed), desk), FileFrame(next(folders[0].iterdir()), rng(seed), desk)):
+            view = frame.view(Box(0, 0, frame.width, frame.height), 160, 120).astype(int)
+            green = view[..., 1] - view[..., 0] > 90
+            assert 0.03 < green.mean() < 0.85
+            assert not green[70:90, 50:70].any()
+
+
+def test_windows_show_the_same_desk_as_the_whole():
+    desk = rng(1).integers(0, 256, (16, 12, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    frame = DrawnFrame(rng(3), desk)
+    whole = frame.view(Box(0, 0, frame.width, frame.height), 400, 300).astype(float)
+    part = frame.view(Box(0, 0, frame.width // 2, frame.height // 2), 200, 150).astype(float)
+    assert np.abs(whole[:200, :150] - part).mean() < 6
+
+
+def test_pictures_for_the_generator_know_no_rare_things():
+    assert not SyntheticInpainting(1, 0).photos.varied
+    assert SyntheticSegmentation(1, 0).photos.varied
 
 
 def test_train_and_val_share_no_file_and_no_drawn_occluder(folders):
