@@ -109,10 +109,12 @@ def main(argv: list[str] | None = None) -> int:
             description=description,
         )
         check_folders(folder)
-        photos = find_photos(folder)
+        photos, unreadable = find_photos(folder)
     except (ValueError, OSError) as error:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
         return EXIT_USAGE
+    for line in unreadable:
+        print(f"predict_onnx.py: {line}", file=sys.stderr)
     if not photos:
         print(f"predict_onnx.py: there are no photos in '{folder.src_image_dir}'", file=sys.stderr)
         return EXIT_USAGE
@@ -127,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{summary}; results are in '{folder.save_dir}'")
     if folder.save_comparison:
         print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
-    return EXIT_SOME_FAILED if counts["failed"] else 0
+    return EXIT_SOME_FAILED if counts["failed"] or unreadable else 0
 
 
 def _doctor(segmenter_graph: str) -> int:

@@ -16,20 +16,25 @@ RED = (40, 60, 220)  # BGR of an occluder that the test segmenter finds
 
 
 def write_segmenter(
-    path: Path, spec: NetworkSpec | None = None, fixed: bool = False, opset: int = 18, channels: int = 3
+    path: Path,
+    spec: NetworkSpec | None = None,
+    fixed: bool = False,
+    opset: int = 18,
+    channels: int = 3,
+    classes: int = 2,
 ) -> Path:
     """Logits from one 1×1 convolution: occluder where (R - B) of the normalised picture is above 2."""
-    weight = np.zeros((2, channels, 1, 1), np.float32)
+    weight = np.zeros((classes, channels, 1, 1), np.float32)
     weight[1, 0], weight[1, channels - 1] = -10, 10
     batch: int | str = 1 if fixed else "batch"
     graph = helper.make_graph(
         [helper.make_node("Conv", ["input", "weight", "bias"], ["output"])],
         "segmenter",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, channels, 640, 480])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, 2, 640, 480])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, classes, 640, 480])],
         [
             numpy_helper.from_array(weight, "weight"),
-            numpy_helper.from_array(np.array([0, -20], np.float32), "bias"),
+            numpy_helper.from_array(np.array([0, -20, *[0] * (classes - 2)], np.float32), "bias"),
         ],
     )
     return _save(graph, path, spec if not fixed else None, opset)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -103,32 +104,51 @@ def default_workers() -> int:
 
 
 def check_folders(options: FolderOptions) -> None:
-    """Refuse folders that cannot work, and make the target.
+    """Refuse folders that cannot work before anything is done, and make the target.
 
     Raises:
         FileNotFoundError: the source or the mask folder is missing.
-        ValueError: source and target are the same folder.
-        OSError: the target cannot be made or written.
+        ValueError: source and target are the same folder, or results could come to lie over photos.
+        OSError: the target cannot be made or written, or the report cannot.
     """
     for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
         if folder is not None and not folder.is_dir():
             raise FileNotFoundError(f"{flag} '{folder}': no such folder")
-    if options.save_dir.resolve() == options.src_image_dir.resolve():
+    source, target = options.src_image_dir.resolve(), options.save_dir.resolve()
+    if source == target:
         raise ValueError(
             f"--save_dir '{options.save_dir}' is the folder of the photos themselves; name another one, "
             "the originals are never overwritten"
         )
-    options.save_dir.mkdir(parents=True, exist_ok=True)
+    if options.recursive and source.is_relative_to(target):
+        raise ValueError(
+            f"--save_dir '{options.save_dir}' contains the folder of the photos; name another one, the results of "
+            "subfolders could overwrite originals"
+        )
+    try:
+        options.save_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.save_dir).close()
+    except OSError as error:
+        raise OSError(f"--save_dir '{options.save_dir}': cannot be written ({error.strerror})") from None
+    if options.report is not None:
+        try:
+            open(options.report, "a").close()
+        except OSError as error:
+            raise OSError(f"--report '{options.report}': cannot be written ({error.strerror})") from None
 
 
-def find_photos(options: FolderOptions) -> list[Path]:
-    """The photos to do, in natural order; what lies in a `save_dir` below the source folder is not a source."""
+def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
+    """The photos to do, in natural order, and a line for each folder inside that cannot be read.
+
+    What lies in a `save_dir` below the source folder is not a source.
+
+    Raises:
+        OSError: the source folder itself cannot be read.
+    """
     target = options.save_dir.resolve()
-    return [
-        path
-        for path in images.list_photos(options.src_image_dir, options.recursive)
-        if not path.resolve().is_relative_to(target)
-    ]
+    unreadable: list[str] = []
+    found = images.list_photos(options.src_image_dir, options.recursive, lambda error: unreadable.append(str(error)))
+    return [path for path in found if not path.resolve().is_relative_to(target)], unreadable
 
 
 def clean_folder(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Counter[str]:

@@ -210,15 +210,16 @@ class Graph:
         _, _, height, width = self.shapes[name]
         return (height if isinstance(height, int) else None), (width if isinstance(width, int) else None)
 
-    def check_input(self, name: str, channels: int) -> None:
-        """Refuse a graph whose input is not `(N, channels, h, w)`.
+    def check_channels(self, name: str, channels: int) -> None:
+        """Refuse a graph whose input or output of this name is not `(N, channels, h, w)`.
 
         Raises:
             ValueError: it names the shape found and the one needed.
         """
-        shape = self.shapes[name]
+        nodes = (*self.session.get_inputs(), *self.session.get_outputs())
+        shape = next(node.shape for node in nodes if node.name == name)
         if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != channels):
-            raise ValueError(f"'{self.path}': input '{name}' must be (N, {channels}, height, width), it is {shape}")
+            raise ValueError(f"'{self.path}': '{name}' must be (N, {channels}, height, width), it is {shape}")
 
 
 def load_segmenter(path: str | Path, provider: str = "auto") -> tuple[Run, NetworkSpec, Graph]:
@@ -235,7 +236,8 @@ def load_segmenter(path: str | Path, provider: str = "auto") -> tuple[Run, Netwo
         FileNotFoundError, ValueError: see `Graph`; also for a graph of another network.
     """
     graph = Graph(path, ("input",), ("output",), provider)
-    graph.check_input("input", 3)
+    graph.check_channels("input", 3)
+    graph.check_channels("output", 2)
     spec = graph.spec or segmenter_spec(backbone="unknown")
     _check_network(graph, spec, SEGMENTER)
     spec = _with_fixed_size(spec, *graph.fixed_size("input"))
@@ -260,8 +262,8 @@ def load_inpainter(
             contradicts the graph.
     """
     graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider)
-    graph.check_input("img", 3)
-    graph.check_input("mask", 1)
+    for name, channels in (("img", 3), ("mask", 1), ("first_out", 3), ("second_out", 3)):
+        graph.check_channels(name, channels)
     if graph.spec is None:
         spec = published_spec(GENERATOR, imgsize=imgsize or 1536, imgresize=imgresize or 6)
     else:

@@ -1,10 +1,12 @@
+import os
 import threading
 
 import cv2
 import numpy as np
 import pytest
 
-from utils.folder import FolderOptions, Room, clean_folder, find_photos
+from utils import images
+from utils.folder import FolderOptions, Room, check_folders, clean_folder, find_photos
 from utils.options import RemovalOptions
 from utils.remover import Removal
 
@@ -34,7 +36,9 @@ def folder_of(tmp_path, count):
 
 def clean(remover, source, target, **more):
     options = FolderOptions(source, target, **more)
-    return clean_folder(remover, find_photos(options), options)
+    photos, unreadable = find_photos(options)
+    assert not unreadable
+    return clean_folder(remover, photos, options)
 
 
 def test_so_many_photos_are_worked_on_at_a_time_as_there_are_workers(tmp_path, capsys):
@@ -100,3 +104,38 @@ def test_a_large_photo_waits_for_all_places_and_is_not_overtaken():
         thread.join()
     assert order == ["first", "large", "last"]
     assert room.free == 2
+
+
+def test_a_folder_inside_that_cannot_be_read_is_named_and_the_others_are_done(tmp_path, monkeypatch):
+    source, target = folder_of(tmp_path, 2)
+    for name in ("open", "locked"):
+        (source / name).mkdir()
+    (source / "0.png").rename(source / "open" / "a.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(images.os, "scandir", refuse)
+    photos, unreadable = find_photos(FolderOptions(source, target, recursive=True))
+    assert [path.name for path in photos] == ["1.png", "a.png"]
+    assert len(unreadable) == 1 and "locked': Permission denied" in unreadable[0]
+
+
+@pytest.mark.parametrize("what", ["target", "report"])
+def test_what_cannot_be_written_is_said_before_anything_is_done(tmp_path, what):
+    source, target = folder_of(tmp_path, 1)
+    (tmp_path / "file").touch()
+    bad = {"target": {"save_dir": tmp_path / "file"}, "report": {"report": tmp_path / "none" / "run.jsonl"}}[what]
+    with pytest.raises(OSError, match=r"^--(save_dir|report) '.*': cannot be written \("):
+        check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, **bad}))
+
+
+def test_a_target_above_the_photos_is_refused_where_it_could_overwrite_them(tmp_path):
+    source, _ = folder_of(tmp_path, 1)
+    with pytest.raises(ValueError, match="contains the folder of the photos"):
+        check_folders(FolderOptions(source, tmp_path, recursive=True))
+    check_folders(FolderOptions(source, tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "photos"]

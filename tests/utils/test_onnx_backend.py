@@ -59,8 +59,10 @@ def test_wrong_graphs_are_named(tmp_path):
     segmenter = write_segmenter(tmp_path / "s.onnx", segmenter_spec("resnet50"))
     with pytest.raises(ValueError, match=r"not the graph expected here: inputs \['img', 'mask'\]"):
         load_inpainter(segmenter)
-    with pytest.raises(ValueError, match=r"must be \(N, 3, height, width\)"):
+    with pytest.raises(ValueError, match=r"'input' must be \(N, 3, height, width\)"):
         load_segmenter(write_segmenter(tmp_path / "c.onnx", channels=4))
+    with pytest.raises(ValueError, match=r"'output' must be \(N, 2, height, width\), it is .*21"):
+        load_segmenter(write_segmenter(tmp_path / "k.onnx", classes=21))
     other = write_generator(tmp_path / "d.onnx", inpaint_spec(DISCRIMINATOR))
     with pytest.raises(ValueError, match=f"{DISCRIMINATOR}, {GENERATOR} is needed"):
         load_inpainter(other)
