@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -183,11 +183,18 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
     room = Room(options.num_workers)
     with ThreadPoolExecutor(options.num_workers) as workers:
+        futures = deque(workers.submit(_clean, remover, path, options, room) for path in photos)
         try:
-            yield from workers.map(lambda path: _clean(remover, path, options, room), photos)
-        except BaseException:
+            while futures:
+                result = futures[0].result()
+                futures.popleft()
+                yield result
+        except KeyboardInterrupt:  # what is done by now counts, so that the report names every file that was written
             workers.shutdown(cancel_futures=True)
+            yield from (future.result() for future in futures if not future.cancelled())
             raise
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def _clean(remover: OccluderRemover, path: Path, options: FolderOptions, room: "Room") -> Result:

@@ -1,5 +1,8 @@
+import _thread
+import json
 import os
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -62,18 +65,22 @@ def test_whatever_happens_to_one_photo_the_others_are_done(tmp_path, capsys, err
     assert capsys.readouterr().err.startswith("1.png: failed: ")
 
 
-def test_an_interruption_leaves_only_whole_files(tmp_path):
-    source, target = folder_of(tmp_path, 8)
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_an_interruption_leaves_whole_files_and_a_line_for_each(tmp_path, num_workers):
+    source, target = folder_of(tmp_path, 40)
+    report = tmp_path / "run.jsonl"
 
     def interrupt(image):
         if len(image) == 43:
-            raise KeyboardInterrupt
+            _thread.interrupt_main()
+        time.sleep(0.02)
 
     with pytest.raises(KeyboardInterrupt):
-        clean(Remover(interrupt), source, target, num_workers=1)
-    names = sorted(path.name for path in target.iterdir())
-    assert names[:3] == ["0.png", "1.png", "2.png"] and "3.png" not in names
-    for name in names:
+        clean(Remover(interrupt), source, target, num_workers=num_workers, report=report)
+    written = {path.name for path in target.iterdir()}
+    assert {"0.png", "1.png", "2.png"} <= written and len(written) < 40
+    assert {json.loads(line)["name"] for line in report.read_text().splitlines()} == written
+    for name in written:
         assert (target / name).read_bytes() == (source / name).read_bytes()
 
 
