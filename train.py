@@ -403,6 +403,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             say(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
     finally:
         progress.close()
+        journal.close()
         stopper.restore()
     distributed.leave()
     return 0 if done else stopper.exit_status

@@ -270,14 +270,7 @@ class FileFrame(Frame):
         to_window = np.array(
             [[step_x, 0, window.x0 + step_x / 2 - 0.5], [0, step_y, window.y0 + step_y / 2 - 0.5], [0, 0, 1]]
         )
-        matrix = self.to_image @ to_window
-        image = self.levels[0]
-        x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-        inside = [
-            np.minimum(at, side - 1 - at)
-            for at, side in zip((row[0] * x + row[1] * y + row[2] for row in matrix), image.shape[1::-1], strict=True)
-        ]
-        inside_px = np.minimum(*inside) / np.hypot(matrix[0, 0], matrix[1, 0])
+        to_picture = matrix = self.to_image @ to_window
         coarse = float(np.hypot(matrix[0, 0], matrix[1, 0])) > COARSE_STEP
         if coarse:  # sampled more thinly than the picture has pixels: the level reduced by half, so as not to alias
             matrix = matrix / 2
@@ -290,7 +283,16 @@ class FileFrame(Frame):
         picture = cv2.LUT(picture, self.light)
         noise = np.random.default_rng(seed).standard_normal((height, width, 1), np.float32) * np.float32(sigma)
         picture = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
-        return picture if self.desk is None else self._lay_on_desk(picture, window, inside_px.astype(np.float32))
+        if self.desk is None:
+            return picture
+        return self._lay_on_desk(picture, window, self._inside_px(to_picture, height, width))
+
+    def _inside_px(self, to_picture: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
+        x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+        high, wide = self.levels[0].shape[:2]
+        across, down = (row[0] * x + row[1] * y + row[2] for row in to_picture)
+        inside = np.minimum(np.minimum(across, wide - 1 - across), np.minimum(down, high - 1 - down))
+        return (inside / np.hypot(to_picture[0, 0], to_picture[1, 0])).astype(np.float32)
 
 
 @lru_cache(maxsize=256)

@@ -75,7 +75,12 @@ class Journal:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self.board = SummaryWriter(str(path.with_suffix("")), purge_step=keep_until)
+        self.board = SummaryWriter(str(path.with_suffix("")), purge_step=None if keep_until is None else keep_until + 1)
+
+    def close(self) -> None:
+        """Write what TensorBoard still holds back; lines of the file are there already."""
+        if self.board is not None:
+            self.board.close()
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a line; numbers go to TensorBoard too."""

@@ -12,6 +12,7 @@ from models.training import Precision
 from utils import metrics, preprocess
 
 HOLE = 0.5  # mask values above count as hole in scores
+CHEQUER_PX, CHEQUER_LEVELS = 8, (0.75, 0.45)  # of the squares that stand for a hole in pictures to look at
 
 
 @torch.no_grad()
@@ -71,7 +72,7 @@ def segmentation_scores(
 
 @torch.no_grad()
 def inpainting_grid(generator: nn.Module, images: Tensor, masks: Tensor, precision: Precision) -> NDArray[np.uint8]:
-    """One row a picture: hole blanked | coarse | refined | clean.
+    """One row a picture: hole chequered, as editors show what is missing | coarse | refined | clean.
 
     Args:
         generator: is put into evaluation mode.
@@ -83,7 +84,8 @@ def inpainting_grid(generator: nn.Module, images: Tensor, masks: Tensor, precisi
     generator.eval()
     with precision.autocast():
         coarse, refined = generator(images, masks)
-    columns = [images * (1 - masks) + masks]
+    missing = _chequers(*images.shape[2:]).to(images)
+    columns = [composite(images, missing.expand_as(images), masks)]
     columns += [composite(images, drawn.float(), masks) for drawn in (coarse, refined)]
     return _tile([*columns, images])
 
@@ -119,6 +121,13 @@ def sample_pictures(images: Tensor, masks: Tensor, coarse: Tensor, refined: Tens
         "second_out": refined,
     }
     return {name: preprocess.to_image(batch[0].float().cpu().numpy()) for name, batch in pictures.items()}
+
+
+def _chequers(height: int, width: int) -> Tensor:
+    """Light and dark grey squares, `(1, 1, height, width)`: they stand out from white paper and from dark desks."""
+    rows, columns = (torch.arange(side) // CHEQUER_PX for side in (height, width))
+    light = (rows[:, None] + columns) % 2 == 0
+    return torch.where(light, *CHEQUER_LEVELS)[None, None]
 
 
 def _tile(columns: list[Tensor]) -> NDArray[np.uint8]:

@@ -90,3 +90,20 @@ def test_numbers_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=SummaryWriter))
     Journal(tmp_path / "net_log.jsonl", None).write("train", 5, loss=0.25, text="no number")
     assert written == [(str(tmp_path / "net_log"), None), ("train/loss", 0.25, 5)]
+
+
+def test_tensorboard_reads_back_what_was_written_and_what_a_resumed_run_writes_anew(tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    path = tmp_path / "net_log.jsonl"
+    journal = Journal(path, None)
+    for step in (1, 2, 3):
+        journal.write("train", step, loss=step / 4, epoch=1, text="no number")
+    journal.close()
+    resumed = Journal(path, 2)
+    resumed.write("train", 3, loss=8.0)
+    resumed.write("validation", 3, iou=0.5)
+    resumed.close()
+    events = reader.EventAccumulator(str(tmp_path / "net_log"))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == {"train/loss", "train/epoch", "validation/iou"}
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [(1, 0.25), (2, 0.5), (3, 8.0)]
