@@ -29,7 +29,7 @@ SHADOW_LEVELS = 5.0
 RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again ...
 STEP_DOUBT_PX = 20.0  # ... and what that direction is in doubt by, times the length it was measured over
-RIM_PX = 28  # a continued border is drawn so far beyond the hole
+RIM_PX = 160  # a continued border is drawn at most so far on to reach the rim of the hole
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
 
 
@@ -462,6 +462,19 @@ def _area(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
 
 
+def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The first point from `point` on along `way` that lies outside the hole, at most `RIM_PX` off."""
+    heading = way / max(float(np.hypot(*way)), 1e-9)
+    points = point + heading * np.arange(RIM_PX + 1)[:, None]
+    x, y = np.rint(points).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < wide.shape[1]) & (y < wide.shape[0])
+    outside = ~inside
+    outside[inside] = wide[y[inside], x[inside]] == 0
+    # A pixel or two further, for rounding; the end may lie outside already.
+    stop = int(np.flatnonzero(outside)[0]) if outside.any() else RIM_PX
+    return np.asarray(point + heading * (stop + 2))
+
+
 def _partition(
     surface: NDArray[np.uint8], hole: NDArray[np.bool_], borders: list[NDArray[np.float64]]
 ) -> NDArray[np.uint8]:
@@ -476,8 +489,9 @@ def _partition(
     for line in borders:
         first, last = line[0] - line[1], line[-1] - line[-2]
         # Beyond both ends, so that no gap is left at the rim.
-        ends = [line[0] + RIM_PX * first / max(np.hypot(*first), 1), line[-1] + RIM_PX * last / max(np.hypot(*last), 1)]
-        points = np.rint((np.vstack([ends[0], line, ends[1]]) - corner) * 16).astype(np.int32)
+        local = line - corner
+        ends = [_beyond(local[0], first, wide), _beyond(local[-1], last, wide)]
+        points = np.rint(np.vstack([ends[0], local, ends[1]]) * 16).astype(np.int32)
         cv2.polylines(free, [points], False, 0, 1, cv2.LINE_8, 4)
     count, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
