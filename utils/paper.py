@@ -23,6 +23,9 @@ ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less:
 TOUCHING_CELLS = 6
 MAX_SURFACES = 12
 SURFACE_CELLS = 48  # smaller surfaces are things on a larger one
+DESK_LEVELS = 40.0  # a patterned desk is so much darker than the page ...
+DESK_ROUGH_SHARE = 0.3  # ... this share of it at least is not smooth ...
+DESK_EDGE_CELLS = 6  # ... and it reaches the edge of the window
 BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
 SHADOW_CELLS = 3  # so near the hole its own shadow may lie
 SHADOW_LEVELS = 5.0
@@ -204,11 +207,41 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
     inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
     kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS][:MAX_SURFACES]
-    if len(kept) < 2:
-        return np.ones(hidden.shape, np.int32)
     order = np.zeros(count, np.int32)
     order[kept] = np.arange(1, len(kept) + 1)
-    return _nearest(_merged(order[numbers], closed, hidden))
+    smooth = _with_desk(order[numbers], closed, hidden)
+    if smooth.max() < 2:
+        return np.ones(hidden.shape, np.int32)
+    return _nearest(_merged(smooth, closed, hidden))
+
+
+def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Add what is patterned, a desk or a carpet, and therefore fell into small pieces, as surfaces of their own.
+
+    It is much darker than the page and reaches the edge of the window; what is dark on the page does not.
+    """
+    count = int(numbers.max())
+    light = closed.mean(axis=2)
+    shares = np.bincount(numbers.ravel(), np.square(light / 255).ravel() * (~hidden).ravel(), minlength=count + 1)
+    if count < 1 or len(shares) < 2:
+        return numbers
+    page = int(shares[1:].argmax()) + 1
+    dark = (light < np.median(light[numbers == page]) - DESK_LEVELS) & (numbers != page) & ~hidden
+    # Outside the window the desk goes on.
+    dark_cells = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    pieces, parts, stats, _ = cv2.connectedComponentsWithStats(dark_cells, connectivity=8)
+    result = numbers.copy()
+    for piece in range(1, pieces):
+        own = parts == piece
+        at_edge = sum(int(np.count_nonzero(line)) for line in (own[0], own[-1], own[:, 0], own[:, -1]))
+        area = int(stats[piece, cv2.CC_STAT_AREA])
+        patterned = np.count_nonzero(numbers[own] == 0) > DESK_ROUGH_SHARE * area
+        if area >= SURFACE_CELLS and at_edge >= DESK_EDGE_CELLS and patterned and count < MAX_SURFACES:
+            count += 1
+            result[own] = count
+    _, result = np.unique(result, return_inverse=True)
+    result = result.reshape(numbers.shape).astype(np.int32)
+    return result if (numbers == 0).any() else result + 1
 
 
 def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
