@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint fuzz clean
+.PHONY: demo demo_pictures test lint fuzz clean
 
 demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
+
+demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and docs/before_after.jpg anew, into demo_pictures/
+	$(RUN) docs/demo_pictures.py
 
 test: $(VENV)/.dev  ## run the tests
 	$(RUN) -m pytest -q

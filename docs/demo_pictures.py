@@ -1,0 +1,103 @@
+"""Draw the photos of test_img/ again, repair them, and make docs/before_after.jpg of the result.
+
+    make demo_pictures
+    cp -r demo_pictures/. .
+
+Nothing is overwritten before that copy: look at the pictures first. The pages are those that `synthesize.py` draws of
+the seed; where a machine has other fonts, their print differs.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import predict_onnx  # noqa: E402
+import synthesize  # noqa: E402
+from utils.flags import positive_int  # noqa: E402
+from utils.images import read_image, write_image  # noqa: E402
+
+SEED = 11
+PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands over rules and print, and a finger
+SHOWN = (0, 2)  # of these, in before_after.jpg
+WIDTH = 1200  # of before_after.jpg in pixels
+QUALITY = 92
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--save_dir", type=Path, default=Path("demo_pictures"), help="where they go (%(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of synthesize.py (%(default)s)")
+    parser.add_argument("--pictures", type=int, nargs="+", default=list(PICTURES), help="numbers to take (4 6 7 8)")
+    parser.add_argument("--shown", type=int, nargs="+", default=list(SHOWN),
+                        help="which of them before_after.jpg shows, counted from 0 (0 2)")  # fmt: skip
+    parser.add_argument("--size", type=positive_int, default=3750, help="longer side in pixels (%(default)s)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is that of the repair."""
+    args = build_parser().parse_args(argv)
+    photos = args.save_dir / "test_img"
+    before_after = args.save_dir / "docs" / "before_after.jpg"
+    for folder in (photos, before_after.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        draw(photos, args.seed, args.pictures, args.size, Path(scratch) / "drawn")
+        repaired = Path(scratch) / "repaired"
+        status = predict_onnx.main(
+            ["--src_image_dir", str(photos), "--save_dir", str(repaired), "--save_comparison", "True"]
+        )
+        if status:
+            return status
+        made = sorted((repaired / "comparisons").iterdir())
+        strips = [read_image(made[place]) for place in args.shown]
+    write_image(before_after, stack(strips, WIDTH), QUALITY)
+    print(f"photos and before_after.jpg in '{args.save_dir}': look at them, then copy them over the project's")
+    return 0
+
+
+def draw(folder: Path, seed: int, numbers: Sequence[int], size: int, scratch: Path) -> None:
+    """Write covered pages as test1.jpg, test2.jpg, …; the last lies on its side, as photos of wide pages do.
+
+    Args:
+        folder: where they go.
+        seed, numbers: which pictures of `synthesize.py`.
+        size: their longer side in pixels.
+        scratch: a folder that need not exist, for what is drawn besides.
+
+    Raises:
+        RuntimeError: a page could not be drawn.
+    """
+    common = ["--save_dir", str(scratch), "--seed", str(seed), "--folders", "1", "--size", str(size)]
+    flags = vars(synthesize.build_parser().parse_args(common))
+    settings = synthesize.Settings(**{n: flags[n] for n in synthesize.Settings.__annotations__ if n != "recipe"})
+    synthesize.prepare(scratch, settings)
+    for place, number in enumerate(numbers):
+        _, problem = synthesize.write_one(scratch, settings, number)
+        if problem:
+            raise RuntimeError(f"picture {number}: {problem}")
+        page = read_image(synthesize.files_of(scratch, settings, number).covered)
+        if place == len(numbers) - 1:
+            page = np.ascontiguousarray(np.rot90(page))
+        write_image(folder / f"test{place + 1}.jpg", page, QUALITY)
+
+
+def stack(strips: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Pictures `(h, w, 3)` uint8 one above the other, each reduced to `width` pixels."""
+    sizes = [(width, round(strip.shape[0] * width / strip.shape[1])) for strip in strips]
+    return np.concatenate(
+        [cv2.resize(strip, size, interpolation=cv2.INTER_AREA) for strip, size in zip(strips, sizes, strict=True)]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
