@@ -170,6 +170,16 @@ def test_reduced_graph_takes_and_returns_float32_and_states_its_loss(tmp_path, r
 
 
 @pytest.mark.slow
+def test_both_ends_of_both_stages_of_an_int8_generator_stay_in_float(tmp_path, reduced):
+    assert convert.main([*reduced, "--int8=True", "--min_psnr=20"]) == 0
+    graph = onnx.load(tmp_path / "G.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    quantised = [makers.get(node.input[0]) == "DequantizeLinear" for node in graph.node if node.op_type == "Conv"]
+    stage = [False] * 2 + [True] * 12 + [False] * 2
+    assert quantised == stage * 2
+
+
+@pytest.mark.slow
 def test_reduced_graph_that_loses_too_much_is_not_written(tmp_path, reduced, capsys):
     assert convert.main([*reduced, "--fp16=True", "--min_psnr=300"]) == convert.EXIT_FAILED
     assert "in float16 it resembles the network by" in capsys.readouterr().err
