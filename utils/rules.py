@@ -36,6 +36,7 @@ MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside
 MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.72  # autocorrelation of a dotted rule one period on: 49 of 50 have 0.76 ...
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
+MAX_THICK_PX = 16  # thicker strokes are no rules but bars
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
 
@@ -288,7 +289,7 @@ def _trace(
     offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
     path = np.array([0.0, slope, v + slope * (u_end - (block + 0.5) * BLOCK_PX)])  # in -t
     length = float(len(t))
-    for turn, reach in enumerate((3.0, 3.0, 3.0)):
+    for turn in range(3):
         centre = np.polyval(path, -t)
         strip = _strip(dark, u_end - t, centre, offsets)
         inside = (centre >= 0) & (centre < height - 1)
@@ -310,6 +311,7 @@ def _trace(
         count = int(length) // chunk
         profile = strip[: count * chunk].reshape(count, chunk, -1).mean(1) - floor
         middle = (np.arange(count) + 0.5) * chunk
+        reach = max(3, *_reach(profile, level))
         weight = np.maximum(profile - 0.25 * level, 0) * (np.abs(offsets) <= reach + 0.5)
         total = weight.sum(1)
         found = total > 0.5 * level
@@ -411,9 +413,22 @@ def _alike(core: Array, side: Array) -> float:
 
 def _crowded(strip: Array, level: float, noise: float) -> float:
     """Share of a stroke's length with print close to its clearer side."""
-    sides = strip[:, HALF_PX - 9 : HALF_PX - 3], strip[:, HALF_PX + 4 : HALF_PX + 10]
+    # Beside a thick stroke, beyond its own soft rim.
+    thick = _reach(strip, level) if len(strip) >= STRONG_PX else (0, 0)
+    before, after = (0 if reach < 3 else min(reach, HALF_PX - 9) for reach in thick)
+    sides = (
+        strip[:, HALF_PX - 9 - before : HALF_PX - 3 - before],
+        strip[:, HALF_PX + 4 + after : HALF_PX + 10 + after],
+    )
     limit = max(0.5 * level, 3 * noise)  # of six pixels the lightest and the darkest are far apart in noise alone
     return min(float((side.max(axis=1) > limit).mean()) for side in sides)
+
+
+def _reach(strip: Array, level: float) -> tuple[int, int]:
+    """How many pixels a stroke reaches to both sides of its path; (0, 0) where that is too broad for a stroke."""
+    dark = np.median(strip, axis=0) > 0.6 * level  # double strokes are lighter between
+    before, after = (int(np.argmin(np.append(side, False))) for side in (dark[HALF_PX::-1], dark[HALF_PX:]))
+    return (0, 0) if before + after > MAX_THICK_PX else (max(0, before - 1), max(0, after - 1))
 
 
 def _robust_fit(t: Array, shift: Array) -> Array:
