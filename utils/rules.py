@@ -37,6 +37,11 @@ MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.72  # autocorrelation of a dotted rule one period on: 49 of 50 have 0.76 ...
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
 MAX_THICK_PX = 16  # thicker strokes are no rules but bars
+TRACK_PX = 16  # rules beside the hole are followed in such steps
+TRACK_BLOCKS = 5  # so many steps before the hole they are looked for
+TRACK_GAP_BLOCKS = 3  # missing for so many steps, a rule has ended
+TRACK_MISFIT_PX = 0.6
+MAX_TRACKS = 60
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
 
@@ -663,6 +668,7 @@ def _one_sided(
     """Continue ends without a counterpart to the rule they end at, to a border, or not at all."""
     single = [(standing, _straightened(end, families[standing])) for standing, end in single]
     rays = [_ray(standing, end, _walk(sights[standing], end)) for standing, end in single]
+    tracks: dict[tuple[bool, int], list[Track]] = {}
     continued = []
     for index, (standing, end) in enumerate(single):
         u_exit, kind = _walk(sights[standing], end)
@@ -680,13 +686,151 @@ def _one_sided(
             u_stop = u_exit if ending is False and kind != "seen" else u
             if ending:
                 break
-        if u_stop is None:
-            if end.length < LONE_PX or (kind == "seen" and _absent(sights[standing], end, u_exit)):
-                continue
-            u_stop = u_exit
-        if abs(u_stop - end.u) >= 3:
-            continued.append(_ray(standing, end, (u_stop, kind)))
+        if end.length >= LONE_PX and (u_stop is None or u_stop == u_exit):
+            where = standing, end.side
+            if where not in tracks:
+                alike = [other for turned, other in single if (turned, other.side) == where]
+                tracks[where] = _follow_neighbours(sights[standing], alike, families[standing])
+            u_known = _end_of_neighbours(tracks[where], end, u_exit)
+            if u_known is not None:
+                u_stop = u_known
+            elif u_stop is None and not (kind == "seen" and _absent(sights[standing], end, u_exit)):
+                u_stop = u_exit
+        if u_stop is not None and abs(u_stop - end.u) >= 3:
+            ray = _ray(standing, end, (u_stop, kind))
+            continued.append(_bent(ray, tracks.get((standing, end.side), [])))
     return continued
+
+
+@dataclass(frozen=True)
+class Track:
+    """A visible rule beside the hole, followed along it.
+
+    Attributes:
+        u0, u1: between these it is seen, in the direction it was followed.
+        course: coefficients of its `v` for `numpy.polyval`, over (u - u0) / 1000.
+        ended: whether bare paper was seen beyond `u1`.
+    """
+
+    u0: float
+    u1: float
+    course: Array
+    ended: bool
+
+    def at(self, u: float) -> float:
+        """Position across at `u`."""
+        return float(np.polyval(self.course, (u - self.u0) / 1000))
+
+    def slope(self, u: float) -> float:
+        """Its dv/du there."""
+        return float(np.polyval(np.polyder(self.course), (u - self.u0) / 1000)) / 1000
+
+
+def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End]) -> list[Track]:
+    """The visible rules that run beside the hole, from where the outermost of the ends lies, in their direction."""
+    side = ends[0].side
+    height, width = sight.dark.shape
+    blocks = width // TRACK_PX
+    size = blocks, height
+    wide = blocks * TRACK_PX
+    if blocks < 8:
+        return []
+    rows = cv2.resize(np.ascontiguousarray(sight.dark[:, :wide]), size, interpolation=cv2.INTER_AREA)
+    covered = cv2.resize(np.ascontiguousarray(sight.hole[:, :wide]) * 255, size, interpolation=cv2.INTER_AREA) > 0
+    rows = cv2.GaussianBlur(rows, (1, 5), sigmaX=0, sigmaY=1.0).astype(np.float32)
+    if side < 0:
+        rows, covered = rows[:, ::-1], covered[:, ::-1]
+    # From here on `b` counts blocks in the direction of the ends.
+    first = min(end.u if side > 0 else width - 1 - end.u for end in ends)
+    b = max(0, int(first // TRACK_PX) - TRACK_BLOCKS)
+    slopes = [end.slope for end in family if end.length >= STRONG_PX]
+    slope = side * float(np.median(slopes)) * TRACK_PX
+    core = min(end.core for end in ends)
+    # The mean of the first blocks, sheared along the family's direction.
+    lanes = [np.roll(rows[:, b + k], -round(k * slope)) for k in range(min(TRACK_BLOCKS, blocks - b))]
+    start = np.sort(lanes, axis=0)[len(lanes) // 3]
+    peak = (start > 0.35 * core) & (start >= cv2.dilate(start, np.ones(9)).ravel()) & ~covered[:, b]
+    v = np.flatnonzero(peak)[:MAX_TRACKS].astype(np.float64)
+    if not len(v):
+        return []
+    level = start[v.astype(int)]
+    steep = np.full(len(v), slope)
+    missed = np.zeros(len(v), int)
+    open_ = np.ones(len(v), bool)
+    ended = np.zeros(len(v), bool)
+    reach = np.arange(-4, 5)
+    seen: list[list[tuple[float, float]]] = [[] for _ in v]
+    for step in range(b, blocks):
+        at = np.rint(v).astype(int)
+        usable = open_ & (at > 12) & (at < height - 13)
+        usable[usable] = ~covered[at[usable] - 6, step] & ~covered[at[usable] + 6, step]
+        open_ = usable
+        if not open_.any():
+            break
+        patch = rows[np.clip(at[:, None] + reach, 0, height - 1), step]
+        weight = np.maximum(patch - 0.3 * level[:, None], 0)
+        total = weight.sum(axis=1)
+        shift = at - v + (weight * reach).sum(axis=1) / np.maximum(total, 1e-6)
+        found = open_ & (patch[:, 2:7].max(axis=1) > 0.4 * level)
+        missed = np.where(found, 0, missed + 1)
+        for index in np.flatnonzero(found).tolist():
+            seen[index].append((step, v[index] + shift[index]))
+        shift = np.where(found, np.clip(shift, -2, 2), 0)
+        steep = steep + 0.05 * shift
+        v = v + 0.5 * shift + steep
+        gone = open_ & (missed >= TRACK_GAP_BLOCKS)
+        ended |= gone
+        open_ &= ~gone
+    tracks = []
+    for index, points in enumerate(seen):
+        if len(points) < TRACK_BLOCKS * 2:
+            continue
+        blocks_seen, course_v = np.array(points).T
+        # Text comes and goes.
+        if len(points) < 0.9 * (np.ptp(blocks_seen) + 1):
+            continue
+        u = (blocks_seen + 0.5) * TRACK_PX
+        u = u if side > 0 else wide - u
+        course, misfit = _fit((u - u[0]) / 1000, course_v, 3 if np.ptp(u) > 600 else 2 if np.ptp(u) > 300 else 1)
+        if misfit < TRACK_MISFIT_PX:
+            tracks.append(Track(float(u[0]), float(u[-1] + side * TRACK_PX / 2), course, bool(ended[index])))
+    return tracks
+
+
+def _end_of_neighbours(tracks: Sequence[Track], end: End, u_exit: float) -> float | None:
+    """Where a rule of a table ends, if the rules above and below it all end there."""
+    near = sorted((track for track in tracks if abs(track.at(end.u) - end.v) > 8), key=lambda track: abs(
+        track.at(end.u) - end.v))[:4]  # fmt: skip
+    stops = [(track.at(track.u1), track.u1) for track in near if track.ended]
+    if len(stops) < 2 or any(not track.ended and end.side * (track.u1 - stops[0][1]) > 30 for track in near):
+        return None
+    v, u = np.array(stops).T
+    line = np.polyfit(v, u, 1) if np.ptp(v) > 60 else np.array([0.0, float(u.mean())])
+    if np.abs(np.polyval(line, v) - u).max() > TRACK_PX or abs(line[0]) > MAX_SLOPE:
+        return None
+    stop = float(np.polyval(line, end.v))
+    return stop if 0 < end.side * (stop - end.u) < end.side * (u_exit - end.u) else None
+
+
+def _bent(rule: Rule, tracks: Sequence[Track]) -> Rule:
+    """The rule, bent as its neighbours that are seen all along it."""
+    (end,) = rule.ends
+    far = rule.u1 if end.side > 0 else rule.u0
+    over = [track for track in tracks if end.side * (track.u1 - far) > -40 and abs(track.at(end.u) - end.v) > 8]
+    above = [track for track in over if track.at(end.u) < end.v]
+    below = [track for track in over if track.at(end.u) > end.v]
+    if not above or not below:
+        return rule
+    one, two = max(above, key=lambda track: track.at(end.u)), min(below, key=lambda track: track.at(end.u))
+    share = (end.v - one.at(end.u)) / (two.at(end.u) - one.at(end.u))
+    v_far = end.v + (1 - share) * (one.at(far) - one.at(end.u)) + share * (two.at(far) - two.at(end.u))
+    slope_far = (1 - share) * one.slope(far) + share * two.slope(far)
+    slope_near = (1 - share) * one.slope(end.u) + share * two.slope(end.u)
+    if abs(slope_near - end.slope) > 0.02:
+        return rule
+    if end.side > 0:
+        return replace(rule, v1=v_far, slope0=slope_near, slope1=slope_far)
+    return replace(rule, v0=v_far, slope0=slope_far, slope1=slope_near)
 
 
 def _absent(sight: Sight, end: End, u_exit: float) -> bool:
