@@ -47,7 +47,9 @@ WARNING_PATIENCE = 20  # looks at the losses in a row that must agree before a w
 OVERFIT_SECONDS = 120
 OVERFIT_RATE = 1e-3
 OVERFIT_GOAL = 0.1  # share of the first loss that must be reached
-OVERFIT_LOOK = 10  # steps between two looks at the loss
+OVERFIT_SMALLER = {"deeplabv3": "--seg_height 320 --seg_width 240", "deepfillv2": "--imgsize 384 --latent_channels 16"}
+OVERFIT_LEAST = 40  # steps without which a loss that is still high says nothing about the data
+OVERFIT_LOOK, OVERFIT_PAUSE = 10, 10  # steps and seconds between two looks at the loss; what comes first
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -288,7 +290,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     torch.manual_seed(args.seed + rank)
     if args.overfit:
         images, targets, _ = collate([data[index] for index in range(min(args.overfit, len(data)))])
-        return overfit(task, *on_device(images, targets), say)
+        return overfit(task, *on_device(images, targets), OVERFIT_SMALLER[args.train_model], say)
     save_path, sample_path = Path(args.save_path), Path(args.sample_path)
     state_path = save_path / f"{args.train_model}_state.pth"
     if rank == 0:
@@ -409,21 +411,29 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0 if done else stopper.exit_status
 
 
-def overfit(task: Task, images: torch.Tensor, targets: torch.Tensor, say: Callable[[str], None]) -> int:
+def overfit(task: Task, images: torch.Tensor, targets: torch.Tensor, smaller: str, say: Callable[[str], None]) -> int:
     """Learn a few samples by heart: whoever cannot has a fault in the data or in the networks.
 
+    Args:
+        task: what trains.
+        images, targets: the samples, on its device.
+        smaller: flags that a slow machine should try.
+        say: prints a line.
+
     Returns:
-        0 once the loss has fallen to `OVERFIT_GOAL` of its start, 1 if it has not after `OVERFIT_SECONDS`.
+        0 once the loss has fallen to `OVERFIT_GOAL` of its start, 1 if it has not after `OVERFIT_SECONDS`, be it that
+        the machine is too slow to tell.
     """
     from models.progress import PendingLosses, show
 
     task.train_mode()
     task.set_rate_factor(OVERFIT_RATE / task.rates[task.predictor])
-    pending, begun = PendingLosses(), time.monotonic()
+    pending, begun, seconds = PendingLosses(), time.monotonic(), 0.0
     start: dict[str, float] = {}
+    say(f"self-test: {len(images)} samples are to be learnt by heart in {OVERFIT_SECONDS} s; nothing is saved")
     for step in itertools.count():
         pending.add(step + 1, task.step(images, targets, step))
-        if step % OVERFIT_LOOK and start:
+        if step % OVERFIT_LOOK and start and time.monotonic() - begun < seconds + OVERFIT_PAUSE:
             continue
         losses = pending.fetch()
         start = start or losses
@@ -435,10 +445,16 @@ def overfit(task: Task, images: torch.Tensor, targets: torch.Tensor, say: Callab
             return 0
         if seconds > OVERFIT_SECONDS:
             break
+    if step + 1 < OVERFIT_LEAST:
+        say(
+            f"undecided: {step + 1} steps in {seconds:.0f} s are too few to learn anything on this machine. Test the "
+            f"same data with a smaller network input or fewer samples: {smaller} --overfit 4"
+        )
+        return 1
     say(
         f"failed: after {step + 1} steps on the same {len(images)} samples {name} is {losses[name]:.4g} and began at "
         f"{start[name]:.4g}, {OVERFIT_GOAL:.0%} of that was expected. Look at the samples (do masks and pictures "
-        "belong together?); on a slow machine choose fewer samples or a smaller crop"
+        "belong together?), or take fewer of them"
     )
     return 1
 

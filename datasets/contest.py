@@ -63,7 +63,7 @@ def read_annotations(baseroot: str | Path) -> list[Triple]:
     folders = sorted((f for f in root.glob("train_data_*") if f.is_dir()), key=lambda f: natural_key(f.name))
     annotations = [f / "annotation.txt" for f in folders if (f / "annotation.txt").is_file()]
     if not annotations:
-        found = f"{len(folders)} folders train_data_* without one" if folders else "no folder train_data_*"
+        found = f"none in {', '.join(folder.name for folder in folders[:5])}" if folders else "no folder train_data_*"
         raise DataError(f"--baseroot {root}: expected train_data_*/annotation.txt, found {found}")
     triples: list[Triple] = []
     problems: list[str] = []
@@ -117,7 +117,8 @@ def refuse(problems: Sequence[str]) -> None:
         shown = list(problems[:MAX_PROBLEMS_SHOWN])
         if len(problems) > len(shown):
             shown.append(f"… and {len(problems) - len(shown)} more")
-        raise DataError("\n".join([f"{len(problems)} bad lines in the training data:", *shown]))
+        lines = "line" if len(problems) == 1 else "lines"
+        raise DataError("\n".join([f"{len(problems)} bad {lines} in the training data:", *shown]))
 
 
 def split_by_picture(triples: Sequence[Triple], fraction: float) -> tuple[list[Triple], list[Triple]]:

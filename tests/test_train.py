@@ -356,9 +356,14 @@ def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root,
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0
     assert "passed: 2 samples learnt, second_L1" in capsys.readouterr().out
     monkeypatch.setattr(train, "OVERFIT_SECONDS", 0.5)
+    monkeypatch.setattr(train, "OVERFIT_LEAST", 1)
     monkeypatch.setattr(train, "OVERFIT_RATE", 1e-9)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1
     assert "failed: after" in capsys.readouterr().out
+    monkeypatch.setattr(train, "OVERFIT_LEAST", 10**6)
+    assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1
+    undecided = capsys.readouterr().out
+    assert "undecided: " in undecided and "--imgsize 384" in undecided and "failed" not in undecided
     assert not (root.parent / "out").exists()
 
 
