@@ -42,6 +42,8 @@ TRACK_BLOCKS = 5  # so many steps before the hole they are looked for
 TRACK_GAP_BLOCKS = 3  # missing for so many steps, a rule has ended
 TRACK_MISFIT_PX = 0.6
 MAX_TRACKS = 60
+TRACK_UNEVEN = 0.15  # a followed rule's darkness varies less than so (deviation over mean); that of text does not
+NEIGHBOURS = 3  # rules beside one that must agree where it ends
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
 
@@ -316,7 +318,7 @@ def _trace(
         count = int(length) // chunk
         profile = strip[: count * chunk].reshape(count, chunk, -1).mean(1) - floor
         middle = (np.arange(count) + 0.5) * chunk
-        reach = max(3, *_reach(profile, level))
+        reach = max(3, *_reach(profile, level)) if length >= LONE_PX else 3
         weight = np.maximum(profile - 0.25 * level, 0) * (np.abs(offsets) <= reach + 0.5)
         total = weight.sum(1)
         found = total > 0.5 * level
@@ -419,7 +421,7 @@ def _alike(core: Array, side: Array) -> float:
 def _crowded(strip: Array, level: float, noise: float) -> float:
     """Share of a stroke's length with print close to its clearer side."""
     # Beside a thick stroke, beyond its own soft rim.
-    thick = _reach(strip, level) if len(strip) >= STRONG_PX else (0, 0)
+    thick = _reach(strip, level) if len(strip) >= LONE_PX else (0, 0)
     before, after = (0 if reach < 3 else min(reach, HALF_PX - 9) for reach in thick)
     sides = (
         strip[:, HALF_PX - 9 - before : HALF_PX - 3 - before],
@@ -759,7 +761,7 @@ def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End])
     open_ = np.ones(len(v), bool)
     ended = np.zeros(len(v), bool)
     reach = np.arange(-4, 5)
-    seen: list[list[tuple[float, float]]] = [[] for _ in v]
+    seen: list[list[tuple[float, float, float]]] = [[] for _ in v]
     for step in range(b, blocks):
         at = np.rint(v).astype(int)
         usable = open_ & (at > 12) & (at < height - 13)
@@ -774,7 +776,7 @@ def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End])
         found = open_ & (patch[:, 2:7].max(axis=1) > 0.4 * level)
         missed = np.where(found, 0, missed + 1)
         for index in np.flatnonzero(found).tolist():
-            seen[index].append((step, v[index] + shift[index]))
+            seen[index].append((step, v[index] + shift[index], total[index]))
         shift = np.where(found, np.clip(shift, -2, 2), 0)
         steep = steep + 0.05 * shift
         v = v + 0.5 * shift + steep
@@ -785,9 +787,12 @@ def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End])
     for index, points in enumerate(seen):
         if len(points) < TRACK_BLOCKS * 2:
             continue
-        blocks_seen, course_v = np.array(points).T
+        blocks_seen, course_v, strength = np.array(points).T
         # Text comes and goes.
         if len(points) < 0.9 * (np.ptp(blocks_seen) + 1):
+            continue
+        usual = np.median(strength)
+        if np.median(np.abs(strength - usual)) > TRACK_UNEVEN * usual:
             continue
         u = (blocks_seen + 0.5) * TRACK_PX
         u = u if side > 0 else wide - u
@@ -799,16 +804,21 @@ def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End])
 
 def _end_of_neighbours(tracks: Sequence[Track], end: End, u_exit: float) -> float | None:
     """Where a rule of a table ends, if the rules above and below it all end there."""
-    near = sorted((track for track in tracks if abs(track.at(end.u) - end.v) > 8), key=lambda track: abs(
-        track.at(end.u) - end.v))[:4]  # fmt: skip
+    beside = [track for track in tracks if abs(track.at(end.u) - end.v) > 8 and end.side * (track.u1 - end.u) > 30]
+    beside.sort(key=lambda track: abs(track.at(end.u) - end.v))
+    known = [track for track in beside if track.ended]
+    if not known:
+        return None
+    # Those that go on, or that the hole hides only beyond, say otherwise.
+    near = [track for track in beside if track.ended or end.side * (track.u1 - known[0].u1) > TRACK_PX][:NEIGHBOURS]
     stops = [(track.at(track.u1), track.u1) for track in near if track.ended]
-    if len(stops) < 2 or any(not track.ended and end.side * (track.u1 - stops[0][1]) > 30 for track in near):
+    if len(stops) < len(near):
         return None
-    v, u = np.array(stops).T
-    line = np.polyfit(v, u, 1) if np.ptp(v) > 60 else np.array([0.0, float(u.mean())])
-    if np.abs(np.polyval(line, v) - u).max() > TRACK_PX or abs(line[0]) > MAX_SLOPE:
+    # The sides of a table stand square on its rules.
+    stop_all = np.array([u - end.slope * (end.v - v) for v, u in stops])
+    if np.ptp(stop_all) > 2 * TRACK_PX:
         return None
-    stop = float(np.polyval(line, end.v))
+    stop = float(np.median(stop_all))
     return stop if 0 < end.side * (stop - end.u) < end.side * (u_exit - end.u) else None
 
 
