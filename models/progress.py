@@ -13,6 +13,8 @@ from torch import Tensor
 
 from models.distributed import any_process, mean_over_processes
 
+WORKER_GRACE_S = 30  # seconds a loader process lives on after SIGTERM
+
 
 class NotFinite(ValueError):
     """A loss is not a number or infinite; the message names the step and every loss."""
@@ -163,9 +165,15 @@ def cosine_factor(step: int, total: int) -> float:
 
 
 def start_worker(worker: int) -> None:
-    """Loader processes leave Ctrl-C to the training and end on SIGTERM."""
+    """Loader processes leave Ctrl-C to the training, and SIGTERM for `WORKER_GRACE_S`.
+
+    Schedulers send SIGTERM to all processes of a job: the training still needs its loaders for the step it finishes.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(WORKER_GRACE_S))
+    else:  # Windows
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def show(values: dict[str, float]) -> str:
