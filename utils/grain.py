@@ -6,6 +6,11 @@ from numpy.typing import NDArray
 
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at
 MAX_SAMPLES = 64
+SHIFT_PX = 20  # a pattern is sought at distances in such steps
+RIM_PX = 24  # ... that goes on from what is seen so near
+BORDER_PX = 14  # the border of what is seen is known to a cell of the paper only
+MAX_POINTS = 200
+MAX_PIECES = 6
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 
 
@@ -65,6 +70,73 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
     tile *= wanted / np.maximum(tile.std(axis=(0, 1)), 1e-9)
     repeats = -(-height // TILE_PX), -(-width // TILE_PX), 1
     return np.tile(tile.astype(np.float32), repeats)[:height, :width]
+
+
+def copy_texture(
+    window: NDArray[np.uint8], tone: NDArray[np.float32], source: NDArray[np.bool_], target: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Pattern of a desk for where it is hidden: pieces of the visible desk, moved there as they lie.
+
+    Args:
+        window: `(h, w, 3)` uint8.
+        tone: `(h, w, 3)` float32, smooth colour of the desk.
+        source: `(h, w)` bool, where it is seen.
+        target: `(h, w)` bool, where it is hidden.
+
+    Returns:
+        `(h, w, 3)` float32, differences from the tone; 0 outside the target and where no piece fits.
+    """
+    height, width = target.shape
+    texture = np.zeros_like(tone)
+    source = cv2.erode(source.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8), borderValue=1) > 0
+    left = target.copy()
+    reach = np.arange(SHIFT_PX, max(height, width), SHIFT_PX)
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    shifts = np.rint(reach[:, None, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)).astype(int)
+    shifts = shifts.reshape(-1, 2)
+    rim = cv2.dilate(target.astype(np.uint8), np.ones((2 * RIM_PX + 1,) * 2, np.uint8)) > 0
+    around = _some(rim & source)
+    mismatch = np.zeros(len(shifts))
+    if len(around):
+        known = _looked_up(source, around, shifts)
+        there = np.clip(around[None] + shifts[:, None], 0, (height - 1, width - 1))
+        here = window[around[:, 0], around[:, 1]].astype(np.float32)
+        away = np.abs(window[there[..., 0], there[..., 1]] - here).mean(axis=2)
+        usual = max(float(away.mean()), 1e-6)
+        mismatch = (away * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / usual
+        mismatch[known.mean(axis=1) < 0.3] = 2
+    for _ in range(MAX_PIECES):
+        points = _some(left)
+        if not len(points):
+            break
+        covered = _looked_up(source, points, shifts).mean(axis=1)
+        cost = mismatch + 1 - covered
+        cost[covered < 0.02] = np.inf
+        best = int(cost.argmin())
+        if not np.isfinite(cost[best]):
+            break
+        dy, dx = shifts[best]
+        moved = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
+        size = width, height
+        fits = (cv2.warpAffine(source.astype(np.uint8), moved, size, flags=cv2.INTER_NEAREST) > 0) & left
+        y, x = np.nonzero(fits)
+        texture[y, x] = window[y + dy, x + dx] - tone[y + dy, x + dx]
+        left &= ~fits
+    return texture
+
+
+def _some(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """At most `MAX_POINTS` points (y, x) of a mask, evenly taken."""
+    points = np.argwhere(mask)
+    return points[:: max(1, len(points) // MAX_POINTS)]
+
+
+def _looked_up(mask: NDArray[np.bool_], points: NDArray[np.intp], shifts: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """The mask at each point moved by each shift, `(shifts, points)`; False outside."""
+    there = points[None] + shifts[:, None]
+    inside = ((there >= 0) & (there < mask.shape)).all(axis=2)
+    there = np.clip(there, 0, np.array(mask.shape) - 1)
+    return mask[there[..., 0], there[..., 1]] & inside
 
 
 def seed_of(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> int:

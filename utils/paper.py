@@ -227,7 +227,6 @@ def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: ND
         return numbers
     page = int(shares[1:].argmax()) + 1
     dark = (light < np.median(light[numbers == page]) - DESK_LEVELS) & (numbers != page) & ~hidden
-    # Outside the window the desk goes on.
     dark_cells = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     pieces, parts, stats, _ = cv2.connectedComponentsWithStats(dark_cells, connectivity=8)
     result = numbers.copy()
@@ -239,9 +238,10 @@ def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: ND
         if area >= SURFACE_CELLS and at_edge >= DESK_EDGE_CELLS and patterned and count < MAX_SURFACES:
             count += 1
             result[own] = count
-    _, result = np.unique(result, return_inverse=True)
-    result = result.reshape(numbers.shape).astype(np.int32)
-    return result if (numbers == 0).any() else result + 1
+    table = np.zeros(count + 1, np.int32)
+    left = np.unique(result[result > 0])  # smaller pieces may be wholly taken
+    table[left] = np.arange(1, len(left) + 1)
+    return table[result]
 
 
 def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:

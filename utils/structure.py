@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.grain import draw_grain, measure_grain, seed_of
+from utils.grain import copy_texture, draw_grain, measure_grain, seed_of
 from utils.paper import Paper, measure_paper
 from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
@@ -20,9 +20,10 @@ FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
 FOREIGN_LEVELS = 5.0  # a surface that strays from its own mean colour by so much has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
 FOREIGN_SOFT_PX = 3.0
-NETWORK_STEP = 6  # pixels of the photo for one of the network's (imgsize / imgresize, published)
-REST_NOISES = 3.0  # what the network draws beyond paper and rules counts from so many deviations on bare paper ...
-REST_LEVELS = 10.0  # ... and from so many levels, for a network draws plain paper no better than that
+NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
+RING_CELLS = 10  # so far around the hole, in pixels of the network, its picture is compared with what is seen
+REST_NOISES = 2.0  # what the network draws beyond paper and rules counts from so many of its errors there ...
+REST_LEVELS = 5.0  # ... and from so many levels
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,18 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     rules = find_rules(dark, hole, paper.surface, paper.noise)
     ink = draw_rules(seen, hole, paper.tone, rules)
     values = paper.tone * (1 - ink)
+    patterned = not_paper(seen, paper, hole)
+    desk = patterned & (paper.surface != paper.page)
+    for number in np.unique(paper.surface[desk]):
+        own = paper.surface == number
+        values += copy_texture(seen, paper.tone, own & ~hole, own & hole)
     spectrum = measure_grain(seen, paper.tone, paper.bare)
     if spectrum is not None:
-        values += draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
+        grain = draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
+        values += grain if not desk.any() else grain * ~desk[..., None]
     if generated is not None:
-        values += network_rest(generated, paper, ink, hole)
-        foreign = not_paper(seen, paper, hole)
+        values += network_rest(generated, seen, paper, ink, hole)
+        foreign = not_paper(seen, paper, hole, generated) if patterned.any() else patterned
         if foreign.any():
             share = cv2.GaussianBlur(foreign.astype(np.float32), (0, 0), FOREIGN_SOFT_PX)[..., None]
             values += share * (generated - values)
@@ -94,40 +101,56 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
 
 
 def network_rest(
-    generated: NDArray[np.uint8], paper: Paper, ink: NDArray[np.float32], hole: NDArray[np.bool_]
+    generated: NDArray[np.uint8],
+    window: NDArray[np.uint8],
+    paper: Paper,
+    ink: NDArray[np.float32],
+    hole: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """What the network draws beyond paper and rules, `(h, w, 3)` float32, 0 where that is no more than noise.
+    """What the network draws beyond paper and rules, `(h, w, 3)` float32, 0 where that is no more than its own error.
 
     The network sees paper and rules too, only reduced. So they are reduced like its picture before they are taken out.
-    How well it draws plain paper shows in the hole itself: most of a page is plain.
+    How well it draws shows beside the hole, where it draws what is seen: its error there is what counts as nothing.
     """
     height, width = hole.shape
-    size = max(1, width // NETWORK_STEP), max(1, height // NETWORK_STEP)
-    drawn = cv2.resize(generated, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    explained = cv2.resize(paper.tone * (1 - ink), size, interpolation=cv2.INTER_AREA)
-    lines = cv2.resize(ink.max(axis=2), size, interpolation=cv2.INTER_AREA)
-    inside = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    rest = (drawn - explained).reshape(size[1], size[0], 3)
+    step = max(1.0, max(height, width) / NETWORK_SIDE)
+    size = max(1, round(width / step)), max(1, round(height / step))
+
+    def reduced(image: NDArray) -> NDArray[np.float32]:
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return small.reshape(size[1], size[0], -1).astype(np.float32)
+
+    covered = reduced(hole.astype(np.uint8) * 255)[..., 0]
+    inside = covered > 127
     if not inside.any():
         return np.zeros(ink.shape, np.float32)
-    rest -= np.median(rest[inside], axis=0)
+    drawn = reduced(generated)
+    ring = (cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_CELLS + 1,) * 2, np.uint8)) > 0) & (covered == 0)
+    error = np.abs(drawn - reduced(window)).max(axis=2)[ring]
+    noise = 1.4826 * float(np.median(error)) if error.size else REST_LEVELS
+    explained = reduced(paper.tone * (1 - ink))
+    rest = drawn - explained
+    # The light half of what it draws is its paper, text is darker; its paper is no news.
+    rest -= np.percentile(rest[inside], 75, axis=0) - 0.67 * noise
     strength = np.abs(rest).max(axis=2)
-    noise = 1.4826 * float(np.median(strength[inside]))
     # Beside a rule a shift of a fraction of the network's pixel looks like a line: ask for more there.
-    near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) * explained.mean(axis=2)
-    threshold = np.maximum(REST_NOISES * noise, REST_LEVELS) + near
+    lines = cv2.dilate(reduced(ink.max(axis=2))[..., 0], np.ones((3, 3), np.uint8))
+    threshold = max(REST_NOISES * noise, REST_LEVELS) + lines * explained.mean(axis=2)
     confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
     kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
     return kept.reshape(ink.shape)
 
 
-def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def not_paper(
+    window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_], generated: NDArray[np.uint8] | None = None
+) -> NDArray[np.bool_]:
     """Which pixels of the hole belong to a surface that paper and rules do not describe: a patterned desk, a picture.
 
     Args:
         window: `(h, w, 3)` uint8.
         paper: its surfaces.
         hole: `(h, w)` bool.
+        generated: `(h, w, 3)` uint8; where given, only surfaces that it describes better than their tone does.
 
     Returns:
         `(h, w)` bool.
@@ -147,6 +170,9 @@ def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) 
             strange = bare[beside].mean() < MIN_BARE_SHARE
         else:
             strange = away[beside].mean() > FOREIGN_LEVELS + paper.noise
+        if strange and generated is not None:
+            drawn = np.abs(window[::step, ::step].astype(np.float32) - generated[::step, ::step]).mean(axis=2)
+            strange = drawn[beside].mean() < away[beside].mean()
         if strange:
             foreign |= paper.surface == number
     return foreign & hole
