@@ -116,8 +116,10 @@ def convert_segmenter(source: str, path: Path, args: argparse.Namespace) -> str:
     """
     from datasets.contest import SegmentationData, read_annotations
     from models import checkpoint
+    from models.folded_decoder import fold
 
     network, spec = checkpoint.load_segmenter(source, args.backbone, args.in_c, args.out_c)
+    fold(network)
     samples = []
     if args.baseroot and (args.fp16 or args.int8):
         triples = read_annotations(args.baseroot)[: args.calibration_samples]

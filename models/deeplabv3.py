@@ -32,10 +32,13 @@ class Decoder(nn.Module):
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
         """Logits at the size of the last skip feature, from features at 1/16 and skips at 1/8, 1/4, 1/2 and 1/1."""
+        return self.conv4(self._join(self.finest(features, skips), skips[3]))
+
+    def finest(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+        """The features at 1/2 that the last step starts from."""
         features = F.relu(self.bn1(self.conv1(self._join(features, skips[0]))))
         features = F.relu(self.bn2(self.conv2(self._join(features, skips[1]))))
-        features = F.relu(self.bn3(self.conv3(self._join(features, skips[2]))))
-        return self.conv4(self._join(features, skips[3]))
+        return F.relu(self.bn3(self.conv3(self._join(features, skips[2]))))
 
     @staticmethod
     def _join(features: Tensor, skip: Tensor) -> Tensor:
@@ -56,7 +59,7 @@ class DeepLabV3(nn.Module):
         super().__init__()
         self.backbone = build_backbone(backbone, in_channels)
         self.aspp = ASPP(self.backbone.out_channels, ASPP_RATES, ASPP_CHANNELS)
-        self.decoder = Decoder(ASPP_CHANNELS, self.backbone.skip_channels, num_classes)
+        self.decoder: nn.Module = Decoder(ASPP_CHANNELS, self.backbone.skip_channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of a batch.
