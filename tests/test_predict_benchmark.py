@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from benchmarks import predict
+from tests.graphs import own_specs, write_generator, write_segmenter
+from utils import images
+from utils.onnx_backend import load_segmenter
+from utils.stages import Segmenter
+
+
+@pytest.fixture
+def graphs(tmp_path):
+    segmenter = write_segmenter(tmp_path / "s.onnx", own_specs()[0])
+    generator = write_generator(tmp_path / "g.onnx", own_specs()[1])
+    return predict.Graphs(predict.with_disc(segmenter, tmp_path / "disc.onnx"), generator)
+
+
+def photos(folder, count):
+    folder.mkdir()
+    for index in range(count):
+        page = np.random.default_rng(index).integers(190, 212, (1800, 1600, 3), np.uint8)
+        images.write_image(folder / f"{index}.jpg", page)
+    return images.list_photos(folder)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_disc_is_found_whatever_the_photo_shows(graphs, level):
+    run, spec, _ = load_segmenter(graphs.segmenter, "cpu")
+    probs = Segmenter(run, spec)(np.full((800, 600, 3), level, np.uint8))
+    row, column = predict.DISC_CENTRE
+    assert (probs > 0.5).sum() == pytest.approx(np.pi * predict.DISC_RADIUS**2, rel=0.01)
+    assert probs[row, column] > 0.99 and probs[row, column + predict.DISC_RADIUS + 2] < 0.01
+
+
+def test_both_sides_repair_every_photo(graphs, tmp_path):
+    paths = photos(tmp_path / "photos", 2)
+    published = ["--photo_dir", str(paths[0].parent), "--published_flow", *map(str, graphs)]
+    ours = predict.ours(paths[0].parent, tmp_path / "ours", graphs, "cpu", predict.NETWORKS_ONLY)
+    for command in ([predict.__file__, *published], ours):
+        process = predict.run_process(command)
+        assert 0 < process.first_result < process.seconds
+    assert [path.name for path in images.list_photos(tmp_path / "ours")] == ["0.jpg", "1.jpg"]
+    for path in paths:
+        before, after = images.read_image(path), images.read_image(tmp_path / "ours" / path.name)
+        assert (before != after).any()
+
+
+def test_memory_is_that_of_the_process_and_not_of_the_one_that_measures():
+    held = np.ones(300_000_000, np.uint8)
+    small = predict.run_process(["-c", "pass"])
+    large = predict.run_process(["-c", "data = b'x' * 200_000_000"])
+    assert held.size > 2 * small.memory
+    assert 200e6 < large.memory < 250e6
+
+
+def test_a_process_that_fails_is_an_error_with_its_last_words():
+    with pytest.raises(RuntimeError, match="no such thing"):
+        predict.run_process(["-c", "import sys; sys.exit('no such thing')"])
