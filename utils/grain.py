@@ -9,8 +9,12 @@ MAX_SAMPLES = 64
 SHIFT_PX = 20  # a pattern is sought at distances in such steps
 RIM_PX = 24  # ... that goes on from what is seen so near
 BORDER_PX = 14  # the border of what is seen is known to a cell of the paper only
+MAX_STRANGE = 5.0  # what is so many times the median away from the desk's tone is a thing on it
 MAX_POINTS = 200
 MAX_PIECES = 6
+TEXTURE_SHARE = (
+    0.7  # of the pattern's strength: looks alike, and errs less where it does not lie as the hidden one does
+)
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 
 
@@ -89,6 +93,12 @@ def copy_texture(
     height, width = target.shape
     texture = np.zeros_like(tone)
     source = cv2.erode(source.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8), borderValue=1) > 0
+    # What stands out is no pattern: things on the desk, the edge of the page.
+    away = np.abs(window.astype(np.float32) - tone).max(axis=2) * source
+    if source.any():
+        odd = (away > MAX_STRANGE * float(np.median(away[source])) + 10).astype(np.uint8)
+        odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+        source &= cv2.dilate(odd, np.ones((2 * BORDER_PX + 1,) * 2, np.uint8)) == 0
     left = target.copy()
     reach = np.arange(SHIFT_PX, max(height, width), SHIFT_PX)
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
@@ -120,7 +130,7 @@ def copy_texture(
         size = width, height
         fits = (cv2.warpAffine(source.astype(np.uint8), moved, size, flags=cv2.INTER_NEAREST) > 0) & left
         y, x = np.nonzero(fits)
-        texture[y, x] = window[y + dy, x + dx] - tone[y + dy, x + dx]
+        texture[y, x] = TEXTURE_SHARE * (window[y + dy, x + dx] - tone[y + dy, x + dx])
         left &= ~fits
     return texture
 

@@ -33,6 +33,8 @@ RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows i
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again ...
 STEP_DOUBT_PX = 20.0  # ... and what that direction is in doubt by, times the length it was measured over
 RIM_PX = 160  # a continued border is drawn at most so far on to reach the rim of the hole
+VOTE_PX = 49  # surfaces within half of this of the hole may be continued in it
+VOTE_LEVELS = 30.0  # a pixel farther from every tone is print or pattern
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
 
 
@@ -123,7 +125,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
     entries = _entries(window, surface, hidden, tones)
     borders = _join(entries, hole)
-    pixels = _partition(pixels, hole, borders)
+    pixels = _partition(window, full, pixels, hole, borders)
     tone = np.ascontiguousarray(full[0])
     for number, values in enumerate(full[1:], 2):
         cv2.copyTo(values, (pixels == number).astype(np.uint8), tone)
@@ -509,11 +511,16 @@ def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[
 
 
 def _partition(
-    surface: NDArray[np.uint8], hole: NDArray[np.bool_], borders: list[NDArray[np.float64]]
+    window: NDArray[np.uint8],
+    tones: list[NDArray[np.float32]],
+    surface: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    borders: list[NDArray[np.float64]],
 ) -> NDArray[np.uint8]:
     """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
 
-    The hole is taken a little larger: outside it, surfaces are known to a cell only.
+    The hole is taken a little larger: outside it, surfaces are known to a cell only. Of the surfaces beside the hole
+    that one is touched whose tone the pixel has.
     """
     area = _area(hole, 2 * CELL_PX)
     corner = np.array([area[1].start, area[0].start])
@@ -529,8 +536,15 @@ def _partition(
     count, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
     touching = rim > 0
+    beside = np.unique(surface[area][cv2.dilate(wide, np.ones((VOTE_PX, VOTE_PX), np.uint8)) > wide])
+    seen = window[area][touching].astype(np.float32)
+    own = surface[area][touching].astype(np.int64)
+    away = np.stack([np.abs(seen - tones[number - 1][area][touching]).sum(axis=1) for number in beside])
+    # Print and patterns have no surface's tone: their cells tell.
+    unlike = away.min(axis=0) > 3 * VOTE_LEVELS
+    nearest = np.where(unlike, own, beside[away.argmin(axis=0)])
     votes = np.zeros((count, int(surface.max()) + 1), np.int64)
-    np.add.at(votes, (rim[touching], surface[area][touching].astype(np.int64)), 1)
+    np.add.at(votes, (rim[touching], nearest), 1)
     votes[:, 0] = 0
     owner = votes.argmax(axis=1).astype(np.uint8)
     part = np.where(wide > 0, owner[parts], surface[area])

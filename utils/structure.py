@@ -17,7 +17,7 @@ from utils.strokes import draw_rules
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which no rule is looked for
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
-FOREIGN_LEVELS = 5.0  # a surface that strays from its own mean colour by so much has a pattern
+FOREIGN_LEVELS = 6.0  # a surface that strays from its own mean colour by so much has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
 FOREIGN_SOFT_PX = 3.0
 NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
