@@ -75,6 +75,15 @@ def test_a_folder_of_all_kinds_is_cleaned(folder, graphs, capsys):
     assert "4 repaired, 1 clean" in out
 
 
+@pytest.mark.parametrize("structure", ["off", "auto"])
+def test_how_many_photos_at_a_time_changes_no_byte(folder, graphs, structure):
+    written = []
+    for workers in ("1", "4"):
+        _, target = run(folder, graphs, "--structure", structure, "--num_workers", workers)
+        written.append({path.name: path.read_bytes() for path in target.iterdir()})
+    assert len(written[0]) == 5 and written[0] == written[1]
+
+
 def test_a_bad_file_is_named_and_the_others_are_done(folder, graphs, capsys):
     (folder / "notes.jpg").write_text("not a picture")
     (folder / "empty.png").write_bytes(b"")
