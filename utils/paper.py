@@ -21,7 +21,7 @@ INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
 ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
 TOUCHING_CELLS = 6
-MAX_SURFACES = 12
+MAX_SURFACES = 24
 SURFACE_CELLS = 48  # smaller surfaces are things on a larger one
 DESK_LEVELS = 40.0  # a patterned desk is so much darker than the page ...
 DESK_ROUGH_SHARE = 0.3  # ... this share of it at least is not smooth ...
@@ -33,7 +33,7 @@ RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows i
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again ...
 STEP_DOUBT_PX = 20.0  # ... and what that direction is in doubt by, times the length it was measured over
 RIM_PX = 160  # a continued border is drawn at most so far on to reach the rim of the hole
-VOTE_PX = 49  # surfaces within half of this of the hole may be continued in it
+VOTE_PX = 24  # surfaces so near the hole may be continued in it
 VOTE_LEVELS = 30.0  # a pixel farther from every tone is print or pattern
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
 
@@ -114,27 +114,33 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
             eroded = cv2.erode(own.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
             own = eroded if eroded.any() else own
         tones.append(_continued(mean, np.where(own, share, 0), hidden))
-    full = [
-        cv2.resize(tone, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)[:height, :width]
-        for tone in tones
-    ]
     bare_pixels = bare[:height, :width].astype(bool)
+
+    def at_pixels(number: int) -> NDArray[np.float32]:
+        size = columns * CELL_PX, rows * CELL_PX
+        return cv2.resize(tones[number - 1], size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+
     if count == 1:
-        return Paper(np.ascontiguousarray(full[0]), bare_pixels, np.ones(hole.shape, np.uint8), 1, [], noise)
+        tone = np.ascontiguousarray(at_pixels(1))
+        return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, [], noise)
 
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
-    entries = _entries(window, surface, hidden, tones)
-    borders = _join(entries, hole)
-    pixels = _partition(window, full, pixels, hole, borders)
-    tone = np.ascontiguousarray(full[0])
-    for number, values in enumerate(full[1:], 2):
-        cv2.copyTo(values, (pixels == number).astype(np.uint8), tone)
-    # Soft borders in the hole only: outside, nothing is drawn.
     area = _area(hole, 2 * CELL_PX)
+    near = np.unique(pixels[_area(hole, VOTE_PX)]).tolist()
+    tone = np.empty((height, width, 3), np.float32)
+    inside = {}  # one surface at a time: whole windows of each would take most of the memory
+    for number in range(1, count + 1):
+        values = at_pixels(number)
+        cv2.copyTo(values, (pixels == number).astype(np.uint8), tone)
+        if number in near:
+            inside[number] = values[area].copy()
+    borders = _join(_entries(window, surface, hidden, tones), hole)
+    pixels[area] = _partition(window[area], inside, pixels[area], hole[area], borders, area)
+    # Soft borders in the hole only: outside, nothing is drawn.
     soft = np.zeros_like(tone[area])
-    for number, values in enumerate(full, 1):
+    for number, values in inside.items():
         part = cv2.GaussianBlur((pixels[area] == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
-        soft += part[..., None] * values[area]
+        soft += part[..., None] * values
     tone[area] = soft
     return Paper(tone, bare_pixels, pixels, page, borders, noise)
 
@@ -512,19 +518,24 @@ def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[
 
 def _partition(
     window: NDArray[np.uint8],
-    tones: list[NDArray[np.float32]],
+    tones: dict[int, NDArray[np.float32]],
     surface: NDArray[np.uint8],
     hole: NDArray[np.bool_],
     borders: list[NDArray[np.float64]],
+    area: tuple[slice, slice],
 ) -> NDArray[np.uint8]:
     """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
 
     The hole is taken a little larger: outside it, surfaces are known to a cell only. Of the surfaces beside the hole
     that one is touched whose tone the pixel has.
+
+    Args:
+        window, tones, surface, hole: the part of the window that holds the hole and a margin.
+        borders: in the window's coordinates.
+        area: where the part lies in the window.
     """
-    area = _area(hole, 2 * CELL_PX)
     corner = np.array([area[1].start, area[0].start])
-    wide = cv2.dilate(hole[area].astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
+    wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
     free = wide.copy()
     for line in borders:
         first, last = line[0] - line[1], line[-1] - line[-2]
@@ -536,20 +547,17 @@ def _partition(
     count, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
     touching = rim > 0
-    beside = np.unique(surface[area][cv2.dilate(wide, np.ones((VOTE_PX, VOTE_PX), np.uint8)) > wide])
-    seen = window[area][touching].astype(np.float32)
-    own = surface[area][touching].astype(np.int64)
-    away = np.stack([np.abs(seen - tones[number - 1][area][touching]).sum(axis=1) for number in beside])
+    seen = window[touching].astype(np.float32)
+    numbers = np.array(list(tones))
+    away = np.stack([np.abs(seen - values[touching]).sum(axis=1) for values in tones.values()])
     # Print and patterns have no surface's tone: their cells tell.
     unlike = away.min(axis=0) > 3 * VOTE_LEVELS
-    nearest = np.where(unlike, own, beside[away.argmin(axis=0)])
-    votes = np.zeros((count, int(surface.max()) + 1), np.int64)
+    nearest = np.where(unlike, surface[touching], numbers[away.argmin(axis=0)])
+    votes = np.zeros((count, int(max(numbers.max(), surface.max())) + 1), np.int64)
     np.add.at(votes, (rim[touching], nearest), 1)
     votes[:, 0] = 0
     owner = votes.argmax(axis=1).astype(np.uint8)
-    part = np.where(wide > 0, owner[parts], surface[area])
+    part = np.where(wide > 0, owner[parts], surface)
     if (part == 0).any() and (part > 0).any():
         part = _nearest(part.astype(np.int32))
-    result = surface.copy()
-    result[area] = part
-    return result
+    return part.astype(np.uint8)

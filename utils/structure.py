@@ -15,7 +15,7 @@ from utils.paper import Paper, measure_paper
 from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
 
-BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which no rule is looked for
+BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
 FOREIGN_LEVELS = 6.0  # a surface that strays from its own mean colour by so much has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
@@ -71,11 +71,13 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     paper = measure_paper(seen, hole)
     tone = np.rint(paper.tone).astype(np.uint8)
     cv2.copyTo(tone, hole.astype(np.uint8), seen)
-    darkness = cv2.subtract(tone, seen)
-    dark = cv2.max(cv2.max(darkness[..., 0], darkness[..., 1]), darkness[..., 2])
-    if paper.surface.max() > 1:
+    lightest = tone
+    if paper.surface.max() > 1:  # a rule between two of them is darker than both
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
-        dark[cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)] = 0
+        border = cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)
+        lightest = np.where(border[..., None], cv2.erode(tone, kernel), tone)
+    darkness = cv2.subtract(lightest, seen)
+    dark = cv2.max(cv2.max(darkness[..., 0], darkness[..., 1]), darkness[..., 2])
     rules = find_rules(dark, hole, paper.surface, paper.noise)
     ink = draw_rules(seen, hole, paper.tone, rules)
     values = paper.tone * (1 - ink)
