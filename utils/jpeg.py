@@ -349,7 +349,9 @@ def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
         picture = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
         tables = [detail.components[0].table]
     else:
-        picture = Image.frombuffer("RGB", (width, height), image, "raw", "BGR", 0, 1)
+        # with a fourth, unused byte a pixel Pillow takes the array as it is
+        filled = cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
+        picture = Image.frombuffer("RGBX", (width, height), filled, "raw", "RGBX", 0, 1)
         tables = [c.table for c in detail.components]
         if tables[1] == tables[2]:
             tables.pop()
