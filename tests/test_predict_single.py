@@ -21,8 +21,8 @@ def checkpoints(tmp_path_factory):
     last = segmenter.decoder.conv4
     with torch.no_grad():
         last.weight.zero_()
-        last.bias.copy_(torch.tensor([0.0, -2.0]))
-        last.weight[1, -3, 1, 1], last.weight[1, -1, 1, 1] = -1, 1
+        last.bias.copy_(torch.tensor([0.0, -8.0]))
+        last.weight[1, -3, 1, 1], last.weight[1, -1, 1, 1] = -4, 4
     save_checkpoint(folder / "s.pth", segmenter, segmenter_spec("mobilenetv2"))
     save_checkpoint(folder / "g.pth", InpaintGenerator(4), inpaint_spec(GENERATOR, 4, 96, 3))
     return ["--deeplabv3_pretrain", str(folder / "s.pth"), "--deepfillv2_generator_pretrain", str(folder / "g.pth")]
