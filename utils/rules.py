@@ -37,6 +37,9 @@ MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.72  # autocorrelation of a dotted rule one period on: 49 of 50 have 0.76 ...
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
 MAX_THICK_PX = 16  # thicker strokes are no rules but bars
+MIN_PITCH_PX = 30  # rules nearer each other are no rows
+PITCH_SHARE = 0.05  # spacings within this share of each other are even
+MIN_TRACES = 4  # stretches of `TRACK_PX` in which a predicted rule is seen
 TRACK_PX = 16  # rules beside the hole are followed in such steps
 TRACK_BLOCKS = 5  # so many steps before the hole they are looked for
 TRACK_GAP_BLOCKS = 3  # missing for so many steps, a rule has ended
@@ -157,7 +160,11 @@ def find_rules(
     for standing, (joined, _) in enumerate(pairs):
         rules += [_joined(bool(standing), one, two) for one, two in joined]
     single = [(bool(standing), end) for standing, (_, rest) in enumerate(pairs) for end in rest]
-    return rules + _one_sided(sights, ends, rules, single)
+    one_sided = _one_sided(sights, ends, rules, single)
+    for standing, sight in enumerate(sights):
+        known = [rule for rule in one_sided if rule.standing == bool(standing)]
+        rules += _repeated(sight, [rule for rule in rules if rule.standing == bool(standing)], known)
+    return rules + one_sided
 
 
 def _find_ends(sight: Sight) -> list[End]:
@@ -662,6 +669,96 @@ def _joined(standing: bool, one: End, two: End) -> Rule:
         turn = end.slope - chord
         slopes.append(chord + turn * max(0.0, 1 - (doubt / max(abs(turn), 1e-9)) ** 2))
     return Rule(standing, one.u, one.v, slopes[0], two.u, two.v, slopes[1], (one, two))
+
+
+def _repeated(sight: Sight, rules: list[Rule], known: list[Rule]) -> list[Rule]:
+    """Rules that the even spacing of the others predicts and that print hides beside the hole, but for traces.
+
+    Args:
+        sight: the family's view.
+        rules: of the family, seen on both sides.
+        known: others of it, which need not be predicted.
+    """
+    if len(rules) < 3:
+        return []
+    middle = float(np.mean([(rule.u0 + rule.u1) / 2 for rule in rules]))
+    rules = sorted(rules, key=lambda rule: float(rule.at(middle)))
+    v = np.array([float(rule.at(middle)) for rule in rules])
+    steps = np.diff(v)
+    wide = steps[steps > MIN_PITCH_PX]
+    if len(wide) < 2:
+        return []
+    pitch = float(np.median(wide[wide < 1.1 * wide.min()]))
+    even = np.abs(steps - pitch) < PITCH_SHARE * pitch
+    if np.count_nonzero(even) < 2:
+        return []
+    found = []
+    for index in range(len(rules) - 1):
+        count = round(steps[index] / pitch)
+        if 2 <= count <= 4 and abs(steps[index] - count * pitch) < PITCH_SHARE * pitch * count:
+            for part in range(1, count):
+                found.append(_predicted(sight, rules[index], rules[index + 1], part / count))
+    for one, two, regular in ((rules[1], rules[0], even[0]), (rules[-2], rules[-1], even[-1])):
+        for beyond in range(1, 4) if regular else ():
+            further = _predicted(sight, one, two, 1.0 + beyond)
+            if further is None:
+                break
+            found.append(further)
+    return [rule for rule in found if rule is not None and not any(_near(rule, other, pitch / 4) for other in known)]
+
+
+def _near(one: Rule, two: Rule, distance: float) -> bool:
+    """Whether two rules lie so near each other where both are hidden."""
+    u0, u1 = max(one.u0, two.u0), min(one.u1, two.u1)
+    return u1 > u0 and abs(float(one.at((u0 + u1) / 2) - two.at((u0 + u1) / 2))) < distance
+
+
+def _predicted(sight: Sight, one: Rule, two: Rule, share: float) -> Rule | None:
+    """The rule at a share of the way from one to another, where it is seen between what hides it; else None."""
+    height, width = sight.hole.shape
+    u = np.arange(width, dtype=np.float64)
+    v = (1 - share) * one.at(u) + share * two.at(u)
+    inside = (v > 12) & (v < height - 13)
+    at = np.clip(np.rint(v), 0, height - 1).astype(int)
+    covered = np.flatnonzero((sight.hole[at, np.arange(width)] > 0) & inside)
+    if len(covered) < 20 or np.ptp(covered) > 1.15 * len(covered):
+        return None
+    u0, u1 = int(covered[0]), int(covered[-1])
+    usual = _traces(sight, one, one.u0, one.u1)
+    reference = float(np.median(usual[0] - usual[1])) if len(usual[0]) else 0.0
+    if reference < max(2.5, 0.8 * sight.noise):
+        return None
+    slope0, slope1 = (float((1 - share) * _slope(one, at_u) + share * _slope(two, at_u)) for at_u in (u0, u1))
+    rule = Rule(one.standing, u0, float(v[u0]), slope0, u1, float(v[u1]), slope1, one.ends)
+    core, flank = _traces(sight, rule, u0, u1)
+    clear = flank < 0.6 * reference
+    there = int(np.count_nonzero(clear & (core - flank > 0.5 * reference)))
+    bare = int(np.count_nonzero(clear & (core - flank < 0.3 * reference)))
+    return rule if there >= MIN_TRACES and bare < 0.3 * there else None
+
+
+def _slope(rule: Rule, u: float) -> float:
+    return float(rule.at(u + 4) - rule.at(u - 4)) / 8
+
+
+def _traces(sight: Sight, rule: Rule, u0: float, u1: float) -> tuple[Array, Array]:
+    """Mean darkness in a rule's path and beside it, in steps of `TRACK_PX` to both sides of the hole."""
+    height, width = sight.hole.shape
+    steps = np.arange(4.0, TRACE_PX + 4)
+    core, flank = [], []
+    for u in (u0 - steps, u1 + steps):
+        v = rule.at(u)
+        inside = (u >= 0) & (u < width) & (v > 12) & (v < height - 13)
+        usable = inside.copy()
+        usable[inside] = sight.beside[np.rint(v[inside]).astype(int), u[inside].astype(int)] == 0
+        u, v = u[usable], v[usable]
+        count = len(u) // TRACK_PX
+        if count:
+            strip = _strip(sight.dark, u, v, np.arange(-9.0, 10.0))[: count * TRACK_PX]
+            blocks = strip.reshape(count, TRACK_PX, -1).mean(axis=1)
+            core.append(blocks[:, 8:11].mean(axis=1))
+            flank.append(np.maximum(blocks[:, :4].mean(axis=1), blocks[:, -4:].mean(axis=1)))
+    return (np.concatenate(core), np.concatenate(flank)) if core else (np.zeros(0), np.zeros(0))
 
 
 def _one_sided(
