@@ -264,12 +264,19 @@ def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArr
         beside = (numbers == number) & reach
         if beside.any():
             colour[number] = np.median(closed[beside], axis=0)
+    touching = np.zeros((count + 1, count + 1), bool)
+    pairs = []
+    for one in range(1, count + 1):
+        for two in range(one + 1, count + 1):
+            touching[one, two] = np.count_nonzero(seen[one] & seen[two] & ~reach) > TOUCHING_CELLS
+            if one in colour and two in colour:
+                pairs.append((float(np.abs(colour[one] - colour[two]).max()), one, two))
+    touching |= touching.T
     joined = np.arange(count + 1)
-    for one in colour:
-        for two in colour:
-            touching = np.count_nonzero(seen[one] & seen[two] & ~reach) > TOUCHING_CELLS
-            if one < two and not touching and np.abs(colour[one] - colour[two]).max() < ALIKE_LEVELS:
-                joined[joined == joined[two]] = joined[one]
+    for apart, one, two in sorted(pairs):  # the most alike first: rows of a table alternate
+        mine, other = joined == joined[one], joined == joined[two]
+        if apart < ALIKE_LEVELS and not touching[np.ix_(mine, other)].any():
+            joined[other] = joined[one]
     _, joined = np.unique(joined, return_inverse=True)
     return joined.astype(np.int32)[numbers]
 
@@ -391,9 +398,14 @@ def _entry(
     rows, columns = surface.shape
     first = (surface == pair[0]) & ~hidden
     second = cv2.dilate(((surface == pair[1]) & ~hidden).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    y, x = np.nonzero(first & second)
+    along = first & second
+    if not along.any():
+        return None
+    # Two surfaces may meet more than once, as the rows of a table do: only the border that comes here.
+    _, pieces = cv2.connectedComponents(along.astype(np.uint8), connectivity=8)
+    y, x = np.nonzero(along)
     off = np.hypot(x - cell[0], y - cell[1])
-    chosen = off < BORDER_REACH_CELLS
+    chosen = (off < BORDER_REACH_CELLS) & (pieces[y, x] == pieces[y[off.argmin()], x[off.argmin()]])
     if np.count_nonzero(chosen) < 5:
         return None
     near = chosen & (off < max(12.0, float(np.sort(off)[min(4, len(off) - 1)]) + 8))

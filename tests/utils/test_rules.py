@@ -148,3 +148,20 @@ def test_crossings_are_drawn_once():
     rules, picture, tone = rules_of(both)
     assert len(rules) == 2
     assert 1 - draw_rules(picture, HOLE, tone, rules)[280, 330].mean() == pytest.approx(alone, abs=0.05)
+
+
+def test_rules_end_where_those_beside_them_end():
+    page, hole = sheet(), hole_at(300, 160, WIDTH, 400)
+    for y in (60, 120, 200, 280, 360, 440, 500):
+        lying(page, y, 0, 540)
+    rules, _, _ = rules_of(page, hole)
+    assert len(rules) == 3
+    assert np.abs(np.array([rule.u1 for rule in rules]) - 540).max() < 20
+
+
+def test_a_thick_rule_is_one():
+    page = sheet()
+    lying(page, 270, 0, WIDTH, 0.03, 10, 0.7)
+    rules, _, _ = rules_of(page)
+    assert len(rules) == 1
+    assert abs(float(rules[0].at(330)) - (270 + 0.03 * 330)) < 1

@@ -157,3 +157,65 @@ def test_the_debug_picture_shows_rules_and_hole():
     picture = debug_picture(repair(window, hole), window, hole)
     assert picture.shape == window.shape and picture.dtype == np.uint8
     assert (picture != window).any(axis=2)[hole].mean() > 0.9
+
+
+def on_a_carpet(seed: int = 6) -> np.ndarray:
+    """A light page that ends at y = 500 on a dark, patterned desk."""
+    rng = np.random.default_rng(seed)
+    desk = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH, 1)), (0, 0), 7)
+    page = 50 + 25 * (desk / desk.std())[..., None] * np.ones(3)
+    page[:500] = 200
+    return np.clip(cv2.GaussianBlur(page, (0, 0), 0.8) + rng.normal(0, 2, page.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_patterned_desk_goes_on_with_its_pattern_and_without_paper():
+    page, hole = on_a_carpet(), disc(x=450, y=500)
+    image = repair(covered(page, hole), hole).image.astype(float)
+    desk = np.zeros_like(hole)
+    desk[512:] = hole[512:]
+    beside = page[520:, :250].astype(float)
+    assert abs(image[desk].mean() - beside.mean()) < 15
+    assert 0.4 * beside.std() < image[desk].std() < 1.3 * beside.std()
+    assert np.abs(image[hole & (np.arange(HEIGHT) < 488)[:, None]] - 200).mean() < 4
+
+
+@pytest.mark.parametrize("tint", [20, 40])
+def test_a_tinted_row_goes_on_with_the_rules_on_its_border(tint):
+    page = np.full((HEIGHT, WIDTH, 3), 225.0)
+    for y in (200, 400, 600):
+        page[y : y + 100] -= tint
+    for y in range(100, HEIGHT, 100):
+        page[y - 2 : y + 2] = 80
+    page = cv2.GaussianBlur(page, (0, 0), 0.9) + np.random.default_rng(7).normal(0, 2, page.shape)
+    picture, hole = np.clip(page, 0, 255).astype(np.uint8), disc(120)
+    assert psnr(repair(covered(picture, hole), hole).image, picture, hole) > 30
+
+
+def written_page() -> np.ndarray:
+    page = np.random.default_rng(8).normal(215, 2, (HEIGHT, WIDTH, 3)).clip(0, 255).astype(np.uint8)
+    for y in range(60, HEIGHT, 60):
+        cv2.putText(page, "lorem ipsum dolor sit amet", (60, y), cv2.FONT_HERSHEY_SIMPLEX, 1.7, (60, 60, 60), 4)
+    return page
+
+
+def as_drawn(page: np.ndarray, blur: float, offset: float, noise: float) -> np.ndarray:
+    """What a network of 256 pixels a side might draw."""
+    size = 256, round(256 * HEIGHT / WIDTH)
+    small = cv2.GaussianBlur(cv2.resize(page, size, interpolation=cv2.INTER_AREA).astype(float), (0, 0), blur)
+    small += offset + np.random.default_rng(9).normal(0, noise, small.shape)
+    return cv2.resize(np.clip(small, 0, 255).astype(np.uint8), (WIDTH, HEIGHT))
+
+
+def test_what_a_good_network_knows_of_the_text_comes_in():
+    page, hole = written_page(), disc()
+    window = covered(page, hole)
+    alone = psnr(repair(window, hole).image, page, hole)
+    assert psnr(repair(window, hole, as_drawn(page, 0.5, 0, 2)).image, page, hole) > alone + 3
+
+
+def test_the_offset_and_noise_of_a_bad_network_stay_out():
+    page = np.full((HEIGHT, WIDTH, 3), 215, np.uint8)
+    page, hole = np.random.default_rng(10).normal(page, 2).clip(0, 255).astype(np.uint8), disc()
+    window = covered(page, hole)
+    alone = psnr(repair(window, hole).image, page, hole)
+    assert psnr(repair(window, hole, as_drawn(page, 3, -15, 8)).image, page, hole) > alone - 1
