@@ -17,18 +17,18 @@ from utils.regions import Box, crop, to_mask
 from utils.stages import Segmenter
 
 Probs = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 # What the network leaves open lies between two probabilities: this share of the threshold, and this one.
-SURE_PAPER = 0.6
+SURE_PAPER = 0.4
 SURE_OCCLUDER = 0.98
-OUTLINE_STEP = 2  # the outline is drawn at half the network's resolution: finer, it follows print and grain
 OUTLINE_ROUNDS = 2  # of colour models and cut in turn; more change little
 SURROUNDINGS = 1 / 3  # of an occluder's longer side: how much around it shows the colours of the paper
 FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 
 
-def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOptions) -> NDArray[np.bool_]:
+def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOptions) -> Mask:
     """Where a photo is covered.
 
     Args:
@@ -42,12 +42,12 @@ def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOp
     probs = segmenter(image)
     small = preprocess.resize(image, *probs.shape)
     found = follow_outlines(small, probs, options.threshold, options.confidence)
-    levels = preprocess.resize(np.rint(found * 255).astype(np.uint8), *image.shape[:2])
+    levels = preprocess.resize(found.astype(np.uint8) * 255, *image.shape[:2])
     scale = scale_of(*image.shape[:2])
     return to_mask(levels, HALF_LEVEL, options.grow_px * scale, options.min_area_px * scale**2)
 
 
-def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, confidence: float) -> Probs:
+def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, confidence: float) -> Mask:
     """Drop regions that the network is nowhere sure of, and let the others end where the colours change.
 
     Args:
@@ -57,9 +57,9 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
         confidence: a region in which no pixel reaches this probability is dropped.
 
     Returns:
-        `(h, w)` float32 in [0, 1], 0.5 or more on the occluders.
+        `(h, w)` bool, True on the occluders, not grown.
     """
-    found = np.zeros_like(probs)
+    found = np.zeros(probs.shape, bool)
     for box, part in _parts(probs >= SURE_PAPER * threshold):
         if crop(probs, box)[part].max() < max(confidence, threshold):
             continue
@@ -67,30 +67,25 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
         window = box.padded(margin, *probs.shape)
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
-        outlined = _cut(crop(image, window), alone, threshold)
-        np.maximum(crop(found, window), outlined, out=crop(found, window))
+        crop(found, window)[:] |= _cut(crop(image, window), alone, threshold)
     return found
 
 
-def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Probs:
-    """One region by its colours: photo `(h, w, 3)` and probabilities `(h, w)` there → `(h, w)` float32, 1 inside."""
-    height, width = max(1, probs.shape[0] // OUTLINE_STEP), max(1, probs.shape[1] // OUTLINE_STEP)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    reduced = cv2.resize(probs, (width, height), interpolation=cv2.INTER_AREA)
-    classes = np.where(reduced >= threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    classes[reduced < SURE_PAPER * threshold] = cv2.GC_BGD
-    classes[reduced >= SURE_OCCLUDER] = cv2.GC_FGD
+def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
+    """One region by its colours: photo `(h, w, 3)` and probabilities `(h, w)` there → `(h, w)` bool, True inside."""
+    classes = np.where(probs >= threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    classes[probs < SURE_PAPER * threshold] = cv2.GC_BGD
+    classes[probs >= SURE_OCCLUDER] = cv2.GC_FGD
     occluder = (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
     if occluder.all() or not occluder.any():  # nothing to tell colours from
-        return (probs >= threshold).astype(np.float32)
+        return occluder
     cv2.setRNGSeed(0)  # of the first colour clusters: the same photo gives the same mask
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, classes, None, *models, OUTLINE_ROUNDS, cv2.GC_INIT_WITH_MASK)
-    occluder = (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
-    return preprocess.resize(occluder.astype(np.float32), *probs.shape)
+    cv2.grabCut(np.ascontiguousarray(image), classes, None, *models, OUTLINE_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
 
 
-def _parts(found: NDArray[np.bool_]) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
+def _parts(found: Mask) -> Iterator[tuple[Box, Mask]]:
     """The connected parts of an `(h, w)` mask: the bounds of each and its pixels within them."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
     for label, (x, y, w, h, _) in enumerate(stats[:count].tolist()):

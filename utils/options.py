@@ -31,7 +31,7 @@ class RemovalOptions:
     """
 
     threshold: float = 0.5
-    confidence: float = 0.9
+    confidence: float = 0.8
     grow_px: float = 14.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
@@ -42,7 +42,7 @@ class RemovalOptions:
         if not 0 < self.threshold < 1:
             raise ValueError(f"--threshold {self.threshold}: must lie between 0 and 1, for example 0.5")
         if not 0 <= self.confidence < 1:
-            raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.9")
+            raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.8")
         for name in ("grow_px", "feather_px", "min_area_px"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more")
