@@ -32,7 +32,7 @@ class RemovalOptions:
 
     threshold: float = 0.5
     confidence: float = 0.8
-    grow_px: float = 14.0
+    grow_px: float = 18.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
     structure: str = "only"
