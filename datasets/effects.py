@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.surroundings import lookup_table
+
 Image = NDArray[np.uint8]
 
 MARKS = {0: 0.5, 1: 0.28, 2: 0.14, 3: 0.08}  # marks on a page
@@ -163,7 +165,7 @@ def develop(image: Image, rng: np.random.Generator) -> Image:
     balance = np.exp(rng.normal(0, 0.06, 3) * strength)
     haze = rng.uniform(0, 0.15) * strength if rng.random() < 0.3 else 0.0
     table = haze + (1 - haze) * level**gamma * gain * balance
-    image = cv2.LUT(image, np.clip(255 * table, 0, 255).astype(np.uint8).reshape(1, 256, 3))
+    image = cv2.LUT(image, lookup_table(255 * table))
     if rng.random() < 0.25 * strength:
         image = _moved(image, rng) if rng.random() < 0.4 else cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
     if rng.random() < 0.4 * strength:

@@ -34,7 +34,7 @@ def draw_surface(rng: np.random.Generator, height: int, width: int, photos: Sequ
         if rng.random() < 0.4:
             level = 1 - level
         table = 255 * level ** rng.uniform(0.6, 2.5) * rng.uniform(0.3, 1.1) * (1 + rng.normal(0, 0.2, 3))
-        return cv2.LUT(patch, np.clip(table, 0, 255).astype(np.uint8).reshape(1, 256, 3))
+        return cv2.LUT(patch, lookup_table(table))
     kinds = ("wood", "planks", "cloth", "stone", "carpet", "stripes", "checks", "marble", "plain")
     field = _field(str(rng.choice(kinds)))
     grey = _patch(field, rng, height, width, float(np.exp(rng.uniform(np.log(0.5), np.log(4)))))
@@ -70,6 +70,11 @@ def draw_desk(rng: np.random.Generator, height: int, width: int, photos: Sequenc
     return cv2.multiply(desk, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 200)
 
 
+def lookup_table(levels: NDArray[np.float64]) -> Image:
+    """Levels `(256, 3)` float, a column a channel, as the table `(1, 256, 3)` uint8 that `cv2.LUT` reads."""
+    return np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+
+
 def _patch(source: Image, rng: np.random.Generator, height: int, width: int, scale: float) -> Image:
     """A part of a picture, turned and scaled at random, mirrored on where it ends."""
     angle = rng.uniform(0, 2 * np.pi)
@@ -97,7 +102,7 @@ def _colours(rng: np.random.Generator) -> Image:
         stops.insert(1, rng.uniform(5, 240, 3))
     places = np.linspace(0, 255, len(stops))
     levels = np.stack([np.interp(np.arange(256), places, channel) for channel in np.transpose(stops)], 1)
-    return np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    return lookup_table(levels)
 
 
 @lru_cache(maxsize=16)

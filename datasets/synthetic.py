@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from datasets import effects, occluders, pages
 from datasets.camera import draw_camera, page_points_to_photo, photo_points_to_page, photograph
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
-from datasets.surroundings import draw_desk, draw_surface
+from datasets.surroundings import draw_desk, draw_surface, lookup_table
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
@@ -262,7 +262,7 @@ class FileFrame(Frame):
         self.to_image = to_image
         gamma, gain, tint = rng.uniform(0.8, 1.25), rng.uniform(0.8, 1.15), 1 + rng.normal(0, 0.03, 3)
         level = np.arange(256)[:, None] / 255
-        self.light = np.clip(255 * level**gamma * gain * tint, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+        self.light = lookup_table(255 * level**gamma * gain * tint)
         self.noise = rng.uniform(0, 2.5), int(rng.integers(2**31))
 
     def view(self, window: Box, height: int, width: int, text: bool = True) -> NDArray[np.uint8]:

@@ -12,9 +12,7 @@ BORDER_PX = 14  # the border of what is seen is known to a cell of the paper onl
 MAX_STRANGE = 5.0  # what is so many times the median away from the desk's tone is a thing on it
 MAX_POINTS = 200
 MAX_PIECES = 6
-TEXTURE_SHARE = (
-    0.7  # of the pattern's strength: looks alike, and errs less where it does not lie as the hidden one does
-)
+TEXTURE_SHARE = 0.7  # of the pattern's strength: looks alike, and errs less where it lies otherwise than the hidden one
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 
 
