@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     number("--lambda_l1", float, 1000, "weight of the reconstruction")
     number("--lambda_gan", float, 1, "weight of the adversarial loss; 0 trains without a discriminator")
     number("--hole_weight", float, 1, "how much a pixel in the hole counts in the reconstruction")
+    number("--known_weight", float, 0, "how much a pixel beside the hole counts there; 0: the published loss")
     add("--gan_type", choices=GAN_TYPES, default="WGAN", help="WGAN: hinge loss; LSGAN: least squares")
     number("--g_steps_per_d", positive_int, 1, "the discriminator steps with every so many batches only")
     number("--warmup_l1", int, 0, "batches before the adversarial loss sets in")
@@ -480,7 +481,7 @@ def check_flags(args: argparse.Namespace) -> None:
     for name in ("lr_s", "lr_g", "lr_d", "lr_decrease_factor", "lambda_l1", "hole_weight"):
         if not getattr(args, name) > 0:
             raise ValueError(f"--{name} {getattr(args, name)}: must be above 0")
-    for name in ("lambda_gan", "weight_decay", "warmup_l1", "num_workers"):
+    for name in ("lambda_gan", "known_weight", "weight_decay", "warmup_l1", "num_workers"):
         if getattr(args, name) < 0:
             raise ValueError(f"--{name} {getattr(args, name)}: must be 0 or more")
     if len(args.class_weights) != args.out_c:
@@ -587,7 +588,7 @@ def make_task(
             checkpoint.load_strictly(networks[name], weights, files[name])
             say(f"{files[name]}: {len(weights)} of {len(weights)} entries loaded")
     rates = {GENERATOR: args.lr_g, DISCRIMINATOR: args.lr_d}
-    losses = {n: getattr(args, n) for n in ("lambda_l1", "lambda_gan", "hole_weight", "gan_type")}
+    losses = {n: getattr(args, n) for n in ("lambda_l1", "lambda_gan", "hole_weight", "known_weight", "gan_type")}
     adam = {"betas": (args.b1, args.b2), "weight_decay": args.weight_decay}
     return InpaintingTask(losses, args.g_steps_per_d, args.warmup_l1, networks=networks, rates=rates, **adam, **common)
 

@@ -43,7 +43,7 @@ RARE_KINDS = {
     "eraser": 0.05,
     "ruler": 0.04,
 }
-RARE_SHARE = 0.35  # of drawn occluders, where they are wanted
+RARE_SHARE = 0.35  # of the numbers of `drawn_occluder`
 FREE_KINDS = ("pen", "card", "cup", "phone", "object", "blob", "cable", "glasses", "coin", "eraser", "ruler")
 # These lie anywhere; all others come in over an edge.
 
@@ -103,16 +103,17 @@ def draw_occluder(rng: np.random.Generator, side: int, kind: str | None = None) 
 
 
 @lru_cache(maxsize=2048)
-def drawn_occluder(number: int, side: int, rare: bool = False) -> Occluder:
-    """The occluder of a number, the same each time; kept, for drawing one takes longer than all else in a sample.
+def drawn_occluder(number: int, side: int) -> Occluder:
+    """The occluder of a number, the same each time, now and then one of `RARE_KINDS`.
+
+    Kept, for drawing one takes longer than all else in a sample.
 
     Args:
         number: which one.
         side: longer side of the sprite in pixels.
-        rare: some of the numbers stand for one of `RARE_KINDS`.
     """
     rng = np.random.default_rng((number, OCCLUDER_STREAM))
-    if rare and rng.random() < RARE_SHARE:
+    if rng.random() < RARE_SHARE:
         kind = str(rng.choice(list(RARE_KINDS), p=np.array(list(RARE_KINDS.values())) / sum(RARE_KINDS.values())))
         return draw_occluder(rng, side, kind)
     return draw_occluder(rng, side)

@@ -34,9 +34,9 @@ FRAME_SIDE = 3750  # what a photo's longer side stands for, in pixels of the pub
 COUNTS = {0: 0.06, 1: 0.6, 2: 0.26, 3: 0.08}  # occluders on a page; a page without any teaches to find nothing
 EMPTY_SHARE = 0.15  # of the samples for the finder that nothing covers
 ATTEMPTS = 3  # to let something lie in the part that a sample shows
-DISGUISE_CHANCE = 0.3  # of an occluder made stranger than it is, for the finder
+DISGUISE_CHANCE = 0.3  # of an occluder made stranger than it is
 MATERIAL_CHANCE = 0.35  # of these: one whose material is any surface
-DESK_CHANCE = 0.35  # of a page that lies on a desk of its own, for the finder
+DESK_CHANCE = 0.35  # of a page that lies on a desk of its own
 DESK_SIDE = 640  # pixels of the longer side at which a desk is drawn
 PICTURED_CHANCE = 0.1  # of printed photographs: one that shows what elsewhere covers pages
 ASIDE = (0.55, 0.97)  # how much smaller a page on a desk of its own is
@@ -66,11 +66,12 @@ def parse_synthetic(root: str) -> tuple[Path | None, Path | None]:
 class SyntheticPhotos:
     """Clean frames and occluders to combine, from the drawing code and from files where there are any.
 
+    What is rare is drawn too: pages small on busy desks, occluders of any shape and material.
+
     Args:
         page_dir: photographs to use as pages, or None.
         occluder_dir: RGBA cut-outs, or None.
         split: `train` or `val`: files and drawn occluders of one side never appear on the other.
-        varied: also draw what is rare: pages small on busy desks, occluders of any shape and material.
     """
 
     def __init__(
@@ -78,9 +79,7 @@ class SyntheticPhotos:
         page_dir: Path | None = None,
         occluder_dir: Path | None = None,
         split: str = "train",
-        varied: bool = False,
     ) -> None:
-        self.varied = varied
         self.files: Sequence[Path] = []
         if page_dir is not None:
             self.files = select(list_photos(page_dir, recursive=True), split, lambda path: path.name)
@@ -96,9 +95,9 @@ class SyntheticPhotos:
         if self.cutouts and rng.random() < REAL_SHARE:
             found = occluders.pick_cutout(self.cutouts, rng, side)
         else:
-            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side, self.varied)
+            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
         found = occluders.vary(found, rng)
-        if self.varied and rng.random() < DISGUISE_CHANCE:
+        if rng.random() < DISGUISE_CHANCE:
             material = self.surface(rng, side, side) if rng.random() < MATERIAL_CHANCE else None
             found = occluders.disguise(found, rng, material)
         return found
@@ -115,7 +114,7 @@ class SyntheticPhotos:
         return DrawnFrame(rng, self._desk(rng))
 
     def _desk(self, rng: np.random.Generator) -> NDArray[np.uint8] | None:
-        if not self.varied or rng.random() >= DESK_CHANCE:
+        if rng.random() >= DESK_CHANCE:
             return None
         return draw_desk(rng, DESK_SIDE, DESK_SIDE * 3 // 4, self._photos(rng))
 
@@ -310,13 +309,11 @@ def _read_reduced(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 class _Drawn(Dataset):
     """What the two data sets share: length, seed, epoch."""
 
-    varied = False  # whether rare things are drawn too
-
     def __init__(self, count: int, seed: int, page_dir: Path | None, occluder_dir: Path | None, split: str) -> None:
         self.count = count
         self.seed = seed
         self.epoch = 0
-        self.photos = SyntheticPhotos(page_dir, occluder_dir, split, self.varied)
+        self.photos = SyntheticPhotos(page_dir, occluder_dir, split)
 
     def __len__(self) -> int:
         return self.count
@@ -346,8 +343,6 @@ class SyntheticSegmentation(_Drawn):
     A sample is `(image (3, height, width) float32, label (height, width) int64 in {0, 1})`. `EMPTY_SHARE` of them show
     nothing but page and desk; nearly all others show an occluder.
     """
-
-    varied = True
 
     def __init__(
         self,

@@ -42,18 +42,20 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor
     return total, class_weights[labels].sum()
 
 
-def reconstruction(filled: Tensor, images: Tensor, masks: Tensor, hole_weight: float = 1.0) -> Tensor:
-    """Mean absolute difference between a composite and the clean picture.
+def reconstruction(
+    drawn: Tensor, images: Tensor, masks: Tensor, hole_weight: float = 1.0, known_weight: float = 0.0
+) -> Tensor:
+    """Mean absolute difference between what was drawn and the clean picture.
 
     Args:
-        filled, images: `(N, 3, H, W)` float.
-        masks: `(N, 1, H, W)` float, 1 in the hole.
-        hole_weight: how much a pixel in the hole counts; 1 is the published mean over all pixels.
+        drawn: `(N, 3, H, W)` float, the generator's whole picture.
+        images: `(N, 3, H, W)` float in [0, 1].
+        masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+        hole_weight: how much a pixel in the hole counts; 1 is the published mean over all pixels of the composite.
+        known_weight: how much a pixel counts that the network sees; 0 is the published loss, of the composite alone.
     """
-    difference = (filled - images).abs()
-    if hole_weight != 1:
-        difference = difference * (1 + (hole_weight - 1) * masks)
-    return difference.mean()
+    weights = hole_weight * masks + known_weight * (1 - masks)
+    return ((drawn - images).abs() * weights).mean()
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

@@ -108,6 +108,7 @@ def inpainting_step(
     lambda_l1: float = 1000.0,
     lambda_gan: float = 1.0,
     hole_weight: float = 1.0,
+    known_weight: float = 0.0,
     gan_type: str = "WGAN",
     update_discriminator: bool = True,
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -119,18 +120,18 @@ def inpainting_step(
         masks: `(N, 1, H, W)` float32 in [0, 1], 1 in the hole.
         discriminator, optimizer_d: None trains on the reconstruction alone.
         lambda_l1, lambda_gan: weights of reconstruction and adversarial loss in the generator's step.
-        hole_weight: how much a pixel in the hole counts in the reconstruction.
+        hole_weight, known_weight: how much pixels in the hole and beside it count in the reconstruction.
         gan_type: key of `ADVERSARIAL_LOSSES`.
         update_discriminator: False leaves the discriminator as it is in this step.
 
     Returns:
-        `first_L1` and `second_L1` of the coarse and the refined composite and, with a discriminator, `loss_GAN` and (in
+        `first_L1` and `second_L1` of the coarse and the refined picture and, with a discriminator, `loss_GAN` and (in
         steps that update it) `loss_D`; then coarse and refined of this batch, `(N, 3, H, W)`, detached.
     """
     losses: dict[str, Tensor] = {}
     with precision.autocast():
         coarse, refined = generator(images, masks)
-    first, second = composite(images, coarse.float(), masks), composite(images, refined.float(), masks)
+    second = composite(images, refined.float(), masks)
 
     if discriminator is not None and optimizer_d is not None and update_discriminator:
         optimizer_d.zero_grad(set_to_none=True)
@@ -140,8 +141,8 @@ def inpainting_step(
         precision.descend(loss_d, optimizer_d)
         losses["loss_D"] = loss_d.detach()
 
-    first_l1 = reconstruction(first, images, masks, hole_weight)
-    second_l1 = reconstruction(second, images, masks, hole_weight)
+    first_l1 = reconstruction(coarse.float(), images, masks, hole_weight, known_weight)
+    second_l1 = reconstruction(refined.float(), images, masks, hole_weight, known_weight)
     loss = lambda_l1 * (second_l1 + 0.5 * first_l1)
     losses |= {"first_L1": first_l1.detach(), "second_L1": second_l1.detach()}
     if discriminator is not None:

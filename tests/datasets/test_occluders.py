@@ -91,9 +91,8 @@ def test_light_changes_the_colours_but_not_the_outline():
     assert np.array_equal(changed[..., 3], alpha) or np.array_equal(changed[..., 3], alpha[:, ::-1])
 
 
-def test_rare_kinds_come_only_where_they_are_wanted():
-    assert {drawn_occluder(number, 40).kind for number in range(40)} <= set(KINDS)
-    kinds = {drawn_occluder(number, 40, True).kind for number in range(40)}
+def test_some_drawn_occluders_are_of_rare_kinds():
+    kinds = {drawn_occluder(number, 40).kind for number in range(40)}
     assert kinds & set(KINDS) and kinds & set(RARE_KINDS)
 
 

@@ -112,11 +112,6 @@ def test_windows_show_the_same_desk_as_the_whole():
     assert np.abs(whole[:200, :150] - part).mean() < 6
 
 
-def test_pictures_for_the_generator_know_no_rare_things():
-    assert not SyntheticInpainting(1, 0).photos.varied
-    assert SyntheticSegmentation(1, 0).photos.varied
-
-
 def test_train_and_val_share_no_file_and_no_drawn_occluder(folders):
     train, val = (SyntheticPhotos(*folders, split) for split in ("train", "val"))
     assert train.files and val.files and not set(train.files) & set(val.files)

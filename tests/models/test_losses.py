@@ -30,18 +30,19 @@ def test_weighted_cross_entropy_is_pytorchs_once_divided():
     torch.testing.assert_close(total / weight, F.cross_entropy(logits, labels, weight=weights))
 
 
-def test_reconstruction_is_the_mean_over_all_pixels_as_published():
-    filled, images = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    torch.testing.assert_close(reconstruction(filled, images, torch.ones(2, 1, 4, 4)), F.l1_loss(filled, images))
+def test_reconstruction_is_the_mean_over_all_pixels_of_the_composite_as_published():
+    drawn, images, masks = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4), torch.rand(2, 1, 4, 4)
+    published = F.l1_loss(composite(images, drawn, masks), images)
+    torch.testing.assert_close(reconstruction(drawn, images, masks), published)
 
 
-def test_hole_weight_counts_only_pixels_in_the_hole_more():
+def test_pixels_in_the_hole_and_beside_it_count_as_much_as_they_are_given_weight():
     images = torch.zeros(1, 3, 4, 4)
     masks = torch.zeros(1, 1, 4, 4)
-    masks[..., :2, :] = 1
-    in_hole, outside = masks.expand_as(images) * 0.5, (1 - masks).expand_as(images) * 0.5
-    assert reconstruction(in_hole, images, masks, 6.0).item() == pytest.approx(6 * 0.25)
-    assert reconstruction(outside, images, masks, 6.0).item() == pytest.approx(0.25)
+    masks[..., :1, :] = 1
+    drawn = masks.expand_as(images) * 0.5 + (1 - masks).expand_as(images) * 0.25
+    assert reconstruction(drawn, images, masks, 6.0).item() == pytest.approx(6 * 0.5 / 4)
+    assert reconstruction(drawn, images, masks, 6.0, 2.0).item() == pytest.approx((6 * 0.5 + 2 * 0.25 * 3) / 4)
 
 
 def test_hinge_loss_is_the_mean_of_its_halves_and_vanishes_beyond_the_margin():
