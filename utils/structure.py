@@ -19,11 +19,14 @@ BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
 FOREIGN_LEVELS = 6.0  # a surface that strays from its own mean colour by so much has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
+GUESS_STRAYS = 1.5  # what strays so many times as far from a surface's colour as the surface itself is no part of it
 FOREIGN_SOFT_PX = 3.0
 NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
 RING_CELLS = 10  # so far around the hole, in pixels of the network, its picture is compared with what is seen
 REST_NOISES = 2.0  # what the network draws beyond paper and rules counts from so many of its errors there ...
-REST_LEVELS = 5.0  # ... and from so many levels
+REST_LEVELS = 30.0  # ... and from so many levels (a pale smear of text reads worse than clean paper) ...
+MIN_PRINTED_SHARE = 0.25  # ... where so much of the page seen nearby is print; rules alone take less ...
+MIN_SEEN_SHARE = 0.1  # ... of at least so much that is seen
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,11 @@ def network_rest(
     ink: NDArray[np.float32],
     hole: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """What the network draws beyond paper and rules, `(h, w, 3)` float32, 0 where that is no more than its own error.
+    """What the network draws on the page beyond paper and rules, `(h, w, 3)` float32, 0 where it may be its own error.
 
     The network sees paper and rules too, only reduced. So they are reduced like its picture before they are taken out.
-    How well it draws shows beside the hole, where it draws what is seen: its error there is what counts as nothing.
+    What counts as nothing is its error beside the hole, where it draws what is seen. In the hole it guesses: nothing
+    comes in where the page nearby shows no print that could go on.
     """
     height, width = hole.shape
     step = max(1.0, max(height, width) / NETWORK_SIDE)
@@ -123,14 +127,16 @@ def network_rest(
         return small.reshape(size[1], size[0], -1).astype(np.float32)
 
     covered = reduced(hole.astype(np.uint8) * 255)[..., 0]
-    inside = covered > 127
+    page = reduced((paper.surface == paper.page).astype(np.uint8) * 255)[..., 0] > 254
+    inside = page & (covered > 127)
     if not inside.any():
         return np.zeros(ink.shape, np.float32)
     drawn = reduced(generated)
-    ring = (cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_CELLS + 1,) * 2, np.uint8)) > 0) & (covered == 0)
+    explained = reduced(paper.tone * (1 - ink))
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_CELLS + 1,) * 2, np.uint8)) > 0
+    ring = near & page & (covered == 0)
     error = np.abs(drawn - reduced(window)).max(axis=2)[ring]
     noise = 1.4826 * float(np.median(error)) if error.size else REST_LEVELS
-    explained = reduced(paper.tone * (1 - ink))
     rest = drawn - explained
     # The light half of what it draws is its paper, text is darker; its paper is no news.
     rest -= np.percentile(rest[inside], 75, axis=0) - 0.67 * noise
@@ -139,6 +145,11 @@ def network_rest(
     lines = cv2.dilate(reduced(ink.max(axis=2))[..., 0], np.ones((3, 3), np.uint8))
     threshold = max(REST_NOISES * noise, REST_LEVELS) + lines * explained.mean(axis=2)
     confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
+    seen = (page & (covered == 0)).astype(np.float32)
+    bare = reduced(paper.bare.astype(np.uint8))[..., 0]
+    side = (4 * RING_CELLS + 1,) * 2
+    printed = cv2.blur(seen * (1 - bare), side) > MIN_PRINTED_SHARE * np.maximum(cv2.blur(seen, side), MIN_SEEN_SHARE)
+    confidence *= page & printed
     kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
     return kept.reshape(ink.shape)
 
@@ -152,7 +163,7 @@ def not_paper(
         window: `(h, w, 3)` uint8.
         paper: its surfaces.
         hole: `(h, w)` bool.
-        generated: `(h, w, 3)` uint8; where given, only surfaces that it describes better than their tone does.
+        generated: `(h, w, 3)` uint8; where given, only surfaces that it continues in their own colours.
 
     Returns:
         `(h, w)` bool.
@@ -162,19 +173,20 @@ def not_paper(
     side = 2 * (FOREIGN_RING_PX // step) + 1
     ring = (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
     surface, bare = paper.surface[::step, ::step], paper.bare[::step, ::step]
-    away = np.abs(window[::step, ::step] - paper.tone[::step, ::step]).mean(axis=2)
+    tone = paper.tone[::step, ::step]
+    away = np.abs(window[::step, ::step] - tone).mean(axis=2)
     foreign = np.zeros(hole.shape, bool)
     for number in np.unique(paper.surface[hole]):
-        beside = ring & (surface == number)
-        if np.count_nonzero(beside) < 50:
+        beside, within = ring & (surface == number), few & (surface == number)
+        if np.count_nonzero(beside) < 50 or not within.any():
             continue
         if number == paper.page:
             strange = bare[beside].mean() < MIN_BARE_SHARE
         else:
             strange = away[beside].mean() > FOREIGN_LEVELS + paper.noise
         if strange and generated is not None:
-            drawn = np.abs(window[::step, ::step].astype(np.float32) - generated[::step, ::step]).mean(axis=2)
-            strange = drawn[beside].mean() < away[beside].mean()
+            strays = np.abs(generated[::step, ::step][within] - tone[within]).mean()
+            strange = strays < GUESS_STRAYS * away[beside].mean()
         if strange:
             foreign |= paper.surface == number
     return foreign & hole

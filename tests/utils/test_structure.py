@@ -99,15 +99,35 @@ def test_a_poor_network_does_not_spoil_plain_paper():
     assert psnr(repair(window, hole, generated).image, page, hole) > psnr(repair(window, hole).image, page, hole) - 1
 
 
-def test_a_stamp_that_the_network_draws_is_kept():
-    page = table()
-    cv2.circle(page, (450, 400), 60, (60, 60, 200), -1)
-    hole = disc()
-    small = cv2.resize(page, (WIDTH // 6, HEIGHT // 6), interpolation=cv2.INTER_AREA)
+def gain_from_network(page: np.ndarray, drawn: np.ndarray, hole: np.ndarray) -> float:
+    """How many decibels a network's picture of `drawn` adds to the repair of `page`."""
+    small = cv2.resize(drawn, (WIDTH // 6, HEIGHT // 6), interpolation=cv2.INTER_AREA)
     generated = cv2.resize(small, (WIDTH, HEIGHT))
     window = covered(page, hole)
-    gain = psnr(repair(window, hole, generated).image, page, hole) - psnr(repair(window, hole).image, page, hole)
-    assert gain > 5
+    return psnr(repair(window, hole, generated).image, page, hole) - psnr(repair(window, hole).image, page, hole)
+
+
+def test_a_stamp_that_the_network_continues_is_kept():
+    page, hole = table(), disc()
+    cv2.circle(page, (580, 400), 60, (60, 60, 200), -1)
+    assert gain_from_network(page, page, hole) > 1
+
+
+def test_what_the_network_dreams_on_a_page_without_print_stays_out():
+    page, hole = table(), disc()
+    dream = page.copy()
+    cv2.circle(dream, (450, 400), 60, (60, 60, 200), -1)
+    assert gain_from_network(page, dream, hole) > -0.2
+
+
+def test_a_desk_comes_from_the_network_only_if_it_keeps_to_the_colours_beside_the_hole():
+    page, hole = table(), disc(x=600)
+    desk = np.random.default_rng(5).normal(70, 30, (HEIGHT // 10, 40, 3)).clip(0, 255).astype(np.uint8)
+    page[:, 500:] = cv2.resize(desk, (WIDTH - 500, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    assert gain_from_network(page, page, hole) > 3
+    wrong = page.copy()
+    wrong[:, 500:] = 230
+    assert gain_from_network(page, wrong, hole) > -0.2
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (3, 3), (8, 500), (200, 220)])
