@@ -149,7 +149,8 @@ def test_segmentation_run_leaves_checkpoints_and_scores(root):
 
 
 def test_without_adversarial_loss_there_is_no_discriminator(root):
-    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1", "--lambda_gan", "0", "--hole_weight", "4")) == 0
+    weights = "--lambda_gan", "0", "--hole_weight", "4", "--known_weight", "1"
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1", *weights)) == 0
     out = root.parent / "out"
     assert not list(out.glob("*_D_*")) and "loss_D" not in lines(out)[0]
 
