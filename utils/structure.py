@@ -128,14 +128,13 @@ def network_rest(
 
     covered = reduced(hole.astype(np.uint8) * 255)[..., 0]
     page = reduced((paper.surface == paper.page).astype(np.uint8) * 255)[..., 0] > 254
-    inside = page & (covered > 127)
+    inside, seen = page & (covered > 127), page & (covered == 0)
     if not inside.any():
         return np.zeros(ink.shape, np.float32)
     drawn = reduced(generated)
     explained = reduced(paper.tone * (1 - ink))
     near = cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_CELLS + 1,) * 2, np.uint8)) > 0
-    ring = near & page & (covered == 0)
-    error = np.abs(drawn - reduced(window)).max(axis=2)[ring]
+    error = np.abs(drawn - reduced(window)).max(axis=2)[near & seen]
     noise = 1.4826 * float(np.median(error)) if error.size else REST_LEVELS
     rest = drawn - explained
     # The light half of what it draws is its paper, text is darker; its paper is no news.
@@ -145,10 +144,9 @@ def network_rest(
     lines = cv2.dilate(reduced(ink.max(axis=2))[..., 0], np.ones((3, 3), np.uint8))
     threshold = max(REST_NOISES * noise, REST_LEVELS) + lines * explained.mean(axis=2)
     confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
-    seen = (page & (covered == 0)).astype(np.float32)
-    bare = reduced(paper.bare.astype(np.uint8))[..., 0]
-    side = (4 * RING_CELLS + 1,) * 2
-    printed = cv2.blur(seen * (1 - bare), side) > MIN_PRINTED_SHARE * np.maximum(cv2.blur(seen, side), MIN_SEEN_SHARE)
+    print_seen = seen * (1 - reduced(paper.bare.astype(np.uint8))[..., 0])
+    page_share, print_share = (cv2.blur(m.astype(np.float32), (4 * RING_CELLS + 1,) * 2) for m in (seen, print_seen))
+    printed = print_share > MIN_PRINTED_SHARE * np.maximum(page_share, MIN_SEEN_SHARE)
     confidence *= page & printed
     kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
     return kept.reshape(ink.shape)
