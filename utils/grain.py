@@ -35,8 +35,8 @@ def measure_grain(
     if not rows or not columns:
         return None
     size = rows * SAMPLE_PX, columns * SAMPLE_PX
-    squares = bare[: size[0], : size[1]].reshape(rows, SAMPLE_PX, columns, SAMPLE_PX).all(axis=(1, 3))
-    places = np.argwhere(squares)
+    squares = bare[: size[0], : size[1]].reshape(rows, SAMPLE_PX, -1).all(axis=1)  # in two steps: four times as fast
+    places = np.argwhere(squares.reshape(rows, columns, SAMPLE_PX).all(axis=2))
     if not len(places):
         return None
     places = places[np.unique(np.linspace(0, len(places) - 1, MAX_SAMPLES).astype(int))]
@@ -61,17 +61,16 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
     """Noise `(height, width, 3)` float32 with the given spectrum and mean 0; equal seeds give equal noise."""
     rng = np.random.default_rng(seed)
     # The measured spectrum as a small filter, laid into a larger tile: finer in frequency, periodic without a seam.
-    kernel = np.fft.fftshift(np.fft.ifft2(spectrum, axes=(0, 1)), axes=(0, 1))
+    kernel = np.fft.fftshift(np.fft.ifft2(spectrum, axes=(0, 1)), axes=(0, 1)).real.transpose(2, 3, 0, 1)
     taper = np.hanning(SAMPLE_PX + 1)[:-1]
-    kernel = kernel * np.outer(taper, taper)[..., None, None]
-    large = np.zeros((TILE_PX, TILE_PX, 3, 3), np.complex128)
-    large[:SAMPLE_PX, :SAMPLE_PX] = kernel
-    white = np.fft.fft2(rng.standard_normal((TILE_PX, TILE_PX, 3)), axes=(0, 1))
-    tile = np.fft.ifft2(np.einsum("yxij,yxj->yxi", np.fft.fft2(large, axes=(0, 1)), white), axes=(0, 1)).real
+    kernel = (kernel * np.outer(taper, taper)).astype(np.float32)
+    filters = np.fft.fft(np.fft.rfft(kernel, TILE_PX), TILE_PX, axis=-2)  # filled up with zeros
+    white = np.fft.rfft2(rng.standard_normal((3, TILE_PX, TILE_PX), np.float32))
+    tile = np.fft.irfft2((filters * white).sum(axis=1), (TILE_PX, TILE_PX))
     wanted = np.sqrt(np.einsum("yxij,yxij->i", spectrum, spectrum.conj()).real / SAMPLE_PX**2)
-    tile *= wanted / np.maximum(tile.std(axis=(0, 1)), 1e-9)
+    tile *= (wanted / np.maximum(tile.std(axis=(1, 2)), 1e-9))[:, None, None]
     repeats = -(-height // TILE_PX), -(-width // TILE_PX), 1
-    return np.tile(tile.astype(np.float32), repeats)[:height, :width]
+    return np.tile(tile.transpose(1, 2, 0).astype(np.float32), repeats)[:height, :width]
 
 
 def copy_texture(
@@ -89,65 +88,74 @@ def copy_texture(
         `(h, w, 3)` float32, differences from the tone; 0 outside the target and where no piece fits.
     """
     height, width = target.shape
-    texture = np.zeros_like(tone)
-    source = cv2.erode(source.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8), borderValue=1) > 0
+    texture = np.zeros(tone.shape, np.float32)
+    seen = cv2.erode(source.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8), borderValue=1)
+    if not target.any() or not seen.any():
+        return texture
     # What stands out is no pattern: things on the desk, the edge of the page.
-    away = np.abs(window.astype(np.float32) - tone).max(axis=2) * source
-    if source.any():
-        odd = (away > MAX_STRANGE * float(np.median(away[source])) + 10).astype(np.uint8)
-        odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-        source &= cv2.dilate(odd, np.ones((2 * BORDER_PX + 1,) * 2, np.uint8)) == 0
-    left = target.copy()
+    blue, green, red = cv2.split(cv2.absdiff(window, cv2.convertScaleAbs(tone)))
+    away = cv2.max(cv2.max(blue, green), red)
+    odd = (away > MAX_STRANGE * float(np.median(away[seen > 0])) + 10).astype(np.uint8) & seen
+    odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    seen &= 1 - cv2.dilate(odd, np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))
     reach = np.arange(SHIFT_PX, max(height, width), SHIFT_PX)
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     shifts = np.rint(reach[:, None, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)).astype(int)
     shifts = shifts.reshape(-1, 2)
-    rim = cv2.dilate(target.astype(np.uint8), np.ones((2 * RIM_PX + 1,) * 2, np.uint8)) > 0
-    around = _some(rim & source)
+    rim = cv2.dilate(target.astype(np.uint8), np.ones((2 * RIM_PX + 1,) * 2, np.uint8))
+    around = _some(rim & seen)
     mismatch = np.zeros(len(shifts))
     if len(around):
-        known = _looked_up(source, around, shifts)
-        there = np.clip(around[None] + shifts[:, None], 0, (height - 1, width - 1))
-        here = window[around[:, 0], around[:, 1]].astype(np.float32)
-        away = np.abs(window[there[..., 0], there[..., 1]] - here).mean(axis=2)
-        usual = max(float(away.mean()), 1e-6)
-        mismatch = (away * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / usual
+        here = window[around[:, 0], around[:, 1]]
+        there, _ = _moved(window, around, shifts)
+        known, inside = _moved(seen, around, shifts)
+        known *= inside
+        apart = cv2.absdiff(there.reshape(-1, 3), np.tile(here, (len(shifts), 1)))
+        apart = apart.sum(axis=1, dtype=np.uint16).reshape(known.shape)
+        usual = max(float(apart.mean()), 1e-6)
+        mismatch = (apart * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / usual
         mismatch[known.mean(axis=1) < 0.3] = 2
+    x, y, wide, high = cv2.boundingRect(target.astype(np.uint8))
+    left = target[y : y + high, x : x + wide].astype(np.uint8)
     for _ in range(MAX_PIECES):
-        points = _some(left)
+        points = _some(left) + np.array((y, x))
         if not len(points):
             break
-        covered = _looked_up(source, points, shifts).mean(axis=1)
+        known, inside = _moved(seen, points, shifts)
+        covered = (known * inside).mean(axis=1)
         cost = mismatch + 1 - covered
         cost[covered < 0.02] = np.inf
         best = int(cost.argmin())
         if not np.isfinite(cost[best]):
             break
         dy, dx = shifts[best]
-        moved = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
-        size = width, height
-        fits = (cv2.warpAffine(source.astype(np.uint8), moved, size, flags=cv2.INTER_NEAREST) > 0) & left
-        y, x = np.nonzero(fits)
-        texture[y, x] = TEXTURE_SHARE * (window[y + dy, x + dx] - tone[y + dy, x + dx])
-        left &= ~fits
+        moved = np.array([[1, 0, -dx - x], [0, 1, -dy - y]], np.float32)
+        fits = cv2.warpAffine(seen, moved, (wide, high), flags=cv2.INTER_NEAREST) & left
+        rows, columns = np.nonzero(fits)
+        rows, columns = rows + y, columns + x
+        piece = window[rows + dy, columns + dx] - tone[rows + dy, columns + dx]
+        texture[rows, columns] = TEXTURE_SHARE * piece
+        left &= 1 - fits
     return texture
 
 
-def _some(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """At most `MAX_POINTS` points (y, x) of a mask, evenly taken."""
-    points = np.argwhere(mask)
-    return points[:: max(1, len(points) // MAX_POINTS)]
+def _some(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """At most some `MAX_POINTS` points (y, x) of a mask, evenly taken."""
+    points = np.flatnonzero(mask)
+    return np.stack(np.divmod(points[:: max(1, len(points) // MAX_POINTS)], mask.shape[1]), axis=1)
 
 
-def _looked_up(mask: NDArray[np.bool_], points: NDArray[np.intp], shifts: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """The mask at each point moved by each shift, `(shifts, points)`; False outside."""
-    there = points[None] + shifts[:, None]
-    inside = ((there >= 0) & (there < mask.shape)).all(axis=2)
-    there = np.clip(there, 0, np.array(mask.shape) - 1)
-    return mask[there[..., 0], there[..., 1]] & inside
+def _moved(
+    picture: NDArray[np.uint8], points: NDArray[np.intp], shifts: NDArray[np.intp]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The picture at each point moved by each shift, `(shifts, points, …)`, and which of these lie in it."""
+    height, width = picture.shape[:2]
+    y, x = (points[None] + shifts[:, None]).transpose(2, 0, 1)
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    return picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], inside
 
 
 def seed_of(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> int:
     """A number that the visible pixels decide."""
-    seen = cv2.bitwise_and(window, window, mask=(~hole).astype(np.uint8))[::4, ::4]
-    return int(seen.sum(dtype=np.int64)) * 1000003 + int(hole.sum())
+    seen = window[::4, ::4][~hole[::4, ::4]]
+    return int(seen.sum(dtype=np.int64)) * 1000003 + int(np.count_nonzero(hole))

@@ -116,24 +116,18 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         tones.append(_continued(mean, np.where(own, share, 0), hidden))
     bare_pixels = bare[:height, :width].astype(bool)
 
-    def at_pixels(number: int) -> NDArray[np.float32]:
-        size = columns * CELL_PX, rows * CELL_PX
-        return cv2.resize(tones[number - 1], size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-
     if count == 1:
-        tone = np.ascontiguousarray(at_pixels(1))
+        tone = _enlarged(tones[0], (slice(0, height), slice(0, width)))
         return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, [], noise)
 
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
     area = _area(hole, 2 * CELL_PX)
-    near = np.unique(pixels[_area(hole, VOTE_PX)]).tolist()
     tone = np.empty((height, width, 3), np.float32)
-    inside = {}  # one surface at a time: whole windows of each would take most of the memory
     for number in range(1, count + 1):
-        values = at_pixels(number)
-        cv2.copyTo(values, (pixels == number).astype(np.uint8), tone)
-        if number in near:
-            inside[number] = values[area].copy()
+        own = _area(pixels == number, 0)
+        cv2.copyTo(_enlarged(tones[number - 1], own), (pixels[own] == number).astype(np.uint8), tone[own])
+    near = np.unique(pixels[_area(hole, VOTE_PX)]).tolist()
+    inside = {number: _enlarged(tones[number - 1], area) for number in near}
     borders = _join(_entries(window, surface, hidden, tones), hole)
     pixels[area] = _partition(window[area], inside, pixels[area], hole[area], borders, area)
     # Soft borders in the hole only: outside, nothing is drawn.
@@ -153,28 +147,25 @@ def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, h
     side = CLOSE_PX // (CELL_PX // 2) | 1
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
-    lift = cv2.subtract(closed, small)[~hidden]
-    return cv2.subtract(closed, cv2.merge([np.full(hidden.shape, n, np.uint8) for n in _lift(lift)]))
+    lift = cv2.subtract(closed, small)
+    low = (_strongest(lift) < INK_LEVELS) & ~hidden
+    usual = np.rint(np.median(lift[low], axis=0)) if low.any() else np.zeros(3)
+    return cv2.subtract(closed, (*usual.tolist(), 0.0))
 
 
-def _lift(differences: NDArray[np.uint8]) -> list[int]:
-    low = differences[differences.max(axis=1, initial=0) < INK_LEVELS]
-    return np.rint(np.median(low, axis=0)).astype(int).tolist() if len(low) else [0, 0, 0]
-
-
-def _strongest(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _strongest(channels: NDArray) -> NDArray:
+    """The largest of the three channels; numpy takes ten times as long."""
     blue, green, red = cv2.split(channels)
     return cv2.max(cv2.max(blue, green), red)
 
 
 def _noise_of(window: NDArray[np.uint8], covered: NDArray[np.uint8]) -> float:
     """Standard deviation of the grain, from differences of pixels two apart (strokes are a small share of them)."""
-    green = window[::3, :, 1].astype(np.int16)
-    seen = covered[::3] == 0
-    both = seen[:, 2:] & seen[:, :-2]
+    green = np.ascontiguousarray(window[::3, :, 1])
+    both = (covered[::3, 2:] | covered[::3, :-2]) == 0
     if not both.any():
         return 1.0
-    steps = np.abs(green[:, 2:] - green[:, :-2])[both]
+    steps = cv2.absdiff(green[:, 2:], green[:, :-2])[both]
     # A histogram median between whole levels: plain medians of rounded values jump by a level.
     counts = np.cumsum(np.bincount(steps, minlength=4))
     half = counts[-1] / 2
@@ -189,15 +180,15 @@ def _cell_means(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Share of the weighted pixels in each cell `(rows, columns)`, and their mean colour `(rows, columns, 3)`."""
     columns, rows = cells
-    shape = rows, CELL_PX, columns, CELL_PX
     share = cv2.resize(weight * 255, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns) / np.float32(255)
     chosen = cv2.bitwise_and(window, window, mask=weight)
-    # Sums in two steps of whole numbers: rows of a cell first, contiguous and without a float copy of the window.
-    sums = chosen.reshape(rows, CELL_PX, columns * CELL_PX * 3).sum(axis=1, dtype=np.uint16)
-    sums = sums.reshape(rows, columns, CELL_PX, 3).sum(axis=2, dtype=np.uint32)
-    counts = weight.reshape(shape).sum(axis=(1, 3), dtype=np.uint32)
-    mean = sums / np.maximum(counts, 1)[..., None].astype(np.float32)
-    return share, mean.astype(np.float32)
+    # Sums of the rows of a cell first: no float copy of the window.
+    sums = np.zeros((rows, columns * CELL_PX, 3), np.float32)
+    for row in range(CELL_PX):
+        cv2.accumulate(chosen[row::CELL_PX], sums)
+    sums = cv2.resize(sums, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns, 3) * CELL_PX
+    counts = np.rint(share * CELL_PX**2)
+    return share, sums / np.maximum(counts, 1)[..., None]
 
 
 def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -208,10 +199,10 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
     step = np.zeros(hidden.shape, np.float32)
     for axis in (0, 1):
         if values.shape[axis] > 2:
-            before, after = (np.delete(values, ends, axis) for ends in ([-2, -1], [0, 1]))
-            middle = [slice(None), slice(None)]
-            middle[axis] = slice(1, -1)
-            step[tuple(middle)] = np.maximum(step[tuple(middle)], np.abs(after - before).max(axis=2))
+            before, middle, after = ([slice(None), slice(None)] for _ in range(3))
+            before[axis], middle[axis], after[axis] = slice(None, -2), slice(1, -1), slice(2, None)
+            change = _strongest(cv2.absdiff(values[tuple(before)], values[tuple(after)]))
+            step[tuple(middle)] = np.maximum(step[tuple(middle)], change)
     inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
     kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS][:MAX_SURFACES]
@@ -329,9 +320,9 @@ def _membrane(
         area = cv2.boundingRect(free.astype(np.uint8))
         x0, y0 = max(0, area[0] - 1), max(0, area[1] - 1)
         part = values[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1]
-        moving = free[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1, None]
+        moving = free[y0 : area[1] + area[3] + 1, x0 : area[0] + area[2] + 1].astype(np.uint8)
         for _ in range(relaxations):
-            np.copyto(part, cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT_101), where=moving)
+            cv2.copyTo(cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT_101), moving, part)
     return np.clip(values + trend, 0, 255).astype(np.float32)
 
 
@@ -341,17 +332,33 @@ def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     y, x = (y - rows / 2) / max(rows, columns), (x - columns / 2) / max(rows, columns)
     basis = np.stack([np.ones_like(x), x, y], axis=-1)
+    flat, colours = basis.reshape(-1, 3), mean.reshape(-1, 3)
     current = weight
     fitted = np.zeros_like(mean)
     for _ in range(2):
-        scaled = (basis * current[..., None]).reshape(-1, 3)
-        normal = scaled.T @ basis.reshape(-1, 3) + np.diag([1e-6, 1e-2, 1e-2]) * max(float(current.sum()), 1e-6)
-        fitted = (basis.reshape(-1, 3) @ np.linalg.solve(normal, scaled.T @ mean.reshape(-1, 3))).reshape(mean.shape)
-        off = np.abs(mean - fitted).max(axis=2)
+        scaled = flat * current.reshape(-1, 1)
+        normal = scaled.T @ flat + np.diag([1e-6, 1e-2, 1e-2]) * max(float(current.sum()), 1e-6)
+        planes = np.linalg.solve(normal, scaled.T @ colours)
+        fitted = (flat @ planes.astype(np.float32)).reshape(mean.shape)
+        off = _strongest(cv2.absdiff(mean, fitted))
         chosen = off[weight > 0]
         limit = max(4.0, 3 * float(np.median(chosen))) if chosen.size else 0.0
         current = np.where(off < limit, weight, 0).astype(np.float32)
-    return fitted.astype(np.float32)
+    return fitted
+
+
+def _enlarged(cells: NDArray[np.float32], part: tuple[slice, slice]) -> NDArray[np.float32]:
+    """A part of the window, given in pixels, from a picture in cells."""
+    (top, bottom), (left, right) = (
+        (max(0, along.start // CELL_PX - 1), -(-along.stop // CELL_PX) + 1) for along in part
+    )
+    near = cells[top:bottom, left:right]
+    large = cv2.resize(near, None, fx=CELL_PX, fy=CELL_PX, interpolation=cv2.INTER_LINEAR)
+    y, x = (
+        slice(along.start - CELL_PX * at, along.stop - CELL_PX * at)
+        for along, at in zip(part, (top, left), strict=True)
+    )
+    return np.ascontiguousarray(large[y, x])
 
 
 def _entries(
@@ -510,9 +517,13 @@ def _turn(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
 
 
 def _area(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """The rows and columns that the hole takes, and a margin."""
+    """The rows and columns that the hole takes, and a margin as far as the window goes."""
     x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
-    return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
+    rows, columns = hole.shape
+    return (
+        slice(max(0, y - margin), min(rows, y + height + margin)),
+        slice(max(0, x - margin), min(columns, x + width + margin)),
+    )
 
 
 def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[np.uint8]) -> NDArray[np.float64]:

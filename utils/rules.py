@@ -133,7 +133,7 @@ class Sight:
     def transposed(self) -> "Sight":
         """The view of the other family."""
         dark, hole, beside, surface = (
-            np.ascontiguousarray(array.T) for array in (self.dark, self.hole, self.beside, self.surface)
+            np.asarray(cv2.transpose(array), np.uint8) for array in (self.dark, self.hole, self.beside, self.surface)
         )
         return Sight(dark, hole, beside, surface, self.noise)
 
@@ -170,7 +170,7 @@ def find_rules(
 def _find_ends(sight: Sight) -> list[End]:
     """Ends of rules at both sides of the hole."""
     ends = _ends_before(sight.dark, sight.hole, sight.beside, sight.noise)
-    dark, hole, beside = (np.ascontiguousarray(array[:, ::-1]) for array in (sight.dark, sight.hole, sight.beside))
+    dark, hole, beside = (np.asarray(cv2.flip(array, 1), np.uint8) for array in (sight.dark, sight.hole, sight.beside))
     width = sight.dark.shape[1]
     for end in _ends_before(dark, hole, beside, sight.noise):
         ends.append(replace(end, u=width - 1 - end.u, slope=-end.slope, side=-1))
@@ -205,8 +205,8 @@ def _ends_before(
     size = blocks, height
     wide = blocks * BLOCK_PX
     # Exact area means, so that a block counts as seen only when all of it is.
-    rows = cv2.resize(np.ascontiguousarray(dark[:, :wide]), size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    seen = cv2.resize(np.ascontiguousarray(hole[:, :wide]) * 255, size, interpolation=cv2.INTER_AREA) == 0
+    rows = cv2.resize(dark[:, :wide], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    seen = cv2.resize(hole[:, :wide] * 255, size, interpolation=cv2.INTER_AREA) == 0
     rows = cv2.GaussianBlur(rows, (1, 3), sigmaX=0, sigmaY=0.8)
     if not seen.any():
         return []
@@ -228,24 +228,24 @@ def _ends_before(
     if len(v) > MAX_ROWS:
         strongest = np.sort(np.argsort(-near, kind="stable")[:MAX_ROWS])
         v, b = v[strongest], b[strongest]
-    slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
-    k = np.arange(SEARCH_BLOCKS)
-    at_b = np.maximum(b[:, None] - k, 0)
-    valid = (b[:, None] >= k) & seen[v[:, None], at_b]
-    valid = np.logical_and.accumulate(valid, axis=1)
-    at_v = np.rint(v[:, None, None] - slopes[None, :, None] * (BLOCK_PX * k)).astype(np.intp)
-    inside = (at_v >= 0) & (at_v < height) & valid[:, None]
-    at_v = np.clip(at_v, 0, height - 1)
-    level = rows[at_v, at_b[:, None]]
-    flank = np.maximum(
-        rows[np.clip(at_v - 9, 0, height - 1), at_b[:, None]], rows[np.clip(at_v + 9, 0, height - 1), at_b[:, None]]
-    )
-    counts = np.maximum(inside.sum(axis=2), 1)
     # What stands clear of both sides counts in full, and what keeps its darkness: text does neither.
-    clear = np.minimum(level - floor, 2 * np.maximum(level - flank, 0) + 0.3 * (level - floor))
-    clear = np.where(inside, clear, 0)
-    mean = clear.sum(axis=2) / counts
-    variance = np.where(inside, clear**2, 0).sum(axis=2) / counts - mean**2
+    level = rows - floor
+    flank = np.maximum(_moved(rows, -9), _moved(rows, 9))
+    clear = np.minimum(level, 2 * np.maximum(rows - flank, 0) + 0.3 * level)
+    slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
+    total, squares, counts = np.zeros((3, len(v), len(slopes)), np.float32)
+    known = np.ones(len(v), bool)
+    for k in range(SEARCH_BLOCKS):
+        at_b = np.maximum(b - k, 0)[:, None]
+        known &= (b >= k) & seen[v, at_b[:, 0]]
+        at_v = v[:, None] - np.rint(slopes * BLOCK_PX * k).astype(np.intp)
+        inside = (at_v >= 0) & (at_v < height) & known[:, None]
+        here = clear[np.clip(at_v, 0, height - 1), at_b] * inside
+        total += here
+        squares += here**2
+        counts += inside
+    mean = total / np.maximum(counts, 1)
+    variance = squares / np.maximum(counts, 1) - mean**2
     score = mean - 0.4 * np.sqrt(np.maximum(variance, 0))
     score[counts < 3] = 0
     best = score.argmax(axis=1)
@@ -268,6 +268,11 @@ def _ends_before(
     return ends
 
 
+def _moved(rows: Array, by: int) -> Array:
+    """The picture's rows from `by` further down, its first and last repeated."""
+    return rows[np.clip(np.arange(len(rows)) + by, 0, len(rows) - 1)]
+
+
 def _same(one: End, two: End) -> bool:
     at_two = one.v + one.slope * (two.u - one.u)
     back_one = one.v - one.slope * 24
@@ -275,12 +280,12 @@ def _same(one: End, two: End) -> bool:
     return abs(one.u - two.u) < 40 and (abs(at_two - two.v) < 5 or abs(back_one - back_two) < 5)
 
 
-def _strip(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray, cubic: bool = False) -> NDArray[np.float32]:
-    """The picture along a path: `(len(u), len(offsets), …)` float32."""
-    xs = np.repeat(u[:, None], len(offsets), axis=1).astype(np.float32)
-    ys = (v[:, None] + offsets).astype(np.float32)
-    method = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    return cv2.remap(picture, xs, ys, method, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+def _strip(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray) -> NDArray[np.float32]:
+    """The picture along a path: `(len(u), len(offsets))` float32, contiguous along the path."""
+    ys = offsets.astype(np.float32)[:, None] + v.astype(np.float32)
+    xs = np.ascontiguousarray(np.broadcast_to(u.astype(np.float32), ys.shape))
+    # Most of what is asked of a strip is asked along the path.
+    return cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32).T
 
 
 def _trace(
@@ -313,8 +318,7 @@ def _trace(
         usable = int(covered.argmax()) if covered.any() else len(t)
         if usable < WEAK_PX:
             return None
-        flanks = np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1))
-        floor = float(np.median(flanks))
+        floor = _median(np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1)))
         core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
         if turn == 0 and 0.4 < _crowded(strip[:STRONG_PX] - floor, float(core[:STRONG_PX].max()), noise) < 0.9:
             return None
@@ -323,7 +327,7 @@ def _trace(
             return None
         chunk = 8
         count = int(length) // chunk
-        profile = strip[: count * chunk].reshape(count, chunk, -1).mean(1) - floor
+        profile = strip.T[:, : count * chunk].reshape(-1, count, chunk).mean(2).T - floor
         middle = (np.arange(count) + 0.5) * chunk
         reach = max(3, *_reach(profile, level)) if length >= LONE_PX else 3
         weight = np.maximum(profile - 0.25 * level, 0) * (np.abs(offsets) <= reach + 0.5)
@@ -337,7 +341,7 @@ def _trace(
     if not _is_even(strip[: int(length)] - floor, core[: int(length)], level, likeness if period else 0, noise):
         return None
     # A rule is narrow: what is dark to both sides is print.
-    broad = np.median(strip[: int(length)], axis=0) - floor
+    broad = np.sort(strip[: int(length)], axis=0)[int(length) // 2] - floor
     if min(broad[:5].mean(), broad[-5:].mean()) > 0.45 * core_level:
         return None
     if core_level < max(3.5, 1.2 * noise) or abs(path[1]) > MAX_SLOPE + 0.05:
@@ -440,16 +444,18 @@ def _crowded(strip: Array, level: float, noise: float) -> float:
 
 def _reach(strip: Array, level: float) -> tuple[int, int]:
     """How many pixels a stroke reaches to both sides of its path; (0, 0) where that is too broad for a stroke."""
-    dark = np.median(strip, axis=0) > 0.6 * level  # double strokes are lighter between
+    # Dark along more than half of it; double strokes are lighter between.
+    dark = 2 * np.count_nonzero(strip > 0.6 * level, axis=0) > len(strip)
     before, after = (int(np.argmin(np.append(side, False))) for side in (dark[HALF_PX::-1], dark[HALF_PX:]))
     return (0, 0) if before + after > MAX_THICK_PX else (max(0, before - 1), max(0, after - 1))
 
 
 def _robust_fit(t: Array, shift: Array) -> Array:
     """Correction of a path as polynomial coefficients (c2, c1, c0); bent only where that fits clearly better."""
-    near = np.abs(shift - np.median(shift)) < 3
+    middle = _median(shift)
+    near = np.abs(shift - middle) < 3
     if np.count_nonzero(near) < 3:
-        return np.array([0, 0, float(np.median(shift))])
+        return np.array([0, 0, middle])
     line, misfit = _fit(t[near], shift[near], 1)
     if np.ptp(t[near]) > 120:
         bent, bent_misfit = _fit(t[near], shift[near], 2)
@@ -462,22 +468,26 @@ def _fit(t: Array, shift: Array, degree: int) -> tuple[Array, float]:
     """Polynomial through points with few outliers: coefficients as for `numpy.polyval`, median misfit."""
     scale = max(float(np.abs(t).max()), 1e-9)
     powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=1)
-    weight = np.ones(len(t))
+    ridge = 1e-9 * np.eye(degree + 1)
+    weighted = powers
     misfit: Array = np.zeros(len(t))
     line: Array = np.zeros(degree + 1)
     for _ in range(3):
-        weighted = powers * (weight**2)[:, None]
-        line = np.linalg.solve(weighted.T @ powers + 1e-9 * np.eye(degree + 1), weighted.T @ shift)
+        line = np.linalg.solve(weighted.T @ powers + ridge, weighted.T @ shift)
         misfit = np.abs(shift - powers @ line)
-        weight = 1 / (1 + (misfit / 0.5) ** 2)
-    return line / scale ** np.arange(degree, -1, -1), float(np.sort(misfit)[len(misfit) // 2])
+        weighted = powers / np.square(1 + 4 * misfit**2)[:, None]  # half a pixel off counts a quarter
+    return line / scale ** np.arange(degree, -1, -1), _median(misfit)
+
+
+def _median(values: Array) -> float:
+    """The upper median; of few values `numpy.median` takes ten times as long."""
+    return float(np.sort(values)[len(values) // 2])
 
 
 def _extent(core: Array, noise: float) -> tuple[float, float, float, float]:
     """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
-    core = np.asarray(np.convolve(np.pad(core, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid"))
-    first = core[: min(len(core), 60)]
-    level = float(np.median(first))
+    core = np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
+    level = _median(core[:60])
     if level > max(2.5, 0.8 * noise):
         there = core > 0.4 * level
         share = np.cumsum(there) / np.arange(1, len(core) + 1)

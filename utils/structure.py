@@ -17,6 +17,7 @@ from utils.strokes import draw_rules
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
+SAMPLE_STEP = 4  # ... every so many pixels
 FOREIGN_LEVELS = 6.0  # a surface that strays from its own mean colour by so much has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
 GUESS_STRAYS = 1.5  # what strays so many times as far from a surface's colour as the surface itself is no part of it
@@ -68,39 +69,42 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, 255)
         return Structure(image, image, [], [], [])
+    covered = hole.astype(np.uint8)
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
-    seen = window.copy()
-    seen[hole] = 0
+    seen = cv2.bitwise_and(window, window, mask=1 - covered)
     paper = measure_paper(seen, hole)
-    tone = np.rint(paper.tone).astype(np.uint8)
-    cv2.copyTo(tone, hole.astype(np.uint8), seen)
+    tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
+    cv2.copyTo(tone, covered, seen)
     lightest = tone
     if paper.surface.max() > 1:  # a rule between two of them is darker than both
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         border = cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)
-        lightest = np.where(border[..., None], cv2.erode(tone, kernel), tone)
-    darkness = cv2.subtract(lightest, seen)
-    dark = cv2.max(cv2.max(darkness[..., 0], darkness[..., 1]), darkness[..., 2])
-    rules = find_rules(dark, hole, paper.surface, paper.noise)
+        lightest = cv2.copyTo(cv2.erode(tone, kernel), border.astype(np.uint8), tone.copy())
+    blue, green, red = cv2.split(cv2.subtract(lightest, seen))
+    rules = find_rules(cv2.max(cv2.max(blue, green), red), hole, paper.surface, paper.noise)
     ink = draw_rules(seen, hole, paper.tone, rules)
-    values = paper.tone * (1 - ink)
+
+    x, y, width, height = cv2.boundingRect(covered)
+    area = np.s_[y : y + height, x : x + width]
+    values = paper.tone[area] * (1 - ink[area])
     patterned = not_paper(seen, paper, hole)
-    desk = patterned & (paper.surface != paper.page)
-    for number in np.unique(paper.surface[desk]):
+    desk = np.isin(paper.surface, [number for number in patterned if number != paper.page])
+    for number in np.unique(paper.surface[desk & hole]):
         own = paper.surface == number
-        values += copy_texture(seen, paper.tone, own & ~hole, own & hole)
+        values += copy_texture(seen, paper.tone, own & ~hole, own & hole)[area]
     spectrum = measure_grain(seen, paper.tone, paper.bare)
     if spectrum is not None:
-        grain = draw_grain(spectrum, hole.shape[0], hole.shape[1], seed_of(window, hole))
-        values += grain if not desk.any() else grain * ~desk[..., None]
+        grain = draw_grain(spectrum, height, width, seed_of(window, hole))
+        values += grain if not desk.any() else grain * ~desk[area][..., None]
     if generated is not None:
-        values += network_rest(generated, seen, paper, ink, hole)
-        foreign = not_paper(seen, paper, hole, generated) if patterned.any() else patterned
-        if foreign.any():
-            share = cv2.GaussianBlur(foreign.astype(np.float32), (0, 0), FOREIGN_SOFT_PX)[..., None]
-            values += share * (generated - values)
+        values += network_rest(generated, seen, paper, ink, hole)[area]
+        kept = [number for number in patterned if _keeps_to(generated, seen, paper, hole, number)]
+        if kept:
+            foreign = (np.isin(paper.surface, kept) & hole).astype(np.float32)
+            share = cv2.GaussianBlur(foreign, (0, 0), FOREIGN_SOFT_PX)[area][..., None]
+            values += share * (generated[area] - values)
     image = window.copy()
-    image[hole] = np.clip(np.rint(values[hole]), 0, 255).astype(np.uint8)
+    cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
     visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
     return Structure(image, tone, visible, rules, paper.borders)
 
@@ -152,42 +156,50 @@ def network_rest(
     return kept.reshape(ink.shape)
 
 
-def not_paper(
-    window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_], generated: NDArray[np.uint8] | None = None
-) -> NDArray[np.bool_]:
-    """Which pixels of the hole belong to a surface that paper and rules do not describe: a patterned desk, a picture.
+def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) -> list[int]:
+    """Numbers of the surfaces in the hole that paper and rules do not describe: a patterned desk, a picture.
 
     Args:
         window: `(h, w, 3)` uint8.
         paper: its surfaces.
         hole: `(h, w)` bool.
-        generated: `(h, w, 3)` uint8; where given, only surfaces that it continues in their own colours.
-
-    Returns:
-        `(h, w)` bool.
     """
-    step = 4
-    few = hole[::step, ::step]
-    side = 2 * (FOREIGN_RING_PX // step) + 1
-    ring = (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
-    surface, bare = paper.surface[::step, ::step], paper.bare[::step, ::step]
-    tone = paper.tone[::step, ::step]
-    away = np.abs(window[::step, ::step] - tone).mean(axis=2)
-    foreign = np.zeros(hole.shape, bool)
-    for number in np.unique(paper.surface[hole]):
-        beside, within = ring & (surface == number), few & (surface == number)
-        if np.count_nonzero(beside) < 50 or not within.any():
+    few, beside = _sampled(hole)
+    surface, bare = (array[::SAMPLE_STEP, ::SAMPLE_STEP] for array in (paper.surface, paper.bare))
+    strange = []
+    for number in np.unique(surface[few]).tolist():
+        own = beside & (surface == number)
+        if np.count_nonzero(own) < 50:
             continue
         if number == paper.page:
-            strange = bare[beside].mean() < MIN_BARE_SHARE
+            foreign = bare[own].mean() < MIN_BARE_SHARE
         else:
-            strange = away[beside].mean() > FOREIGN_LEVELS + paper.noise
-        if strange and generated is not None:
-            strays = np.abs(generated[::step, ::step][within] - tone[within]).mean()
-            strange = strays < GUESS_STRAYS * away[beside].mean()
-        if strange:
-            foreign |= paper.surface == number
-    return foreign & hole
+            foreign = _straying(window, paper, own) > FOREIGN_LEVELS + paper.noise
+        if foreign:
+            strange.append(number)
+    return strange
+
+
+def _keeps_to(
+    generated: NDArray[np.uint8], window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_], number: int
+) -> bool:
+    """Whether the network continues a patterned surface in its own colours."""
+    few, beside = _sampled(hole)
+    own = paper.surface[::SAMPLE_STEP, ::SAMPLE_STEP] == number
+    return _straying(generated, paper, few & own) < GUESS_STRAYS * _straying(window, paper, beside & own)
+
+
+def _sampled(hole: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Every fourth pixel of every fourth row: whether it lies in the hole; whether beside it."""
+    few = hole[::SAMPLE_STEP, ::SAMPLE_STEP]
+    side = 2 * (FOREIGN_RING_PX // SAMPLE_STEP) + 1
+    return few, (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
+
+
+def _straying(picture: NDArray[np.uint8], paper: Paper, where: NDArray[np.bool_]) -> float:
+    """Mean difference of a picture from the paper's tone, in levels, at some of the sampled pixels."""
+    there, tone = (array[::SAMPLE_STEP, ::SAMPLE_STEP][where] for array in (picture, paper.tone))
+    return float(np.abs(there - tone).mean())
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
