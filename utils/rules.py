@@ -5,6 +5,7 @@ the transposed picture. `u` counts pixels along the family, `v` across it. An `E
 ends that face each other across it, or one end and what stops it, make a `Rule`.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,8 @@ TRACK_GAP_BLOCKS = 3  # missing for so many steps, a rule has ended
 TRACK_MISFIT_PX = 0.6
 MAX_TRACKS = 60
 TRACK_UNEVEN = 0.15  # a followed rule's darkness varies less than so (deviation over mean); that of text does not
+MAX_HIDDEN = 3  # rules between two that are seen
+MAX_BEYOND = 3  # ... and beyond the last of them
 NEIGHBOURS = 3  # rules beside one that must agree where it ends
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
@@ -161,10 +164,10 @@ def find_rules(
         rules += [_joined(bool(standing), one, two) for one, two in joined]
     single = [(bool(standing), end) for standing, (_, rest) in enumerate(pairs) for end in rest]
     one_sided = _one_sided(sights, ends, rules, single)
+    rules += one_sided
     for standing, sight in enumerate(sights):
-        known = [rule for rule in one_sided if rule.standing == bool(standing)]
-        rules += _repeated(sight, [rule for rule in rules if rule.standing == bool(standing)], known)
-    return rules + one_sided
+        rules += _repeated(sight, [rule for rule in rules if rule.standing == bool(standing)])
+    return rules
 
 
 def _find_ends(sight: Sight) -> list[End]:
@@ -681,46 +684,49 @@ def _joined(standing: bool, one: End, two: End) -> Rule:
     return Rule(standing, one.u, one.v, slopes[0], two.u, two.v, slopes[1], (one, two))
 
 
-def _repeated(sight: Sight, rules: list[Rule], known: list[Rule]) -> list[Rule]:
+def _repeated(sight: Sight, rules: list[Rule]) -> list[Rule]:
     """Rules that the even spacing of the others predicts and that print hides beside the hole, but for traces.
 
     Args:
         sight: the family's view.
-        rules: of the family, seen on both sides.
-        known: others of it, which need not be predicted.
+        rules: of the family.
     """
     if len(rules) < 3:
         return []
     middle = float(np.mean([(rule.u0 + rule.u1) / 2 for rule in rules]))
     rules = sorted(rules, key=lambda rule: float(rule.at(middle)))
-    v = np.array([float(rule.at(middle)) for rule in rules])
-    steps = np.diff(v)
-    wide = steps[steps > MIN_PITCH_PX]
-    if len(wide) < 2:
-        return []
-    pitch = float(np.median(wide[wide < 1.1 * wide.min()]))
-    even = np.abs(steps - pitch) < PITCH_SHARE * pitch
-    if np.count_nonzero(even) < 2:
-        return []
-    found = []
-    for index in range(len(rules) - 1):
-        count = round(steps[index] / pitch)
-        if 2 <= count <= 4 and abs(steps[index] - count * pitch) < PITCH_SHARE * pitch * count:
-            for part in range(1, count):
-                found.append(_predicted(sight, rules[index], rules[index + 1], part / count))
-    for one, two, regular in ((rules[1], rules[0], even[0]), (rules[-2], rules[-1], even[-1])):
-        for beyond in range(1, 4) if regular else ():
-            further = _predicted(sight, one, two, 1.0 + beyond)
-            if further is None:
+    steps = np.diff([float(rule.at(middle)) for rule in rules])
+    found: list[Rule] = []
+    for index, (one, two) in enumerate(itertools.pairwise(rules)):
+        for count in _even_shares(steps, index):
+            between = [_predicted(sight, one, two, part / count) for part in range(1, count)]
+            if any(between):
+                found += [rule for rule in between if rule is not None]
                 break
-            found.append(further)
-    return [rule for rule in found if rule is not None and not any(_near(rule, other, pitch / 4) for other in known)]
+    for one, two, index in ((rules[1], rules[0], 0), (rules[-2], rules[-1], len(steps) - 1)):
+        for count in _even_shares(steps, index):
+            further = (_predicted(sight, one, two, 1 + beyond / count) for beyond in range(1, MAX_BEYOND + 1))
+            seen = list(itertools.takewhile(bool, further))
+            if seen:
+                found += [rule for rule in seen if rule is not None]
+                break
+    return found
 
 
-def _near(one: Rule, two: Rule, distance: float) -> bool:
-    """Whether two rules lie so near each other where both are hidden."""
-    u0, u1 = max(one.u0, two.u0), min(one.u1, two.u1)
-    return u1 > u0 and abs(float(one.at((u0 + u1) / 2) - two.at((u0 + u1) / 2))) < distance
+def _even_shares(steps: Array, index: int) -> list[int]:
+    """Into how many equal parts a step may be cut, so that one of the steps nearby is a multiple of a part."""
+    others = np.delete(steps, index)[max(0, index - NEIGHBOURS) : index + NEIGHBOURS]
+    shares = []
+    for count in range(1, MAX_HIDDEN + 2):
+        part = steps[index] / count
+        if part < MIN_PITCH_PX:
+            break
+        multiple = np.rint(others / part)
+        if (
+            (multiple >= 1) & (multiple <= MAX_HIDDEN + 1) & (np.abs(others - multiple * part) < PITCH_SHARE * part)
+        ).any():
+            shares.append(count)
+    return shares
 
 
 def _predicted(sight: Sight, one: Rule, two: Rule, share: float) -> Rule | None:
@@ -733,17 +739,26 @@ def _predicted(sight: Sight, one: Rule, two: Rule, share: float) -> Rule | None:
     covered = np.flatnonzero((sight.hole[at, np.arange(width)] > 0) & inside)
     if len(covered) < 20 or np.ptp(covered) > 1.15 * len(covered):
         return None
-    u0, u1 = int(covered[0]), int(covered[-1])
-    usual = _traces(sight, one, one.u0, one.u1)
-    reference = float(np.median(usual[0] - usual[1])) if len(usual[0]) else 0.0
+    u0, u1 = float(covered[0]), float(covered[-1])
+    sides = {end.side for rule in (one, two) for end in rule.ends}
+    # Where neither neighbour comes out of the hole, this one ends with them.
+    if 1 not in sides:
+        u0 = max(u0, (1 - share) * one.u0 + share * two.u0)
+    if -1 not in sides:
+        u1 = min(u1, (1 - share) * one.u1 + share * two.u1)
+    if u1 - u0 < 20:
+        return None
+    core, aside = _traces(sight, one, one.u0, one.u1, {end.side for end in one.ends})
+    reference = float(np.median(core - aside)) if len(core) else 0.0
     if reference < max(2.5, 0.8 * sight.noise):
         return None
+    v0, v1 = (float(v[round(at_u)]) for at_u in (u0, u1))
     slope0, slope1 = (float((1 - share) * _slope(one, at_u) + share * _slope(two, at_u)) for at_u in (u0, u1))
-    rule = Rule(one.standing, u0, float(v[u0]), slope0, u1, float(v[u1]), slope1, one.ends)
-    core, flank = _traces(sight, rule, u0, u1)
-    clear = flank < 0.6 * reference
-    there = int(np.count_nonzero(clear & (core - flank > 0.5 * reference)))
-    bare = int(np.count_nonzero(clear & (core - flank < 0.3 * reference)))
+    rule = Rule(one.standing, u0, v0, slope0, u1, v1, slope1, one.ends)
+    core, aside = _traces(sight, rule, u0, u1, sides)
+    clear = aside < 0.6 * reference
+    there = int(np.count_nonzero(clear & (core - aside > 0.5 * reference)))
+    bare = int(np.count_nonzero(clear & (core - aside < 0.3 * reference)))
     return rule if there >= MIN_TRACES and bare < 0.3 * there else None
 
 
@@ -751,12 +766,16 @@ def _slope(rule: Rule, u: float) -> float:
     return float(rule.at(u + 4) - rule.at(u - 4)) / 8
 
 
-def _traces(sight: Sight, rule: Rule, u0: float, u1: float) -> tuple[Array, Array]:
-    """Mean darkness in a rule's path and beside it, in steps of `TRACK_PX` to both sides of the hole."""
+def _traces(sight: Sight, rule: Rule, u0: float, u1: float, sides: set[int]) -> tuple[Array, Array]:
+    """Mean darkness in a rule's path and beside it, in steps of `TRACK_PX` to the given sides of the hole.
+
+    Beside it is where it is lightest within a few pixels, on the darker side: text stands that near its rule.
+    """
     height, width = sight.hole.shape
     steps = np.arange(4.0, TRACE_PX + 4)
-    core, flank = [], []
-    for u in (u0 - steps, u1 + steps):
+    core, aside = [], []
+    for side in sides:
+        u = u0 - steps if side > 0 else u1 + steps
         v = rule.at(u)
         inside = (u >= 0) & (u < width) & (v > 12) & (v < height - 13)
         usable = inside.copy()
@@ -764,11 +783,15 @@ def _traces(sight: Sight, rule: Rule, u0: float, u1: float) -> tuple[Array, Arra
         u, v = u[usable], v[usable]
         count = len(u) // TRACK_PX
         if count:
-            strip = _strip(sight.dark, u, v, np.arange(-9.0, 10.0))[: count * TRACK_PX]
+            strip = _strip(sight.dark, u, v, np.arange(-7.0, 8.0))[: count * TRACK_PX]
             blocks = strip.reshape(count, TRACK_PX, -1).mean(axis=1)
-            core.append(blocks[:, 8:11].mean(axis=1))
-            flank.append(np.maximum(blocks[:, :4].mean(axis=1), blocks[:, -4:].mean(axis=1)))
-    return (np.concatenate(core), np.concatenate(flank)) if core else (np.zeros(0), np.zeros(0))
+            before, after = (
+                np.minimum(blocks[:, i : i + 2].mean(axis=1), blocks[:, j : j + 2].mean(axis=1))
+                for i, j in ((1, 3), (10, 12))
+            )
+            core.append(blocks[:, 6:9].mean(axis=1))
+            aside.append(np.maximum(before, after))
+    return (np.concatenate(core), np.concatenate(aside)) if core else (np.zeros(0), np.zeros(0))
 
 
 def _one_sided(
