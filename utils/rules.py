@@ -49,6 +49,8 @@ MAX_TRACKS = 60
 TRACK_UNEVEN = 0.15  # a followed rule's darkness varies less than so (deviation over mean); that of text does not
 MAX_HIDDEN = 3  # rules between two that are seen
 MAX_BEYOND = 3  # ... and beyond the last of them
+PASSED_PX = 30  # a rule is followed so far beyond its last dark pixel
+CROSSED_PX = 600  # so far from the hole what crosses a rule is counted
 NEIGHBOURS = 3  # rules beside one that must agree where it ends
 DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
 
@@ -283,10 +285,11 @@ def _same(one: End, two: End) -> bool:
     return abs(one.u - two.u) < 40 and (abs(at_two - two.v) < 5 or abs(back_one - back_two) < 5)
 
 
-def _strip(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray) -> NDArray[np.float32]:
-    """The picture along a path: `(len(u), len(offsets))` float32, contiguous along the path."""
-    ys = offsets.astype(np.float32)[:, None] + v.astype(np.float32)
-    xs = np.ascontiguousarray(np.broadcast_to(u.astype(np.float32), ys.shape))
+def _strip(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray, slant: float = 0.0) -> NDArray[np.float32]:
+    """The picture along a path: `(len(u), len(offsets))` float32, contiguous along the path; `slant` is du/dv."""
+    across = offsets.astype(np.float32)[:, None]
+    ys = across + v.astype(np.float32)
+    xs = across * np.float32(slant) + u.astype(np.float32)
     # Most of what is asked of a strip is asked along the path.
     return cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32).T
 
@@ -803,6 +806,9 @@ def _one_sided(
     tracks: dict[tuple[bool, int], list[Track]] = {}
     continued = []
     for index, (standing, end) in enumerate(single):
+        others = [rule for rule in rules if rule.standing != standing and _just_passed(end, rule)]
+        if any(_is_border(sights[1 - standing], rule, end) for rule in others):
+            continue
         u_exit, kind = _walk(sights[standing], end)
         ray = rays[index]
         crossings = [(u, rule) for rule in rules if rule.standing != standing and (u := _meet(ray, rule)) is not None]
@@ -814,7 +820,7 @@ def _one_sided(
         ]
         u_stop = None
         for u, rule in sorted(crossings, key=lambda crossing: end.side * crossing[0]):
-            ending = _is_border(sights[1 - standing], rule, end.side)
+            ending = _is_border(sights[1 - standing], rule, end)
             u_stop = u_exit if ending is False and kind != "seen" else u
             if ending:
                 break
@@ -1031,28 +1037,45 @@ def _meet(one: Rule, two: Rule) -> float | None:
     return u
 
 
-def _is_border(sight: Sight, rule: Rule, side: int) -> bool | None:
-    """Whether rules stop at `rule` when they come to it towards `side` (+1: larger v), judged where it is seen.
+def _just_passed(end: End, rule: Rule) -> bool:
+    """Whether an end, close before the hole, crosses a rule of the other family where that is seen or soon hidden."""
+    u = float(rule.at(end.v))
+    before, after = (max((other.length for other in rule.ends if other.side == side), default=0) for side in (1, -1))
+    at_rule = rule.u0 - before <= end.v <= rule.u1 + after
+    return at_rule and 0 <= end.side * (end.u - u) < PASSED_PX
+
+
+def _is_border(sight: Sight, rule: Rule, coming: End) -> bool | None:
+    """Whether rules stop at `rule` when they come to it as `coming` does, judged where it is seen.
+
+    Args:
+        sight: the view of the rule's family.
+        rule: which they come to.
+        coming: the end of one of them, of the other family.
 
     Returns:
         None where nothing comes near it.
     """
     height, width = sight.dark.shape
+    # A rule leaves another at once, text keeps its distance; of dashes a whole one and a gap are looked at twice.
+    half = max(12, round(coming.period))
+    offsets = np.arange(9.0, 9.0 + 2 * half)
     crossing = [0, 0]
     for end in rule.ends:
-        u = end.u - end.side * np.arange(4.0, 320.0)
+        u = end.u - end.side * np.arange(4.0, CROSSED_PX)
         v = end.v + end.slope * (u - end.u)
         inside = (u >= 0) & (u < width) & (v > 40) & (v < height - 40)
         u, v = u[inside], v[inside]
         if len(u) < 20:
             continue
-        for index, way in enumerate((-side, side)):
-            offsets = way * np.arange(12.0, 36.0)
-            strip = _strip(sight.dark, u, v, offsets)
-            hidden = _strip(sight.hole, u, v, offsets).max(axis=1) > 0
-            line = np.percentile(strip, 20, axis=1)
-            line[hidden] = 0
-            peaks = line > max(4.0, 0.4 * end.core)
+        lines = []
+        seen = np.ones(len(u), bool)
+        for way in (-coming.side, coming.side):
+            strip = _strip(sight.dark, u, v, way * offsets, coming.slope)
+            lines.append(np.minimum(strip[:, :half].mean(axis=1), strip[:, half:].mean(axis=1)))
+            seen &= _strip(sight.hole, u, v, way * offsets, coming.slope).max(axis=1) == 0
+        for index, line in enumerate(lines):
+            peaks = seen & (line > max(3.0, 0.2 * end.core))
             crossing[index] += int(np.count_nonzero(peaks[1:] & ~peaks[:-1]))
     if not any(crossing):
         return None
