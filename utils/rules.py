@@ -26,12 +26,15 @@ HALF_PX = 14  # and so far to its sides
 LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
 STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
 GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
+TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
 WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
 SOLID_SHARE = 0.88
-# Measured on drawn pages: rules lack 1 % of their darkness (49 of 50 less than 10 %), letters in a row 7 to 16 %.
-MAX_LACKING = 0.13
+# Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 10 %), letters in a row 7 to 16 %.
+MAX_LACKING = 0.1
 MAX_LACKING_SHORT = 0.08
-MAX_DARKER = 0.18  # share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %
+MAX_DARKER = (
+    0.18  # share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %
+)
 MAX_CROWDED = 0.2  # share of a rule's length with print close to its clearer side: rules 0 to 13 %, letters 24 to 90 %
 MAX_RAGGED = 0.06  # the same of dotted rules, farther off, all along or not at all: letters 8 to 50 %
 MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside
@@ -333,6 +336,9 @@ def _trace(
         if length < WEAK_PX:
             return None
         if not period and (core[: int(length)] > 2 * (level + noise)).mean() > MAX_DARKER:
+            return None
+        # It may have ended before the hole, at a rule for example.
+        if not period and (core[:TAIL_PX] > 0.4 * level).mean() < 0.5:
             return None
         chunk = 8
         count = int(length) // chunk
