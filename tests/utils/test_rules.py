@@ -165,3 +165,46 @@ def test_a_thick_rule_is_one():
     rules, _, _ = rules_of(page)
     assert len(rules) == 1
     assert abs(float(rules[0].at(330)) - (270 + 0.03 * 330)) < 1
+
+
+@pytest.mark.parametrize("right", [420, WIDTH])
+def test_a_dotted_rule_below_handwriting_is_where_even_spacing_says(right):
+    page, hole = sheet(), hole_at(300, 130, right, 430)
+    for y in (80, 140, 200, 260, 320, 380, 440, 500):
+        for x in range(0, WIDTH, 10):
+            lying(page, y, x, x + 5, 0.0, 2, 0.3)
+
+    def write(picture: np.ndarray) -> None:
+        for x in (0, right):
+            cv2.putText(picture, "um nine even on 26", (x + 5, 250), cv2.FONT_HERSHEY_SIMPLEX, 1, (60, 60, 60), 3)
+
+    rules, _, _ = rules_of(page, hole, write)
+    found = [float(rule.at(330)) for rule in rules if not rule.standing]
+    assert sorted(found) == pytest.approx([140, 200, 260, 320, 380], abs=1)
+
+
+def test_even_spacing_invents_no_rule_that_is_not_seen():
+    page = sheet()
+    for y in (180, 220, 340, 380):
+        lying(page, y, 0, WIDTH)
+    assert len(rules_of(page)[0]) == 4
+
+
+def test_dashed_columns_end_at_the_side_of_their_table():
+    page = sheet()
+    for y in (200, 280, 370):
+        lying(page, y, 0, WIDTH)
+    for x in (60, 150, 330, 500, 590):
+        for y in range(0, 280, 20):
+            standing(page, x, y, y + 12)
+    (column,) = (rule for rule in rules_of(page)[0] if rule.standing)
+    assert column.u1 == pytest.approx(280, abs=3)
+
+
+def test_a_rule_that_ended_just_before_the_hole_is_not_continued():
+    page = sheet()
+    for y in (40, 100, 148, 200, 280):
+        lying(page, y, 0, WIDTH)
+    for x in (60, 330, 590):
+        standing(page, x, 0, 148)
+    assert not any(rule.standing for rule in rules_of(page)[0])
