@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--deepfillv2_generator_pretrain", default="", metavar="FILE", help="generator weights to start from")
     add("--deepfillv2_discriminator_pretrain", default="", metavar="FILE", help="discriminator weights to start from")
     add("--deeplabv3_pretrain", default="", metavar="FILE|imagenet", help="segmentation weights to start from: ours, "
-        "the published ones, DeepLabV3Plus-Pytorch's, torchvision's; imagenet fetches torchvision's")  # fmt: skip
+        "published, DeepLabV3Plus-Pytorch's or of an ImageNet classifier; imagenet fetches torchvision's")  # fmt: skip
 
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

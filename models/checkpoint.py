@@ -2,8 +2,8 @@
 
 A checkpoint of ours is a dictionary: `METADATA_KEY` holds a `NetworkSpec` as JSON, `state_dict` the weights, and
 training adds what it needs to resume. Foreign files are read by explicit name mappings: the published
-document-repair weights (plain state dicts), `VainF/DeepLabV3Plus-Pytorch` (under `model_state`), and torchvision's
-ImageNet classifiers.
+document-repair weights (plain state dicts), `VainF/DeepLabV3Plus-Pytorch` (under `model_state`), and ImageNet
+classifiers of torchvision or of `tonylins/pytorch-mobilenet-v2`.
 Nothing but tensors and plain values is ever unpickled.
 """
 
@@ -38,6 +38,14 @@ IMAGENET_WEIGHTS = {  # the sets whose features transfer best to dilated segment
     "resnet50": torchvision.models.ResNet50_Weights.IMAGENET1K_V2,
     "resnet101": torchvision.models.ResNet101_Weights.IMAGENET1K_V2,
 }
+# How ImageNet's classifiers read a photo scaled to [0, 1]: RGB, minus the mean and over the deviation of each channel.
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
+IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
+CLASSIFIER_NAME = re.compile(r"(conv1|bn1|layer[1-4]|features)\.")
+# Layers of an inverted residual as `tonylins/pytorch-mobilenet-v2` counts them, in torchvision's words; its first block
+# does not expand.
+FLAT_BLOCK = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"}
+FIRST_FLAT_BLOCK = {"0": "0.0", "1": "0.1", "3": "1", "4": "2"}
 
 
 def save_checkpoint(path: str | Path, network: nn.Module, spec: NetworkSpec, **extras: Any) -> None:
@@ -128,15 +136,18 @@ def read_weights(path: str | Path, content: Mapping[str, Any]) -> State:
 
 
 def _own_names(state: State) -> State:
-    """Names of the published weights, of DeepLabV3Plus-Pytorch and of torchvision's classifiers → ours."""
+    """Names of the published weights, of DeepLabV3Plus-Pytorch and of ImageNet's classifiers → ours."""
     renamed: State = {}
+    flat = "features.1.conv.0.weight" in state
     for name, value in state.items():
+        if flat:
+            name = re.sub(r"^features\.(\d+)\.conv\.(\d)", _in_torchvisions_words, name)
         name = name.replace("classifier.classifier.0.", "aspp.")
         name = name.replace("backbone.low_level_features.", "backbone.features.")
         name = re.sub(
             r"^backbone\.high_level_features\.(\d+)", lambda match: f"backbone.features.{int(match[1]) + 4}", name
         )
-        if re.match(r"(conv1|bn1|layer[1-4]|features)\.", name):
+        if CLASSIFIER_NAME.match(name):
             name = f"backbone.{name}"
         name = name.replace(".module.bias", ".bias")
         name = name.replace(".module.weight_bar", ".parametrizations.weight.original")
@@ -144,7 +155,29 @@ def _own_names(state: State) -> State:
         renamed[name] = value
     if any(".module.weight_bar" in name for name in state):
         _iterate_powers(renamed)
+    if any(CLASSIFIER_NAME.match(name) for name in state):
+        _read_our_photos(renamed)
     return renamed
+
+
+def _in_torchvisions_words(match: re.Match[str]) -> str:
+    block, layer = match.groups()
+    return f"features.{block}.conv.{(FIRST_FLAT_BLOCK if block == '1' else FLAT_BLOCK)[layer]}"
+
+
+def _read_our_photos(state: State) -> None:
+    """Let an ImageNet encoder give the same features for our input, BGR and normalised otherwise (but for the border).
+
+    The scale goes into the weights of its first convolution, what is left of the means into the batch norm after it.
+    """
+    for convolution, norm in (("backbone.conv1", "backbone.bn1"), ("backbone.features.0.0", "backbone.features.0.1")):
+        weight = state.get(f"{convolution}.weight")
+        if weight is None or weight.shape[1] != len(IMAGENET_MEAN) or f"{norm}.running_mean" not in state:
+            continue
+        ours = segmenter_spec("")
+        offset = ((ours.mean - IMAGENET_MEAN) / IMAGENET_STD).view(1, -1, 1, 1)
+        state[f"{norm}.running_mean"] = state[f"{norm}.running_mean"] - (weight * offset).sum((1, 2, 3))
+        state[f"{convolution}.weight"] = (weight * (ours.std / IMAGENET_STD).view(1, -1, 1, 1)).flip(1)
 
 
 def _iterate_powers(state: State) -> None:

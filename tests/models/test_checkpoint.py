@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -174,6 +175,43 @@ def test_torchvision_classifier_fills_the_encoder(tmp_path):
     loaded, _ = checkpoint.start_from(network, tmp_path / "imagenet.pth")
     assert loaded == len(network.backbone.state_dict())
     assert torch.equal(network.backbone.features[17].conv[2].weight, classifier.features[17].conv[2].weight)
+
+
+@pytest.mark.parametrize("build, backbone", [("mobilenet_v2", "mobilenetv2"), ("resnet50", "resnet50")])
+def test_imagenet_encoder_gives_for_our_input_what_it_gave_for_its_own(tmp_path, build, backbone):
+    classifier = getattr(torchvision.models, build)().eval()
+    torch.save(classifier.state_dict(), tmp_path / "imagenet.pth")
+    network = DeepLabV3(backbone).eval()
+    checkpoint.start_from(network, tmp_path / "imagenet.pth")
+    bgr = torch.rand(1, 3, 32, 32)
+    theirs = torchvision.transforms.functional.normalize(bgr.flip(1), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+    def first_layer(net: nn.Module) -> nn.Module:
+        return net.features[0] if build == "mobilenet_v2" else nn.Sequential(net.conv1, net.bn1)
+
+    with torch.inference_mode():
+        expected, drawn = first_layer(classifier)(theirs), first_layer(network.backbone)((bgr - 0.6) / 0.2)
+    inner = np.s_[..., 2:-2, 2:-2]  # the zeros around a picture stand for other colours
+    torch.testing.assert_close(drawn[inner], expected[inner], atol=1e-4, rtol=1e-4)
+
+
+def test_first_pytorch_mobilenet_fills_the_encoder(tmp_path):
+    classifier = torchvision.models.mobilenet_v2()
+    flat = {}
+    for name, value in classifier.state_dict().items():
+        block, found, layer = name.partition(".conv.")
+        if found:  # convolutions and norms of a block are counted together with the activations between them
+            layers = [key for key, _ in classifier.get_submodule(f"{block}.conv").named_modules() if key]
+            leaves = [key for key in layers if not any(other.startswith(f"{key}.") for other in layers)]
+            key, _, entry = layer.rpartition(".")
+            name = f"{block}.conv.{leaves.index(key)}.{entry}"
+        flat[name] = value
+    torch.save(flat, tmp_path / "tonylins.pth")
+    network = DeepLabV3("mobilenetv2")
+    loaded, _ = checkpoint.start_from(network, tmp_path / "tonylins.pth")
+    assert loaded == len(network.backbone.state_dict())
+    assert torch.equal(network.backbone.features[17].conv[2].weight, classifier.features[17].conv[2].weight)
+    assert torch.equal(network.backbone.features[1].conv[1].weight, classifier.features[1].conv[1].weight)
 
 
 def test_imagenet_weights_out_of_reach_name_the_file_to_fetch(monkeypatch, mobilenet):
