@@ -87,9 +87,6 @@ def main(argv: list[str] | None = None) -> int:
         return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
-        remover, description = onnx_backend.load_remover(
-            args.deeplabv3_onnx, args.deepfillv2_onnx, options, args.provider, args.imgsize, args.imgresize
-        )
         folder = FolderOptions(
             src_image_dir=Path(args.src_image_dir),
             save_dir=Path(args.save_dir),
@@ -106,22 +103,29 @@ def main(argv: list[str] | None = None) -> int:
             max_pixels=args.max_pixels or images.MAX_PIXELS,
             num_workers=args.num_workers or default_workers(),
             plain=options.compat,
-            description=description,
         )
         check_folders(folder)
         photos, unreadable = find_photos(folder)
+        for line in unreadable:
+            print(f"predict_onnx.py: {line}", file=sys.stderr)
+        if not photos:
+            raise ValueError(f"there are no photos in '{folder.src_image_dir}'")
+        remover, description = onnx_backend.load_remover(
+            args.deeplabv3_onnx,
+            args.deepfillv2_onnx,
+            options,
+            args.provider,
+            args.imgsize,
+            args.imgresize,
+            workers=min(folder.num_workers, len(photos)),
+        )
     except (ValueError, OSError) as error:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    for line in unreadable:
-        print(f"predict_onnx.py: {line}", file=sys.stderr)
-    if not photos:
-        print(f"predict_onnx.py: there are no photos in '{folder.src_image_dir}'", file=sys.stderr)
         return EXIT_USAGE
 
     print(f"running on {description}", flush=True)
     try:
-        counts = clean_folder(remover, photos, folder)
+        counts = clean_folder(remover, photos, folder, description)
     except KeyboardInterrupt:
         print("interrupted; what is in the target folder is complete, go on with --skip_existing True", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -46,12 +46,12 @@ def match_tone(patch: NDArray[np.uint8], surroundings: NDArray[np.uint8], mask: 
     is visible anyway, and carried into the hole as a smooth membrane.
 
     Args:
-        patch: `(h, w, 3)` uint8, the generator's picture of the whole crop.
+        patch: `(s, t, 3)` uint8, the generator's picture of the whole crop, at any size.
         surroundings: `(h, w, 3)` uint8, the crop of the photo.
         mask: `(h, w)` bool, True in the hole.
 
     Returns:
-        `(h, w, 3)` uint8; `patch` itself where the hole leaves no ring.
+        `(s, t, 3)` uint8; `patch` itself where the hole leaves no ring.
     """
     height, width = mask.shape
     scale = min(1.0, OFFSET_SIDE / max(height, width))
@@ -65,7 +65,7 @@ def match_tone(patch: NDArray[np.uint8], surroundings: NDArray[np.uint8], mask: 
     difference = cv2.resize(surroundings, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     difference -= cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
     offset = spread(difference, ring.astype(np.float32))
-    offset = cv2.resize(offset, (width, height), interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(offset, patch.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.add(patch, offset, dtype=cv2.CV_8U), np.uint8)  # rounded and kept in range
 
 

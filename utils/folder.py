@@ -51,7 +51,6 @@ class FolderOptions:
         max_pixels: larger pictures are refused.
         num_workers: how many photos are worked on at the same time.
         plain: write with OpenCV's defaults (JPEG quality 95, no metadata), as the published script does.
-        description: what the networks run on, for the report.
     """
 
     src_image_dir: Path
@@ -69,7 +68,6 @@ class FolderOptions:
     max_pixels: int = images.MAX_PIXELS
     num_workers: int = 2
     plain: bool = False
-    description: str = ""
 
 
 @dataclass
@@ -151,13 +149,16 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
     return [path for path in found if not path.resolve().is_relative_to(target)], unreadable
 
 
-def clean_folder(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Counter[str]:
+def clean_folder(
+    remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions, provider: str = ""
+) -> Counter[str]:
     """Repair every photo, printing a line each and writing the report.
 
     Args:
         remover: the loaded networks.
         photos: what `find_photos` gave.
         options: see `FolderOptions`.
+        provider: what the networks run on, for the report.
 
     Returns:
         How many photos ended with each status.
@@ -173,7 +174,7 @@ def clean_folder(remover: OccluderRemover, photos: Sequence[Path], options: Fold
             failed = result.status == "failed"
             tqdm.write(result.line(), file=sys.stderr if failed else sys.stdout)
             if report is not None:
-                report.write(json.dumps({**vars(result), "provider": options.description}, ensure_ascii=False) + "\n")
+                report.write(json.dumps({**vars(result), "provider": provider}, ensure_ascii=False) + "\n")
                 report.flush()
             bar.update()
     return counts
@@ -315,7 +316,7 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
         if removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes
-            result.area_share = float(removal.mask.mean())
+            result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
         if options.plain:
             images.write_image(target, removal.image)
         elif removal.boxes:

@@ -23,6 +23,7 @@ from PIL import Image
 
 from utils import bmp, jpeg, pixels, png, tiff, webp
 from utils.metadata import Header
+from utils.regions import Box, bounds_of, crop
 
 MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; far above it is a decompression bomb
 MAX_PIXEL_BYTES = 8  # of an uncompressed file: 16 bits in 4 channels
@@ -127,14 +128,16 @@ def write_photo(
         raise ValueError(f"jpeg must be one of {', '.join(JPEG_METHODS)}, not {jpeg!r}")
     if image.shape != photo.image.shape or image.dtype != np.uint8:
         raise ValueError(f"the repaired picture is {image.dtype} {image.shape}, the photo {photo.image.shape}")
-    differs = cv2.inRange(image, photo.image, photo.image) == 0  # ten times as fast as NumPy
-    if changed is not None:
-        outside = differs & ~changed
-        if outside.any():
-            image = np.where(outside[:, :, None], photo.image, image)
-            differs &= changed
+    repaired, differs = photo.image.copy(), np.zeros(image.shape[:2], bool)
+    box = Box(0, 0, *image.shape[1::-1]) if changed is None else bounds_of(changed)
+    if box is not None:
+        new, old, inside = crop(image, box), crop(photo.image, box), crop(differs, box)
+        inside[:] = cv2.inRange(new, old, old) == 0  # ten times as fast as NumPy
+        if changed is not None:
+            inside &= crop(changed, box)
+        cv2.copyTo(new, inside.view(np.uint8), crop(repaired, box))
     header = photo.header
-    stored, touched = (pixels.turn_back(a, header.orientation) for a in (image, differs))
+    stored, touched = (pixels.turn_back(a, header.orientation) for a in (repaired, differs))
     options = {"method": jpeg} if header.format == "JPEG" else {}
     try:
         data = FORMATS[header.format].encode(photo.data, header, stored, touched, mark, **options)

@@ -4,11 +4,11 @@ Sources: Exif 3.0 (a TIFF structure, TIFF 6.0), XMP specification part 3 (ISO 16
 resources).
 """
 
+import html
 import re
 import struct
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape, unescape
 
 ORIENTATION = 274
 EXIF_LEAD = b"Exif\0\0"
@@ -178,7 +178,7 @@ def without_photoshop_thumbnail(resources: bytes) -> bytes:
 def read_xmp_mark(packet: bytes) -> str | None:
     """The mark that `repaired_xmp` left in an XMP packet, or None."""
     found = _MARK.search(packet.decode("utf-8", "replace"))
-    return unescape(found[1], {"&quot;": '"', "&#10;": "\n"}) if found else None
+    return html.unescape(found[1]) if found else None
 
 
 def repaired_xmp(packet: bytes | None, mark: str | None) -> bytes | None:
@@ -205,7 +205,7 @@ def repaired_xmp(packet: bytes | None, mark: str | None) -> bytes | None:
     earlier = read_xmp_mark(packet) if packet else None
     if earlier is not None:
         text, mark = _MARK.sub("", text), f"{earlier}; {mark}"
-    value = escape(mark, {'"': "&quot;", "\n": "&#10;"})
+    value = html.escape(mark).replace("\n", "&#10;")
     description = f'<rdf:Description rdf:about="" xmlns:occ="{MARK_NAMESPACE}" occ:repainted="{value}"/>'
     # an RDF element without content may be written as one empty tag; the prefix is "rdf" in every known writer
     text = re.sub(r"(<rdf:RDF\b[^>]*?)\s*/>", r"\1></rdf:RDF>", text, count=1)

@@ -5,8 +5,12 @@ metadata.
 """
 
 import ctypes
+import functools
 import importlib.util
+import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +41,9 @@ _INSTALL_HINTS = {
 }
 _OPENVINO_PACKAGE = "onnxruntime_ep_openvino"
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # trying them all out takes seconds for every size of batch
-# Items in one run. On a CPU a batch takes as long as its items one by one, and more memory; TensorRT builds an engine
-# for every size.
-_MAX_BATCH = {"cuda": 8, "tensorrt": 1, "openvino": 1, "cpu": 1}
+# Items in one run, of those that one thread runs at a time. TensorRT builds an engine for every size. On a CPU a batch
+# takes as long as its items one by one, and more memory: several threads each run their own there.
+_MAX_BATCH = {"cuda": 8, "tensorrt": 1}
 
 ort.set_default_logger_severity(4)  # a provider that fails to load is our own message, not a page of the library's
 
@@ -57,6 +61,7 @@ def nvidia_gpu_count() -> int:
     return count.value
 
 
+@functools.cache
 def openvino_devices() -> list[Any]:
     """The CPU devices of the OpenVINO plug-in; empty where the package is missing or the processor is not supported."""
     if importlib.util.find_spec(_OPENVINO_PACKAGE) is None or not hasattr(ort, "get_ep_devices"):
@@ -110,6 +115,7 @@ class Graph:
         path: the file.
         inputs, outputs: the names it must have.
         wanted: one of `PROVIDERS`.
+        workers: so many threads may run it at the same time; on a CPU they share its cores.
 
     Attributes:
         provider: what it really runs on: `cuda`, `tensorrt`, `openvino` or `cpu`.
@@ -122,9 +128,12 @@ class Graph:
             does not load.
     """
 
-    def __init__(self, path: str | Path, inputs: tuple[str, ...], outputs: tuple[str, ...], wanted: str) -> None:
+    def __init__(
+        self, path: str | Path, inputs: tuple[str, ...], outputs: tuple[str, ...], wanted: str, workers: int = 1
+    ) -> None:
         self.path = Path(path)
         self.outputs = outputs
+        self.workers = workers
         if not self.path.is_file():
             raise FileNotFoundError(f"no such graph: '{path}'; write it with convert.py or name another file")
         self.provider = choose_provider(wanted)
@@ -148,7 +157,7 @@ class Graph:
         try:
             if provider == "openvino":
                 if not openvino_devices() and openvino_session.is_installed():
-                    return OpenVinoSession(self.path)
+                    return OpenVinoSession(self.path, self.workers)
                 options.add_provider_for_devices(openvino_devices()[:1], {})
                 return ort.InferenceSession(self.path, options)
             if provider in ("cuda", "tensorrt") and hasattr(ort, "preload_dlls"):
@@ -156,6 +165,11 @@ class Graph:
             options.enable_mem_pattern = False  # it doubles the memory and saved no time: measured on both graphs
             # Threads that wait by spinning took a fifth more processor time, which other photos can use.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            if provider == "cpu":
+                # Each worker computes for itself, the cores that are left help all. That a run has one picture is worth
+                # a twentieth of the segmentation's time.
+                options.intra_op_num_threads = max(1, (os.cpu_count() or 1) - self.workers + 1)
+                options.add_free_dimension_override_by_name("batch", 1)
             chain = {"tensorrt": ("tensorrt", "cuda", "cpu"), "cuda": ("cuda", "cpu"), "cpu": ("cpu",)}[provider]
             providers = [(_EP_NAMES[name], _CUDA_OPTIONS if name == "cuda" else {}) for name in chain]
             return ort.InferenceSession(self.path, options, providers=providers)
@@ -200,10 +214,17 @@ class Graph:
             pieces.append(self.session.run(list(self.outputs), piece))
         return tuple(np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
 
-    @property
-    def max_batch(self) -> int:
-        """How many items may go into one run."""
-        return _MAX_BATCH[self.provider]
+    def shared(self, run: Run) -> Run:
+        """`run`, which runs this graph, for any number of threads: they wait for their turn."""
+        if self.provider in _MAX_BATCH:
+            return Batcher(run, _MAX_BATCH[self.provider])
+        turns = threading.Semaphore(self.workers)
+
+        def run_in_turn(*inputs: Array) -> tuple[Array, ...]:
+            with turns:
+                return run(*inputs)
+
+        return run_in_turn
 
     def fixed_size(self, name: str) -> tuple[int | None, int | None]:
         """Height and width of an input where the graph fixes them, else None."""
@@ -222,12 +243,12 @@ class Graph:
             raise ValueError(f"'{self.path}': '{name}' must be (N, {channels}, height, width), it is {shape}")
 
 
-def load_segmenter(path: str | Path, provider: str = "auto") -> tuple[Run, NetworkSpec, Graph]:
+def load_segmenter(path: str | Path, provider: str = "auto", workers: int = 1) -> tuple[Run, NetworkSpec, Graph]:
     """The segmentation graph, ready for `utils.stages.Segmenter`.
 
     Args:
         path: a graph with input `input` and output `output`.
-        provider: one of `PROVIDERS`.
+        provider, workers: see `Graph`.
 
     Returns:
         `run`, the spec (the published set-up for a graph without metadata) and the loaded graph.
@@ -235,23 +256,27 @@ def load_segmenter(path: str | Path, provider: str = "auto") -> tuple[Run, Netwo
     Raises:
         FileNotFoundError, ValueError: see `Graph`; also for a graph of another network.
     """
-    graph = Graph(path, ("input",), ("output",), provider)
+    graph = Graph(path, ("input",), ("output",), provider, workers)
     graph.check_channels("input", 3)
     graph.check_channels("output", 2)
     spec = graph.spec or segmenter_spec(backbone="unknown")
     _check_network(graph, spec, SEGMENTER)
     spec = _with_fixed_size(spec, *graph.fixed_size("input"))
-    return Batcher(lambda images: graph.run(input=images), graph.max_batch), spec, graph
+    return graph.shared(lambda images: graph.run(input=images)), spec, graph
 
 
 def load_inpainter(
-    path: str | Path, provider: str = "auto", imgsize: int | None = None, imgresize: int | None = None
+    path: str | Path,
+    provider: str = "auto",
+    imgsize: int | None = None,
+    imgresize: int | None = None,
+    workers: int = 1,
 ) -> tuple[Run, NetworkSpec, Graph]:
     """The generator's graph, ready for `utils.stages.Inpainter`.
 
     Args:
         path: a graph with inputs `img`, `mask` and outputs `first_out`, `second_out`.
-        provider: one of `PROVIDERS`.
+        provider, workers: see `Graph`.
         imgsize, imgresize: crop and ratio; None takes what the graph states, or 1536 and 6.
 
     Returns:
@@ -261,7 +286,7 @@ def load_inpainter(
         FileNotFoundError, ValueError: see `Graph`; also for a graph of another network and for a crop that
             contradicts the graph.
     """
-    graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider)
+    graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider, workers)
     for name, channels in (("img", 3), ("mask", 1), ("first_out", 3), ("second_out", 3)):
         graph.check_channels(name, channels)
     if graph.spec is None:
@@ -283,7 +308,7 @@ def load_inpainter(
             f"--imgsize {spec.imgsize} and --imgresize {spec.imgresize} give a generator input of "
             f"{spec.input_height}×{spec.input_width}, but '{path}' takes {height}×{width} only"
         )
-    return Batcher(lambda images, masks: graph.run(img=images, mask=masks), graph.max_batch), spec, graph
+    return graph.shared(lambda images, masks: graph.run(img=images, mask=masks)), spec, graph
 
 
 def _check_network(graph: Graph, spec: NetworkSpec, expected: str) -> None:
@@ -312,13 +337,15 @@ def load_remover(
     provider: str = "auto",
     imgsize: int | None = None,
     imgresize: int | None = None,
+    workers: int = 1,
 ) -> tuple[OccluderRemover, str]:
-    """The whole flow over two graphs; the generator's is not touched where the options do without it.
+    """The whole flow over two graphs, which are loaded side by side; the generator's is not touched where the options
+    do without it.
 
     Args:
         segmenter, generator: the graphs.
         options: of the removal.
-        provider, imgsize, imgresize: see `load_segmenter` and `load_inpainter`.
+        provider, imgsize, imgresize, workers: see `load_segmenter` and `load_inpainter`.
 
     Returns:
         The remover, and in one line what it runs on.
@@ -326,12 +353,18 @@ def load_remover(
     Raises:
         FileNotFoundError, ValueError: see `Graph` and `load_inpainter`.
     """
-    segment, segment_spec, graph = load_segmenter(segmenter, provider)
-    graphs, inpainter = [graph], None
-    if not options.without_network:
-        inpaint, inpaint_spec, graph = load_inpainter(generator, provider, imgsize, imgresize)
-        graphs.append(graph)
-        inpainter = Inpainter(inpaint, inpaint_spec)
+    choose_provider(provider)  # finds out once, before two threads ask
+    with ThreadPoolExecutor(2) as loaders:
+        segmenting = loaders.submit(load_segmenter, segmenter, provider, workers)
+        inpainting = None
+        if not options.without_network:
+            inpainting = loaders.submit(load_inpainter, generator, provider, imgsize, imgresize, workers)
+        segment, segment_spec, graph = segmenting.result()
+        graphs, inpainter = [graph], None
+        if inpainting is not None:
+            inpaint, inpaint_spec, graph = inpainting.result()
+            graphs.append(graph)
+            inpainter = Inpainter(inpaint, inpaint_spec)
     return OccluderRemover(Segmenter(segment, segment_spec), inpainter, options), describe(*graphs)
 
 

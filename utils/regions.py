@@ -120,16 +120,21 @@ def connected_bounds(mask: NDArray[np.bool_]) -> list[Box]:
 
     The parts are told apart on a reduced mask: at full size that alone would take longer than the rest of the flow.
     """
-    height, width = mask.shape
+    whole = bounds_of(mask)
+    if whole is None:
+        return []
+    x0, y0 = whole.x0 // LABEL_STEP * LABEL_STEP, whole.y0 // LABEL_STEP * LABEL_STEP
+    found = mask[y0 : whole.y1, x0 : whole.x1]
+    height, width = found.shape
     size = -(-width // LABEL_STEP), -(-height // LABEL_STEP)
     padding = ((0, size[1] * LABEL_STEP - height), (0, size[0] * LABEL_STEP - width))
-    padded = np.pad(mask, padding).astype(np.uint8) * 255
+    padded = np.pad(found, padding).astype(np.uint8) * 255
     reduced = (cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(reduced, connectivity=8)
     bounds = []
     for x, y, w, h, _ in stats[1:count].tolist():
         cells = Box(x, y, x + w, y + h)
-        loose = Box(*(LABEL_STEP * edge for edge in cells)).padded(0, height, width)
+        loose = Box(*(LABEL_STEP * edge for edge in cells)).shifted(x0, y0).padded(0, *mask.shape)
         tight = bounds_of(crop(mask, loose))
         assert tight is not None
         bounds.append(tight.shifted(loose.x0, loose.y0))

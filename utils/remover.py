@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import blend, regions, structure
+from utils import blend, preprocess, regions, structure
 from utils.compat import remove_as_published
 from utils.finder import find_mask
 from utils.options import RemovalOptions, scale_of
@@ -98,8 +98,8 @@ class OccluderRemover:
         photo, hole = crop(image, group.box), crop(mask, group.box)
         drawn = None
         if self.inpainter is not None:
-            (drawn,) = self.inpainter([photo], [hole], coarse=coarse)
-            drawn = blend.match_tone(drawn, photo, hole)
+            (small,) = self.inpainter.draw([photo], [hole], coarse=coarse)
+            drawn = preprocess.resize(blend.match_tone(small, photo, hole), *hole.shape)
             if coarse or self.options.structure == "off":
                 return drawn, None
         found = structure.repair(photo, hole, drawn)

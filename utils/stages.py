@@ -93,9 +93,6 @@ class Inpainter:
     ) -> list[NDArray[np.uint8]]:
         """Repaint crops of any size.
 
-        A crop that is not square is reduced until its longer side fits and its last rows or columns are repeated to
-        fill the square.
-
         Args:
             crops: each `(h, w, 3)` uint8 BGR.
             masks: each `(h, w)` bool, True in the hole.
@@ -104,6 +101,23 @@ class Inpainter:
         Returns:
             For each crop `(h, w, 3)` uint8 BGR, drawn everywhere, also outside the hole.
         """
+        pictures = self.draw(crops, masks, coarse)
+        return [preprocess.resize(picture, *mask.shape) for picture, mask in zip(pictures, masks, strict=True)]
+
+    def draw(
+        self, crops: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]], coarse: bool = False
+    ) -> list[NDArray[np.uint8]]:
+        """Repaint crops at the network's size.
+
+        A crop that is not square is reduced until its longer side fits and its last rows or columns are repeated to
+        fill the square.
+
+        Args:
+            crops, masks, coarse: as when called.
+
+        Returns:
+            For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
+        """
         side = self.spec.input_height
         sizes = [preprocess.inner_size(mask.shape, side) for mask in masks]
         images = np.stack([preprocess.to_generator_image(preprocess.fit_square(c, side), side) for c in crops])
@@ -111,6 +125,5 @@ class Inpainter:
         holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side), side) for m in levels])
         drawn = self.outputs(images, holes)[0 if coarse else 1]
         return [
-            preprocess.resize(preprocess.to_image(picture[:, : size[0], : size[1]]), *mask.shape)
-            for picture, size, mask in zip(drawn, sizes, masks, strict=True)
+            preprocess.to_image(picture[:, : size[0], : size[1]]) for picture, size in zip(drawn, sizes, strict=True)
         ]

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,20 @@ def test_fixed_batch_gives_what_a_dynamic_one_gives(tmp_path):
     masks = rng.random((3, 1, 256, 256), dtype=np.float32)
     for one, other in zip(fixed(images, masks), dynamic(images, masks), strict=True):
         assert np.allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_workers_that_run_a_graph_together_get_what_they_get_alone(tmp_path, monkeypatch, provider):
+    if provider == "openvino":
+        pytest.importorskip("openvino")
+        monkeypatch.setattr(openvino_session, "is_installed", lambda: True)
+    run, _, graph = load_inpainter(write_generator(tmp_path / "g.onnx", own_specs()[1]), provider, workers=3)
+    assert graph.provider == provider
+    inputs = [[np.full((1, channels, 256, 256), level / 16, np.float32) for channels in (3, 1)] for level in range(16)]
+    alone = [run(*arrays)[1] for arrays in inputs]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda arrays: run(*arrays)[1], inputs))
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
 
 
 def test_a_flag_that_contradicts_the_graph_is_an_error(tmp_path):
