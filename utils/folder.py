@@ -106,12 +106,14 @@ def check_folders(options: FolderOptions) -> None:
 
     Raises:
         FileNotFoundError: the source or the mask folder is missing.
-        ValueError: source and target are the same folder, or results could come to lie over photos.
+        ValueError: source and target are the same folder, or results or the report could come to lie over photos or
+            masks, or masks are to be added and there are none.
         OSError: the target cannot be made or written, or the report cannot.
     """
     for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
         if folder is not None and not folder.is_dir():
-            raise FileNotFoundError(f"{flag} '{folder}': no such folder")
+            found = "a file, not a folder" if folder.exists() else "no such folder"
+            raise FileNotFoundError(f"{flag} '{folder}': {found}")
     source, target = options.src_image_dir.resolve(), options.save_dir.resolve()
     if source == target:
         raise ValueError(
@@ -123,12 +125,22 @@ def check_folders(options: FolderOptions) -> None:
             f"--save_dir '{options.save_dir}' contains the folder of the photos; name another one, the results of "
             "subfolders could overwrite originals"
         )
+    if options.mask_dir is not None and options.mask_dir.resolve() == target:
+        raise ValueError(
+            f"--save_dir '{options.save_dir}' is the folder of your masks, which results could overwrite; name another"
+        )
+    if options.mask_dir is None and options.mask_mode == "add":
+        raise ValueError("--mask_mode add needs --mask_dir, the folder of the masks to add")
+    if options.save_dir.is_file():
+        raise NotADirectoryError(f"--save_dir '{options.save_dir}': a file, not a folder")
     try:
         options.save_dir.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.save_dir).close()
     except OSError as error:
         raise OSError(f"--save_dir '{options.save_dir}': cannot be written ({error.strerror})") from None
     if options.report is not None:
+        if options.report.suffix.lower() in images.EXTENSIONS:
+            raise ValueError(f"--report '{options.report}': the name of a picture; name a file like run.jsonl")
         try:
             open(options.report, "a").close()
         except OSError as error:

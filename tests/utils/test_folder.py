@@ -135,9 +135,31 @@ def test_a_folder_inside_that_cannot_be_read_is_named_and_the_others_are_done(tm
 def test_what_cannot_be_written_is_said_before_anything_is_done(tmp_path, what):
     source, target = folder_of(tmp_path, 1)
     (tmp_path / "file").touch()
-    bad = {"target": {"save_dir": tmp_path / "file"}, "report": {"report": tmp_path / "none" / "run.jsonl"}}[what]
+    bad = {"target": {"save_dir": tmp_path / "file" / "out"}, "report": {"report": tmp_path / "none" / "run.jsonl"}}
     with pytest.raises(OSError, match=r"^--(save_dir|report) '.*': cannot be written \("):
-        check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, **bad}))
+        check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, **bad[what]}))
+
+
+@pytest.mark.parametrize("flag", ["src_image_dir", "mask_dir", "save_dir"])
+def test_a_file_where_a_folder_is_needed_is_called_one(tmp_path, flag):
+    source, target = folder_of(tmp_path, 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=f"^--{flag} '.*file': a file, not a folder"):
+        check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, flag: tmp_path / "file"}))
+
+
+def test_nothing_of_the_users_can_be_written_over(tmp_path):
+    source, target = folder_of(tmp_path, 1)
+    with pytest.raises(ValueError, match="is the folder of your masks"):
+        check_folders(FolderOptions(source, tmp_path, mask_dir=tmp_path))
+    with pytest.raises(ValueError, match="the name of a picture"):
+        check_folders(FolderOptions(source, target, report=source / "0.png"))
+
+
+def test_masks_to_add_need_a_folder_of_masks(tmp_path):
+    source, target = folder_of(tmp_path, 1)
+    with pytest.raises(ValueError, match="--mask_mode add needs --mask_dir"):
+        check_folders(FolderOptions(source, target, mask_mode="add"))
 
 
 def test_a_target_above_the_photos_is_refused_where_it_could_overwrite_them(tmp_path):
