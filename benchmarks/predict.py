@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 from utils import images, onnx_backend, preprocess  # noqa: E402
 from utils.compat import remove_as_published  # noqa: E402
 from utils.flags import add_switch, positive_int  # noqa: E402
+from utils.folder import default_workers  # noqa: E402
 from utils.options import PROVIDERS  # noqa: E402
 from utils.report import format_table  # noqa: E402
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec  # noqa: E402
@@ -230,8 +231,9 @@ def bare_steps(
     photos: Sequence[Path], pages: Sequence[np.ndarray], graphs: Graphs, provider: str, folder: Path
 ) -> dict[str, float]:
     """Processor seconds a photo of each bare step: the median over the photos, after one run to warm up."""
-    segment, spec, _ = onnx_backend.load_segmenter(graphs.segmenter, provider)
-    inpaint, inpainting, _ = onnx_backend.load_inpainter(graphs.generator, provider)
+    workers = default_workers()
+    segment, spec, _ = onnx_backend.load_segmenter(graphs.segmenter, provider, workers)
+    inpaint, inpainting, _ = onnx_backend.load_inpainter(graphs.generator, provider, workers=workers)
     side = inpainting.input_height
     hole = np.zeros((1, 1, side, side), np.float32)
     hole[..., side // 3 : side // 2, side // 3 : side // 2] = 1

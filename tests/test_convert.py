@@ -180,6 +180,17 @@ def test_both_ends_of_both_stages_of_an_int8_generator_stay_in_float(tmp_path, r
 
 
 @pytest.mark.slow
+def test_an_int8_graph_that_is_not_exact_enough_keeps_more_of_its_end_in_float(tmp_path, reduced, monkeypatch):
+    psnrs = iter([30.0, 50.0])
+    monkeypatch.setattr(onnx_export, "psnr_db", lambda *given: next(psnrs))
+    assert convert.main([*reduced, "--int8=True", "--min_psnr=40"]) == 0
+    graph = onnx.load(tmp_path / "G.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    quantised = [makers.get(node.input[0]) == "DequantizeLinear" for node in graph.node if node.op_type == "Conv"]
+    assert quantised == ([False] * 2 + [True] * 11 + [False] * 3) * 2
+
+
+@pytest.mark.slow
 def test_reduced_graph_that_loses_too_much_is_not_written(tmp_path, reduced, capsys):
     assert convert.main([*reduced, "--fp16=True", "--min_psnr=300"]) == convert.EXIT_FAILED
     assert "in float16 it resembles the network by" in capsys.readouterr().err
