@@ -54,6 +54,19 @@ def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
     assert iou(follow_outlines(image, probs, 0.5, 0.9), probs > 0) > 0.95
 
 
+def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_border_kept():
+    image = page()
+    hand = disc(image.shape, 300, 200, 100) | disc(image.shape, 640, 200, 100)
+    gaps = {"print": (270, 170, 12), "ring of fingers": (330, 230, 40), "at the border": (634, 200, 12)}
+    for y, x, radius in gaps.values():
+        hand &= ~disc(image.shape, y, x, radius)
+    image[hand] = SKIN
+    found = follow_outlines(image, hand.astype(np.float32), 0.5, 0.9)
+    assert {name: bool(found[y, x]) for name, (y, x, _) in gaps.items()} == {
+        "print": True, "ring of fingers": False, "at the border": False
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0])
 def test_a_picture_of_one_probability_is_all_or_nothing(level):
     image = page()
