@@ -29,8 +29,8 @@ GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it ente
 TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
 WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
 SOLID_SHARE = 0.88
-# Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 10 %), letters in a row 7 to 16.
-MAX_LACKING = 0.1
+# Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 11 %), letters in a row 7 to 16.
+MAX_LACKING = 0.115
 MAX_LACKING_SHORT = 0.08
 MAX_DARKER = (
     0.18  # share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %
