@@ -1,6 +1,5 @@
 """Networks as ONNX graphs, checked against PyTorch before they count as written."""
 
-import contextlib
 import copy
 import logging
 import math
@@ -101,13 +100,14 @@ def export_int8(
         min_psnr_db, returns, raises: as in `export_half`.
     """
     traced = trace(network, spec)
-    for last in FLOAT_LAST[:-1]:
-        with contextlib.suppress(ValueError):  # not exact enough yet
-            return _save_reduced(
-                quantised(traced, last, spec, samples), "int8", network, spec, path, samples, min_psnr_db
-            )
-    model = quantised(traced, FLOAT_LAST[-1], spec, samples)
-    return _save_reduced(model, "int8", network, spec, path, samples, min_psnr_db)
+    for last in FLOAT_LAST:
+        model = quantised(traced, last, spec, samples)
+        try:
+            return _save_reduced(model, "int8", network, spec, path, samples, min_psnr_db)
+        except ValueError:  # not exact enough
+            if last == FLOAT_LAST[-1]:
+                raise
+    raise AssertionError("FLOAT_LAST is empty")
 
 
 def quantised(traced: onnx.ModelProto, last: int, spec: NetworkSpec, samples: Sequence[Sample]) -> onnx.ModelProto:

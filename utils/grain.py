@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.paper import strongest
+
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at
 MAX_SAMPLES = 64
 SHIFT_PX = 20  # a pattern is sought at distances in such steps
@@ -93,8 +95,7 @@ def copy_texture(
     if not target.any() or not seen.any():
         return texture
     # What stands out is no pattern: things on the desk, the edge of the page.
-    blue, green, red = cv2.split(cv2.absdiff(window, cv2.convertScaleAbs(tone)))
-    away = cv2.max(cv2.max(blue, green), red)
+    away = strongest(cv2.absdiff(window, cv2.convertScaleAbs(tone)))
     odd = (away > MAX_STRANGE * float(np.median(away[seen > 0])) + 10).astype(np.uint8) & seen
     odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     seen &= 1 - cv2.dilate(odd, np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))

@@ -89,7 +89,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     closed = _closed(padded, covered, 2 * columns, 2 * rows)
     noise = _noise_of(padded, covered)
     lightest = cv2.resize(closed, (columns * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
-    darkness = _strongest(cv2.subtract(lightest, cv2.blur(padded, (3, 3))))
+    darkness = strongest(cv2.subtract(lightest, cv2.blur(padded, (3, 3))))
     ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
     ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
     bare = ((ink | covered) == 0).astype(np.uint8)
@@ -148,13 +148,13 @@ def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, h
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
     lift = cv2.subtract(closed, small)
-    low = (_strongest(lift) < INK_LEVELS) & ~hidden
+    low = (strongest(lift) < INK_LEVELS) & ~hidden
     usual = np.rint(np.median(lift[low], axis=0)) if low.any() else np.zeros(3)
     return cv2.subtract(closed, (*usual.tolist(), 0.0))
 
 
-def _strongest(channels: NDArray) -> NDArray:
-    """The largest of the three channels; numpy takes ten times as long."""
+def strongest(channels: NDArray) -> NDArray:
+    """The largest of three channels: `(h, w, 3)` → `(h, w)` of the same type; NumPy takes ten times as long."""
     blue, green, red = cv2.split(channels)
     return cv2.max(cv2.max(blue, green), red)
 
@@ -201,7 +201,7 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
         if values.shape[axis] > 2:
             before, middle, after = ([slice(None), slice(None)] for _ in range(3))
             before[axis], middle[axis], after[axis] = slice(None, -2), slice(1, -1), slice(2, None)
-            change = _strongest(cv2.absdiff(values[tuple(before)], values[tuple(after)]))
+            change = strongest(cv2.absdiff(values[tuple(before)], values[tuple(after)]))
             step[tuple(middle)] = np.maximum(step[tuple(middle)], change)
     inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
@@ -340,7 +340,7 @@ def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
         normal = scaled.T @ flat + np.diag([1e-6, 1e-2, 1e-2]) * max(float(current.sum()), 1e-6)
         planes = np.linalg.solve(normal, scaled.T @ colours)
         fitted = (flat @ planes.astype(np.float32)).reshape(mean.shape)
-        off = _strongest(cv2.absdiff(mean, fitted))
+        off = strongest(cv2.absdiff(mean, fitted))
         chosen = off[weight > 0]
         limit = max(4.0, 3 * float(np.median(chosen))) if chosen.size else 0.0
         current = np.where(off < limit, weight, 0).astype(np.float32)

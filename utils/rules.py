@@ -32,9 +32,8 @@ SOLID_SHARE = 0.88
 # Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 11 %), letters in a row 7 to 16.
 MAX_LACKING = 0.115
 MAX_LACKING_SHORT = 0.08
-MAX_DARKER = (
-    0.18  # share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %
-)
+# Share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %.
+MAX_DARKER = 0.18
 MAX_CROWDED = 0.2  # share of a rule's length with print close to its clearer side: rules 0 to 13 %, letters 24 to 90 %
 MAX_RAGGED = 0.06  # the same of dotted rules, farther off, all along or not at all: letters 8 to 50 %
 MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.grain import copy_texture, draw_grain, measure_grain, seed_of
-from utils.paper import Paper, measure_paper
+from utils.paper import Paper, measure_paper, strongest
 from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
 
@@ -80,8 +80,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         border = cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)
         lightest = cv2.copyTo(cv2.erode(tone, kernel), border.astype(np.uint8), tone.copy())
-    blue, green, red = cv2.split(cv2.subtract(lightest, seen))
-    rules = find_rules(cv2.max(cv2.max(blue, green), red), hole, paper.surface, paper.noise)
+    rules = find_rules(strongest(cv2.subtract(lightest, seen)), hole, paper.surface, paper.noise)
     ink = draw_rules(seen, hole, paper.tone, rules)
 
     x, y, width, height = cv2.boundingRect(covered)
