@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.flags import add_switch, positive_int
 from utils.options import JPEG_MODES, MASK_MODES, PROVIDERS, add_removal_flags, removal_options
 
+GENERATOR_GRAPH = "./onnx_model/deepfillv2_G.onnx"
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -25,9 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="./onnx_model/deeplabv3_mobilenetv2.onnx",
         help="segmentation graph (default %(default)s)",
     )
-    parser.add_argument(
-        "--deepfillv2_onnx", default="./onnx_model/deepfillv2_G.onnx", help="generator graph (default %(default)s)"
-    )
+    parser.add_argument("--deepfillv2_onnx", default=GENERATOR_GRAPH, help="generator graph (default %(default)s)")
     parser.add_argument(
         "--imgsize", type=positive_int, help="side of the crop (default: what the graph states, or 1536)"
     )
@@ -123,6 +122,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
         return EXIT_USAGE
 
+    if ignored := _without_effect(args, options.without_network):
+        print(
+            f"note: {', '.join(ignored)} without effect: --structure only does without the inpainting network; give "
+            "--structure auto or off to use it",
+            file=sys.stderr,
+        )
     print(f"running on {description}", flush=True)
     try:
         counts = clean_folder(remover, photos, folder, description)
@@ -134,6 +139,21 @@ def main(argv: list[str] | None = None) -> int:
     if folder.save_comparison:
         print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
     return EXIT_SOME_FAILED if counts["failed"] or unreadable else 0
+
+
+def _without_effect(args: argparse.Namespace, without_network: bool) -> list[str]:
+    """Flags of the inpainting network that were given although it is not used."""
+    if not without_network:
+        return []
+    return [
+        flag
+        for flag, given in (
+            ("--deepfillv2_onnx", args.deepfillv2_onnx != GENERATOR_GRAPH),
+            ("--imgsize", args.imgsize is not None),
+            ("--imgresize", args.imgresize is not None),
+        )
+        if given
+    ]
 
 
 def _doctor(segmenter_graph: str) -> int:

@@ -217,7 +217,41 @@ def test_a_mask_of_another_size_or_missing_is_an_error_of_that_photo(folder, gra
     errors = capsys.readouterr().err
     assert status == 1
     assert "the mask 'one.png' has 10×10 pixels, the photo 700×900" in errors
-    assert "there is no mask called 'two'" in errors
+    assert "there is no mask 'two.png'" in errors
+
+
+@pytest.mark.parametrize("mode", ["replace", "add"])
+def test_photo_whose_mask_is_unfit_is_not_written_at_all(folder, graphs, mode):
+    masks = folder.parent / "masks"
+    masks.mkdir()
+    cv2.imwrite(str(masks / "one.png"), np.zeros((10, 10), np.uint8))
+    report = folder.parent / "run.jsonl"
+    status, target = run(folder, graphs, "--mask_dir", str(masks), "--mask_mode", mode, "--report", str(report))
+    lines = {line["name"]: line for line in map(json.loads, report.read_text().splitlines())}
+    assert status == 1 and lines["one.jpg"]["status"] == "failed"
+    assert not (target / "one.jpg").exists()  # --skip_existing would take it for done
+
+
+def test_masks_as_save_mask_writes_them_are_those_of_their_photos_alone(folder, graphs):
+    cv2.imwrite(str(folder / "one.png"), page(500, 400))  # beside one.jpg of another size
+    masks = folder.parent / "out" / "masks"
+    status, target = run(folder, graphs, "--save_mask", "True")
+    found = {path.name: path.read_bytes() for path in target.glob("one.*")}
+    more = ["--save_dir", str(folder.parent / "again"), "--mask_dir", str(masks), "--grow_px", "0"]
+    assert status == 0 and predict_onnx.main(["--src_image_dir", str(folder), *more, *graphs]) == 0
+    assert found == {path.name: path.read_bytes() for path in (folder.parent / "again").glob("one.*")}
+
+
+def test_photo_of_a_format_that_is_not_read_is_named_instead_of_forgotten(folder, graphs, capsys):
+    (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    status, _ = run(folder, graphs)
+    assert status == 1 and "IMG_0001.HEIC: failed: cannot decode" in capsys.readouterr().err
+
+
+def test_flags_of_a_network_that_is_not_used_are_named(folder, graphs, capsys):
+    status, _ = run(folder, graphs, "--structure", "only")
+    assert status == 0
+    assert "note: --deepfillv2_onnx without effect: --structure only" in capsys.readouterr().err
 
 
 def test_a_missing_graph_is_one_line(folder, capsys):

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from utils import images, preprocess
 from utils.images import Photo
-from utils.options import scale_of
+from utils.options import growth_px
 from utils.regions import Box, crop, grow
 from utils.remover import OccluderRemover, Removal
 from utils.structure import debug_picture
@@ -112,7 +112,7 @@ def check_folders(options: FolderOptions) -> None:
     """
     for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
         if folder is not None and not folder.is_dir():
-            found = "a file, not a folder" if folder.exists() else "no such folder"
+            found = "a file; give the folder it lies in" if folder.exists() else "no such folder"
             raise FileNotFoundError(f"{flag} '{folder}': {found}")
     source, target = options.src_image_dir.resolve(), options.save_dir.resolve()
     if source == target:
@@ -150,6 +150,8 @@ def check_folders(options: FolderOptions) -> None:
 def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
     """The photos to do, in natural order, and a line for each folder inside that cannot be read.
 
+    Photos of formats that are not read are among them: each will fail by its name instead of being forgotten.
+
     What lies in a `save_dir` below the source folder is not a source.
 
     Raises:
@@ -157,7 +159,12 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
     """
     target = options.save_dir.resolve()
     unreadable: list[str] = []
-    found = images.list_photos(options.src_image_dir, options.recursive, lambda error: unreadable.append(str(error)))
+    found = images.list_photos(
+        options.src_image_dir,
+        options.recursive,
+        lambda error: unreadable.append(str(error)),
+        images.EXTENSIONS | images.OTHER_EXTENSIONS,
+    )
     return [path for path in found if not path.resolve().is_relative_to(target)], unreadable
 
 
@@ -269,6 +276,7 @@ def _read(path: Path, options: FolderOptions) -> _Source:
             source.user_mask = _read_user_mask(name, source.photo.image, options)
     except (ValueError, OSError, MemoryError) as error:
         _fail(source.result, error)
+        source.photo = None  # be it only the mask that failed: the photo is neither repaired without it nor copied
     source.result.milliseconds["read"] = _milliseconds(started)
     return source
 
@@ -281,11 +289,13 @@ def _read_user_mask(name: Path, image: NDArray[np.uint8], options: FolderOptions
     """
     assert options.mask_dir is not None
     folder = options.mask_dir / name.parent
-    candidates = [path for path in images.list_photos(folder) if path.stem == name.stem] if folder.is_dir() else []
+    there = images.list_photos(folder) if folder.is_dir() else []
+    # `page.jpg.png`, as --save_mask writes it, is the mask of `page.jpg` alone; `page.png` that of any `page`
+    candidates = [path for own in (name.name, name.stem) for path in there if path.stem == own]
     if not candidates:
         if options.mask_mode == "add":
             return None
-        raise ValueError(f"there is no mask called '{name.with_suffix('')}' in '{options.mask_dir}'")
+        raise ValueError(f"there is no mask '{name.with_suffix('.png')}' in '{options.mask_dir}'")
     mask = images.read_mask(candidates[0]) >= USER_MASK_LEVEL
     if mask.shape != image.shape[:2]:
         raise ValueError(
@@ -307,7 +317,7 @@ def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -
         else:
             mask = np.zeros(image.shape[:2], bool)
             if source.user_mask is not None:
-                mask = grow(source.user_mask, remover.options.grow_px * scale_of(*image.shape[:2]))
+                mask = grow(source.user_mask, growth_px(remover.options, *image.shape[:2]))
             if options.mask_mode == "add":
                 mask |= remover.find_mask(image)
             removal = remover.repair(image, mask)

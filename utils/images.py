@@ -31,6 +31,10 @@ MAX_METADATA_BYTES = 2**26
 
 FORMATS = {"JPEG": jpeg, "PNG": png, "TIFF": tiff, "WEBP": webp, "BMP": bmp}
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib"})
+# Photos as phones and cameras write them, too, but not read here: leaving one out must not go unnoticed.
+OTHER_EXTENSIONS = frozenset(
+    {".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2"}
+)
 JPEG_METHODS = ("auto", "exact", "match")
 
 # The size of every picture is checked here before Pillow sees it. Its own limit is lower and would print warnings.
@@ -210,7 +214,10 @@ def write_image(path: str | Path, image: NDArray[np.uint8], quality: int = 95) -
 
 
 def list_photos(
-    folder: str | Path, recursive: bool = False, on_error: Callable[[OSError], None] | None = None
+    folder: str | Path,
+    recursive: bool = False,
+    on_error: Callable[[OSError], None] | None = None,
+    extensions: frozenset[str] = EXTENSIONS,
 ) -> list[Path]:
     """Pictures of a folder, by extension in any letter case, in natural order (`page2` before `page10`).
 
@@ -221,6 +228,7 @@ def list_photos(
         folder: where to look.
         recursive: its folders, too; the files of a folder come before those of its folders.
         on_error: called for a folder inside that cannot be read; None: that is an error.
+        extensions: in small letters.
 
     Raises:
         OSError: the folder cannot be read.
@@ -243,7 +251,7 @@ def list_photos(
         for entry in entries:
             if recursive and entry.is_dir(follow_symlinks=False):
                 waiting.append(place / entry.name)
-            elif Path(entry.name).suffix.lower() in EXTENSIONS and entry.is_file():
+            elif Path(entry.name).suffix.lower() in extensions and entry.is_file():
                 found.append(((*key, (0, natural_key(entry.name))), place / entry.name))
     return [path for _, path in sorted(found)]
 

@@ -12,6 +12,7 @@ JPEG_MODES = ("auto", "exact", "match")
 
 # The defaults below are for a photo of this height, the published size; they scale with the photo.
 REFERENCE_SIDE = 4000
+LEAST_GROWTH_PX = 3.0  # pixels of any photo
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class RemovalOptions:
     Attributes:
         threshold: probability in (0, 1) from which a pixel counts as covered.
         confidence: regions in which the network is nowhere surer than this are left alone, in [0, 1).
-        grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high (in proportion on others).
+        grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high; others: `growth_px`.
         feather_px: width of the soft edge inside the grown mask, measured likewise.
         min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
         structure: `auto` continues paper and rules at full resolution and adds what the network drew, `off` pastes the
@@ -60,6 +61,15 @@ def scale_of(height: int, width: int) -> float:
     return max(height, width) / REFERENCE_SIDE
 
 
+def growth_px(options: RemovalOptions, height: int, width: int) -> float:
+    """How far masks of a photo of this size are grown, in its own pixels.
+
+    The soft edge of an occluder has a pixel or two however small the picture, so the growth does not shrink below
+    `LEAST_GROWTH_PX` with it.
+    """
+    return max(options.grow_px * scale_of(height, width), min(options.grow_px, LEAST_GROWTH_PX))
+
+
 def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalOptions.structure) -> None:
     """Add the flags of `RemovalOptions`; `structure` is the script's default mode."""
     defaults = RemovalOptions(structure=structure)
@@ -80,7 +90,8 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         "--grow_px",
         type=float,
         default=defaults.grow_px,
-        help=f"grow the found mask by so many pixels of a photo {REFERENCE_SIDE} high (default %(default)s)",
+        help=f"grow the found mask by so many pixels of a photo {REFERENCE_SIDE} high, in proportion on others but not "
+        f"by less than {LEAST_GROWTH_PX:.0f} (default %(default)s)",
     )
     group.add_argument(
         "--feather_px",

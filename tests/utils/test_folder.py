@@ -144,7 +144,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_done(tmp_path, what):
 def test_a_file_where_a_folder_is_needed_is_called_one(tmp_path, flag):
     source, target = folder_of(tmp_path, 1)
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=f"^--{flag} '.*file': a file, not a folder"):
+    with pytest.raises(OSError, match=f"^--{flag} '.*file': a file[,;] "):
         check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, flag: tmp_path / "file"}))
 
 
