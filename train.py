@@ -40,6 +40,7 @@ INIT_TYPES = ("normal", "xavier", "kaiming", "orthogonal")
 MASK_TYPES = ("single_bbox", "bbox", "free_form")
 AUGMENTATIONS = ("flip", "light")
 
+OPENMP_SPINS = "1000"  # what GNU OpenMP takes by itself where it has more threads than cores
 DRAWN_SAMPLES = 2400  # of a synthetic root in an epoch: 100 of the published batches
 JUDGED_BATCH = 8  # validation batches need not be larger
 GRID_ROWS = 4  # validation pictures in the grid that is written every epoch
@@ -82,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_switch(machine, "--compile", False, "compile the networks with torch.compile")
     machine.add_argument("--seed", type=int, default=0, help="two runs with the same seed are equal (0)")
 
-    number("--epochs", int, 3, "number of epochs")
+    number("--epochs", positive_int, 3, "number of epochs")
     number("--batch_size1", positive_int, 24, "batch of deepfillv2, over all processes")
     number("--batch_size2", positive_int, 16, "batch of deeplabv3, over all processes")
     number("--lr_s", float, 1e-4, "learning rate of the segmentation net")
@@ -175,6 +176,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     Raises:
         ValueError, OSError: what the user gave cannot be used; the message says what to change.
     """
+    # Read when PyTorch is imported: threads that wait for each other soon sleep. By default they spin, and where other
+    # programs want the cores as well, a training on the CPU then takes six times as long.
+    os.environ.setdefault("GOMP_SPINCOUNT", OPENMP_SPINS)
+
     import cv2
     import torch
     from torch.utils.data import DataLoader
@@ -212,7 +217,9 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     # One thread for each loader process, set before they are forked: OpenCV's threads do not survive a fork, and a
     # loader that then touches them waits for ever.
     cv2.setNumThreads(1)
+    global_batch = args.batch_size2 if segmenting else args.batch_size1
     if args.multi_gpu and not distributed.launched_by_torchrun():
+        check_shares(global_batch, len(args.gpu_ids.split(",")))
         distributed.relaunch(__file__, [*arguments, "--multi_gpu", "False"], args.gpu_ids, device.type == "cuda")
     if distributed.launched_by_torchrun():
         device = distributed.join(device)
@@ -223,9 +230,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             tqdm.write(text, file=sys.stdout)
             sys.stdout.flush()
 
-    global_batch = args.batch_size2 if segmenting else args.batch_size1
-    if global_batch % world:
-        raise ValueError(f"a batch of {global_batch} cannot be shared by {world} processes; choose a multiple")
+    check_shares(global_batch, world)
     batch_size = global_batch // world
     torch.backends.cudnn.benchmark = args.cudnn_benchmark
     torch.manual_seed(args.seed)
@@ -306,6 +311,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         task.load_state(state)
         restore_random_states(state["random"])
         step, best = state["step"], state["best"]
+        if step >= total:
+            say(f"nothing left to do: {step} steps are done, --epochs {args.epochs} are {total}; give more to go on")
+            distributed.leave()
+            return 0
         say(f"resumed at step {step} of {total}")
     elif args.resume:
         say(f"nothing to resume in {save_path}: starting anew")
@@ -362,6 +371,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             for batch, (images, targets, problems) in enumerate(loader, start=step % batches):
                 for problem in bad.report(problems):
                     tqdm.write(f"skipped: {problem}", file=sys.stdout)
+                    journal.write("skipped", step, text=problem)
                 if args.lr_schedule == "cosine":
                     task.set_rate_factor(cosine_factor(step, args.total_steps or total))
                 else:
@@ -402,6 +412,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         done = step >= total
         say(f"done: {step} steps" if done else f"stopped at step {step} of {total}; go on with --resume auto")
         say(f"{show(losses)}; checkpoints in {save_path}")
+        if skipped := sum(distributed.gathered({"bad": [len(bad.seen)]})["bad"]):
+            say(f"bad samples skipped: {skipped}")
         if device.type == "cuda":
             say(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
     finally:
@@ -498,6 +510,16 @@ def check_flags(args: argparse.Namespace) -> None:
         )
     if args.train_model == "deeplabv3" and args.batch_size2 < 2 and not args.freeze_bn:
         raise ValueError("--batch_size2 1: batch norm needs 2 samples or more, or --freeze_bn True")
+
+
+def check_shares(batch: int, processes: int) -> None:
+    """Refuse a batch that the processes cannot share equally.
+
+    Raises:
+        ValueError: it says so.
+    """
+    if batch % processes:
+        raise ValueError(f"a batch of {batch} cannot be shared by {processes} processes; choose a multiple")
 
 
 def choose_device(name: str) -> torch.device:
@@ -599,10 +621,13 @@ def check_resumable(state: dict[str, Any], specs: dict[str, NetworkSpec], layout
     Raises:
         ValueError: it names what differs.
     """
-    given = {name: spec.to_json() for name, spec in specs.items()}
-    for name, text in given.items():
-        if state["specs"].get(name) != text:
-            raise ValueError(f"--resume: the state holds {name} {state['specs'].get(name)}, the flags say {text}")
+    for name, spec in specs.items():
+        if name not in state["specs"]:
+            raise ValueError(f"--resume: the state is of {' and '.join(state['specs'])}, not of {name}")
+        before, now = json.loads(state["specs"][name]), json.loads(spec.to_json())
+        contradicting = [f"{key} was {before.get(key)} and is {v}" for key, v in now.items() if before.get(key) != v]
+        if contradicting:
+            raise ValueError(f"--resume: {name}: {'; '.join(contradicting)}; resume with the flags of the first run")
     different = [
         f"{name} was {state['layout'][name]} and is {v}" for name, v in layout.items() if state["layout"][name] != v
     ]

@@ -63,6 +63,8 @@ def read_annotations(baseroot: str | Path) -> list[Triple]:
     folders = sorted((f for f in root.glob("train_data_*") if f.is_dir()), key=lambda f: natural_key(f.name))
     annotations = [f / "annotation.txt" for f in folders if (f / "annotation.txt").is_file()]
     if not annotations:
+        if (root / "annotation.txt").is_file():
+            raise DataError(f"--baseroot {root}: is one train_data_* folder; give the folder it lies in")
         found = f"none in {', '.join(folder.name for folder in folders[:5])}" if folders else "no folder train_data_*"
         raise DataError(f"--baseroot {root}: expected train_data_*/annotation.txt, found {found}")
     triples: list[Triple] = []

@@ -66,7 +66,12 @@ class Sources:
         self.say = say
         self.check = check
         shape = (spec.input_height, spec.input_width, 4)
-        self.cache = PixelCache(cache_dir, shape, self._geometry()) if cache_dir else None
+        try:
+            self.cache = PixelCache(cache_dir, shape, self._geometry()) if cache_dir else None
+        except OSError as error:
+            raise OSError(
+                f"--cache_dir {cache_dir}: cannot be made ({error.strerror}); name another folder or give --cache False"
+            ) from None
 
     def _geometry(self) -> str:
         if self.spec.network == SEGMENTER:
@@ -141,12 +146,18 @@ class Sources:
         missing = self.cache.missing(groups)
         size, needed = len(groups) * self.cache.entry_bytes, missing * self.cache.entry_bytes
         free = shutil.disk_usage(self.cache.folder).free
-        self.say(f"cache: {size / 1e9:.3g} GB in {self.cache.folder}, {needed / 1e9:.3g} GB of it still to be written")
+        self.say(f"cache: {in_words(size)} in {self.cache.folder}, {in_words(needed)} of it still to be written")
         if needed > free:
             raise DataError(
-                f"--cache_dir {self.cache.folder}: {needed / 1e9:.3g} GB are needed and {free / 1e9:.3g} GB are free; "
+                f"--cache_dir {self.cache.folder}: {in_words(needed)} are needed and {in_words(free)} are free; "
                 "name a folder on another disk or give --cache False"
             )
+
+
+def in_words(size: int) -> str:
+    """A number of bytes as people read it: `4.2 GB`, `38.1 MB`, `0.0 kB`."""
+    unit, name = next(((u, n) for u, n in ((1e9, "GB"), (1e6, "MB")) if size >= u), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}"
 
 
 def is_synthetic(root: str) -> bool:

@@ -10,6 +10,7 @@ Nothing but tensors and plain values is ever unpickled.
 import os
 import pickle
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -76,8 +77,12 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
             torch.save(dict(content), beside)
             with open(beside, "rb") as file:
                 os.fsync(file.fileno())  # the rename must not reach the disk before the data
-    except RuntimeError as error:  # what torch makes of a full disk
-        raise OSError(f"cannot write '{path}', what was there before is untouched: {error}") from error
+    except RuntimeError as error:  # what torch makes of a full disk, in words that nobody understands
+        free = shutil.disk_usage(Path(path).parent).free
+        raise OSError(
+            f"cannot write '{path}', what was there before is untouched: most likely the disk or "
+            f"a quota is full ({free / 1e6:.0f} MB free; PyTorch: {str(error).splitlines()[0]})"
+        ) from error
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -226,7 +226,10 @@ def test_resume_refuses_another_network_or_other_data(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 0
     other = [*INPAINTING, "--latent_channels", "8"]
     assert train.main(flags(root, "out", *other, "--resume", "auto")) == 1
-    assert "the state holds deepfillv2_G" in capsys.readouterr().err
+    assert "--resume: deepfillv2_G: latent_channels was 4 and is 8;" in capsys.readouterr().err
+    state = str(root.parent / "out" / "deepfillv2_state.pth")
+    assert train.main(flags(root, "out", *SEGMENTATION, "--resume", state)) == 1
+    assert "the state is of deepfillv2_G and deepfillv2_D, not of deeplabv3" in capsys.readouterr().err
     assert train.main(flags(root, "out", *INPAINTING, "--batch_size1", "3", "--resume", "auto")) == 1
     assert "batch was 2 and is 3" in capsys.readouterr().err
     missing = str(root / "nothing.pth")
@@ -235,6 +238,18 @@ def test_resume_refuses_another_network_or_other_data(root, capsys):
     wrong = str(root.parent / "out" / "deepfillv2_G_epoch1_batchsize2.pth")
     assert train.main(flags(root, "out", *INPAINTING, "--resume", wrong)) == 1
     assert "is not a training state" in capsys.readouterr().err
+
+
+def test_resuming_what_is_complete_does_nothing_and_says_so(root, capsys):
+    for _ in range(2):
+        assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1", "--resume", "auto")) == 0
+    assert "nothing left to do: 3 steps are done, --epochs 1 are 3; give more" in capsys.readouterr().out
+    assert len(lines(root.parent / "out")) == 3
+
+
+def test_batch_that_cannot_be_shared_is_refused_before_processes_start(root, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, "--multi_gpu", "True", "--gpu_ids", "0,1,2")) == 1
+    assert "a batch of 2 cannot be shared by 3 processes" in capsys.readouterr().err
 
 
 def test_bad_data_stops_before_anything_is_written(root, capsys):
@@ -334,7 +349,10 @@ def test_picture_that_goes_bad_while_training_is_named_and_the_run_goes_on(root,
 
     monkeypatch.setattr(contest.InpaintingData, "decode", broken)
     assert train.main(flags(root, "out", *INPAINTING, "--epochs", "2", "--cache", "False")) == 0
-    assert capsys.readouterr().out.count("annotation.txt:4: cannot decode 'clean3.png'") == 1
+    said = capsys.readouterr().out
+    assert said.count("annotation.txt:4: cannot decode 'clean3.png'") == 1 and "bad samples skipped: 1" in said
+    (line,) = lines(root.parent / "out", "skipped")
+    assert "clean3.png" in line["text"]
     monkeypatch.setattr(mixture, "MAX_BAD_SHARE", 0.01)
     assert train.main(flags(root, "out", *INPAINTING, "--epochs", "2", "--cache", "False")) == 1
     assert "1 bad samples are more than 1% of the data" in capsys.readouterr().err

@@ -243,3 +243,8 @@ def test_missing_clean_crops_name_the_flag(tmp_path):
         CleanCrops(tmp_path / "none", 64, MaskStyle())
     with pytest.raises(DataError, match=r"--augment_data_path .*no pictures"):
         CleanCrops(tmp_path, 64, MaskStyle())
+
+
+def test_one_folder_of_a_root_is_refused_with_a_hint_at_its_parent(root):
+    with pytest.raises(DataError, match=r"train_data_1: is one train_data_\* folder; give the folder it lies in"):
+        read_annotations(root / "train_data_1")

@@ -1,4 +1,3 @@
-import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -6,7 +5,7 @@ import pytest
 from torch.utils.data import ConcatDataset
 
 from datasets.contest import DataError, InpaintingData, SegmentationData
-from datasets.sources import Sources, is_synthetic
+from datasets.sources import Sources, in_words, is_synthetic
 from tests.contest_root import write_root
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
 
@@ -43,9 +42,22 @@ def test_size_of_the_cache_is_told_before_it_is_filled(tmp_path):
     told: list[str] = []
     sources(tmp_path, say=told.append).open([root], [], 0.0, 3, 2)
     sources(tmp_path, say=told.append).open([root], [], 0.0, 3, 2)
-    sizes = [re.findall(r"([0-9.e-]+) GB", line) for line in told]
-    whole = f"{4 * (32 + 32 * 32 * 4) / 1e9:.3g}"
-    assert sizes == [[whole, whole], [whole, "0"]]
+    folder = tmp_path / "cache"  # four entries of 32 + 32 · 32 · 4 bytes
+    assert told == [
+        f"cache: 16.5 kB in {folder}, 16.5 kB of it still to be written",
+        f"cache: 16.5 kB in {folder}, 0.0 kB of it still to be written",
+    ]
+
+
+@pytest.mark.parametrize(("size", "text"), [(2_130_000_000, "2.1 GB"), (49_200_000, "49.2 MB"), (640, "0.6 kB")])
+def test_sizes_are_told_in_units_of_their_own_order(size, text):
+    assert in_words(size) == text
+
+
+def test_cache_that_cannot_be_made_is_refused_by_its_flag(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(OSError, match=r"--cache_dir .*file: .*--cache False"):
+        sources(tmp_path, cache_dir=tmp_path / "file")
 
 
 def test_disk_too_small_for_the_cache_is_refused_with_what_to_do(tmp_path, monkeypatch):

@@ -278,3 +278,18 @@ def test_checkpoint_without_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "X.pth")
     with pytest.raises(ValueError, match=r"holds a list|holds no state dict"):
         checkpoint.load_generator(tmp_path / "X.pth")
+
+
+def test_full_disk_is_named_and_the_file_that_was_there_stays(tmp_path, monkeypatch):
+    path = tmp_path / "state.pth"
+    checkpoint.write(path, {"step": 1})
+
+    def full(content, beside):
+        beside.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"state\.pth', what was there .* is untouched: most likely the disk or a quota"):
+        checkpoint.write(path, {"step": 2})
+    monkeypatch.undo()
+    assert checkpoint.read_checkpoint(path) == {"step": 1} and list(tmp_path.iterdir()) == [path]
