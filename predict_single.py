@@ -86,7 +86,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"predict_single.py: {error}", file=sys.stderr)
         return EXIT_FAILED
-    print(f"{source}: {len(removal.boxes)} repaired regions; found | coarse | refined is in '{target}'")
+    count = len(removal.boxes)
+    regions = "1 region" if count == 1 else f"{count} regions"
+    print(f"{source}: repaired {regions}; found | coarse | refined is in '{target}'")
     if args.show:
         _show(picture)
     return 0

@@ -606,7 +606,11 @@ def make_task(
         networks[name] = builders[name](spec)
         initialise(networks[name], args.init_type, args.init_gain)
         if files[name]:
-            weights = checkpoint.read_weights(files[name], checkpoint.read_checkpoint(files[name]))
+            content = checkpoint.read_checkpoint(files[name])
+            stated = checkpoint.read_spec(content)
+            if stated and stated.latent_channels != spec.latent_channels:
+                raise ValueError(f"'{files[name]}' has another width: give --latent_channels {stated.latent_channels}")
+            weights = checkpoint.read_weights(files[name], content)
             checkpoint.load_strictly(networks[name], weights, files[name])
             say(f"{files[name]}: {len(weights)} of {len(weights)} entries loaded")
     rates = {GENERATOR: args.lr_g, DISCRIMINATOR: args.lr_d}

@@ -50,7 +50,7 @@ def test_comparison_is_three_panels_and_shows_what_was_found(checkpoints, photo,
     for repaired in (coarse, refined):
         assert (repaired[600] == found[600]).all()
         assert repaired[100, 220, 2] - repaired[100, 220, 0] < 100
-    assert "1 repaired regions" in capsys.readouterr().out
+    assert "repaired 1 region;" in capsys.readouterr().out
 
 
 def test_a_photo_that_cannot_be_read_is_one_line(checkpoints, tmp_path, capsys):

@@ -75,7 +75,7 @@ def test_generator_weights_of_another_width_are_refused(root, capsys):
     (weights,) = (root.parent / "narrow").glob("deepfillv2_G_epoch*.pth")
     wider = [*INPAINTING, "--latent_channels", "6", "--deepfillv2_generator_pretrain", str(weights)]
     assert train.main([*wider, *flags(root, "wider", "--epochs", "1")]) == 1
-    assert weights.name in capsys.readouterr().err
+    assert f"{weights.name}' has another width: give --latent_channels 4" in capsys.readouterr().err
 
 
 def test_help_needs_no_pytorch():

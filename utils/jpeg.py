@@ -9,7 +9,7 @@ Sources: ITU-T T.81 (JPEG), T.871 (JFIF), T.872 (Adobe's APP14).
 
 import contextlib
 import copy
-import importlib.util
+import functools
 import os
 import re
 import struct
@@ -201,15 +201,20 @@ def encode(
     return _assemble(kept, _encode_match(header, image))
 
 
+@functools.cache
 def has_jpeglib() -> bool:
-    """Whether the optional package for exact writing is installed."""
-    return importlib.util.find_spec("jpeglib") is not None
+    """Whether the optional package for exact writing is installed and loads."""
+    try:
+        import jpeglib  # noqa: F401
+    except (ImportError, OSError):  # OSError: a library that it is built on is missing
+        return False
+    return True
 
 
 def exact_refusal(header: Header) -> str | None:
     """Why a JPEG cannot be written with the coefficients of its untouched blocks, or None if it can."""
     if not has_jpeglib():
-        return "exact JPEG needs the package jpeglib: pip install jpeglib"
+        return "exact JPEG needs the package jpeglib, which does not load: pip install jpeglib"
     if header.detail.is_rgb:
         return "exact JPEG is not possible for a JPEG stored as RGB"
     return None

@@ -761,3 +761,14 @@ def test_the_source_file_is_closed_after_reading(tmp_path):
     for name in FILES:
         read_photo(save(tmp_path, name))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_jpeglib_that_does_not_load_counts_as_missing(tmp_path, monkeypatch):
+    broken = tmp_path / "jpeglib"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('libjpeg.so.9: cannot open shared object file')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "jpeglib", raising=False)
+    jpeg.has_jpeglib.cache_clear()
+    assert not jpeg.has_jpeglib()
+    jpeg.has_jpeglib.cache_clear()
