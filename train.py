@@ -119,7 +119,12 @@ def build_parser() -> argparse.ArgumentParser:
     networks.add_argument("--latent_channels", type=positive_int, default=64, help="width of the inpainting nets (64)")
     networks.add_argument("--pad_type", choices=PAD_TYPES, default="zero", help="padding (%(default)s)")
     networks.add_argument("--activation", choices=ACTIVATIONS, default="lrelu", help="(%(default)s)")
-    networks.add_argument("--norm", choices=NORMS, default="in", help="normalisation (%(default)s)")
+    networks.add_argument(
+        "--norm",
+        choices=NORMS,
+        default="in",
+        help="normalisation (%(default)s); none learns tone and colour in a fraction of the time, with --init_gain 2.4",
+    )
     networks.add_argument("--init_type", choices=INIT_TYPES, default="xavier", help="random start (%(default)s)")
     networks.add_argument("--init_gain", type=float, default=0.02, help="scale of the random start (%(default)s)")
     networks.add_argument("--seg_height", type=positive_int, default=640, help="input height of the segmentation net")
