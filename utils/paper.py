@@ -27,6 +27,8 @@ DESK_LEVELS = 40.0  # a patterned desk is so much darker than the page ...
 DESK_ROUGH_SHARE = 0.3  # ... this share of it at least is not smooth ...
 DESK_EDGE_CELLS = 6  # ... and it reaches the edge of the window
 BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
+BORDER_SIDES_PX = 16, 24  # it is looked for so far to both sides of its cells, which may miss it by more than two ...
+BORDER_SIDE_PX = 10  # ... and measured with what lies so near
 SHADOW_CELLS = 3  # so near the hole its own shadow may lie
 SHADOW_LEVELS = 5.0
 RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
@@ -128,7 +130,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         cv2.copyTo(_enlarged(tones[number - 1], own), (pixels[own] == number).astype(np.uint8), tone[own])
     near = np.unique(pixels[_area(hole, VOTE_PX)]).tolist()
     inside = {number: _enlarged(tones[number - 1], area) for number in near}
-    borders = _join(_entries(window, surface, hidden, tones), hole)
+    borders = _join(_entries(window, surface, hidden, tones), hole, page)
     pixels[area] = _partition(window[area], inside, pixels[area], hole[area], borders, area)
     # Soft borders in the hole only: outside, nothing is drawn.
     soft = np.zeros_like(tone[area])
@@ -402,7 +404,6 @@ def _entry(
     pair: tuple[int, int],
 ) -> _Entry | None:
     """Follow the border back from the hole and fit a line to it, to a fraction of a pixel."""
-    rows, columns = surface.shape
     first = (surface == pair[0]) & ~hidden
     second = cv2.dilate(((surface == pair[1]) & ~hidden).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     along = first & second
@@ -425,50 +426,70 @@ def _entry(
     normal = np.array([-heading[1], heading[0]])
     start = (cell + 0.5) * CELL_PX - 0.5
     start = start + normal * (((centre + 0.5) * CELL_PX - 0.5 - start) @ normal)
-    length = 16.0
-    # Twice: position of the half level on profiles across the border, then a line through them.
-    for reach in (16, 10):
-        t = np.arange(-BORDER_REACH_CELLS * CELL_PX, 2 * CELL_PX, 2.0)
-        o = np.arange(-reach, reach + 1.0)
-        xs = start[0] + heading[0] * t[:, None] + normal[0] * o
-        ys = start[1] + heading[1] * t[:, None] + normal[1] * o
-        cx = np.clip(np.rint((xs + 0.5) / CELL_PX - 0.5), 0, columns - 1).astype(int)
-        cy = np.clip(np.rint((ys + 0.5) / CELL_PX - 0.5), 0, rows - 1).astype(int)
-        inside = (xs >= 0) & (ys >= 0) & (xs < window.shape[1]) & (ys < window.shape[0])
-        known = (inside & ~hidden[cy, cx]).all(axis=1)
-        middle = len(o) // 2
-        a, b = (tones[number - 1][cy[:, middle], cx[:, middle]] for number in pair)
-        apart = a - b
-        strip = cv2.remap(window, xs.astype(np.float32), ys.astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
-        level = ((strip - b[:, None]) * apart[:, None]).sum(2) / np.maximum((apart**2).sum(1), 1)[:, None]
-        level = np.clip(level, 0, 1)
-        if not known.any():
-            break
-        if level[known, reach + 1 :].mean() > level[known, :reach].mean():  # the first surface lies that way
-            edge = reach + 0.5 - level.sum(1)
-        else:
-            edge = level.sum(1) - reach - 0.5
-        clear = known & (np.abs(edge) < reach - 3)
-        if np.count_nonzero(clear) < 12:
-            break
-        fit_t, fit_o = t[clear], edge[clear]
-        keep = np.abs(fit_o - np.median(fit_o)) < 8
-        line = np.zeros(2)
-        for _ in range(3):
-            if np.count_nonzero(keep) < 8:
-                return None
-            line = np.polyfit(fit_t[keep], fit_o[keep], 1)
-            keep = np.abs(fit_o - np.polyval(line, fit_t)) < 2.5
-        length = max(float(np.ptp(fit_t[keep])), 16.0)
-        start = start + normal * line[1]
-        heading = heading + normal * line[0]
-        heading /= np.hypot(*heading)
-        normal = np.array([-heading[1], heading[0]])
-    return _Entry(start, heading, length, pair)
+    entry = _Entry(start, heading, 0.0, pair)
+    reached = (_measured(window, hidden, tones, entry, reach) for reach in BORDER_SIDES_PX)
+    near = next((found for found in reached if found), None)
+    return near and _measured(window, hidden, tones, near, BORDER_SIDE_PX)
 
 
-def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """Continue borders through the hole: to the entry opposite, to the corner two of them form, or straight on."""
+def _measured(
+    window: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+    tones: list[NDArray[np.float32]],
+    entry: _Entry,
+    reach: int,
+) -> _Entry | None:
+    """The entry as a line through the half levels of profiles across it; None where there is no such line.
+
+    Args:
+        window, hidden, tones: as for `_entry`.
+        entry: where the border runs, to within `reach`.
+        reach: of the profiles to both sides, in pixels.
+    """
+    rows, columns = hidden.shape
+    start, heading = entry.point, entry.heading
+    normal = np.array([-heading[1], heading[0]])
+    t = np.arange(-BORDER_REACH_CELLS * CELL_PX, 2 * CELL_PX, 2.0)
+    o = np.arange(-reach, reach + 1.0)
+    xs = start[0] + heading[0] * t[:, None] + normal[0] * o
+    ys = start[1] + heading[1] * t[:, None] + normal[1] * o
+    cx = np.clip(np.rint((xs + 0.5) / CELL_PX - 0.5), 0, columns - 1).astype(int)
+    cy = np.clip(np.rint((ys + 0.5) / CELL_PX - 0.5), 0, rows - 1).astype(int)
+    inside = (xs >= 0) & (ys >= 0) & (xs < window.shape[1]) & (ys < window.shape[0])
+    known = (inside & ~hidden[cy, cx]).all(axis=1)
+    if not known.any():
+        return None
+    middle = len(o) // 2
+    a, b = (tones[number - 1][cy[:, middle], cx[:, middle]] for number in entry.surfaces)
+    apart = a - b
+    strip = cv2.remap(window, xs.astype(np.float32), ys.astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
+    level = ((strip - b[:, None]) * apart[:, None]).sum(2) / np.maximum((apart**2).sum(1), 1)[:, None]
+    level = np.clip(level, 0, 1)
+    if level[known, reach + 1 :].mean() > level[known, :reach].mean():  # the first surface lies that way
+        edge = reach + 0.5 - level.sum(1)
+    else:
+        edge = level.sum(1) - reach - 0.5
+    clear = known & (np.abs(edge) < reach - 3)
+    if np.count_nonzero(clear) < 12:
+        return None
+    fit_t, fit_o = t[clear], edge[clear]
+    keep = np.abs(fit_o - np.median(fit_o)) < 8
+    line = np.zeros(2)
+    for _ in range(3):
+        if np.count_nonzero(keep) < 8:
+            return None
+        line = np.polyfit(fit_t[keep], fit_o[keep], 1)
+        keep = np.abs(fit_o - np.polyval(line, fit_t)) < 2.5
+    length = max(float(np.ptp(fit_t[keep])), 16.0)
+    heading = heading + normal * line[0]
+    return _Entry(start + normal * line[1], heading / np.hypot(*heading), length, entry.surfaces)
+
+
+def _join(entries: list[_Entry], hole: NDArray[np.bool_], page: int) -> list[NDArray[np.float64]]:
+    """Continue borders through the hole: to the entry opposite, to the corner two of them form, or straight on.
+
+    Where several corners are possible, that of the page is one; desks are of pieces of light and shadow.
+    """
     height, width = hole.shape
     left = list(range(len(entries)))
     lines = []
@@ -478,10 +499,10 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_]) -> list[NDArray[np.flo
             two = entries[j]
             way = two.point - one.point
             length = float(np.hypot(*way))
-            shared = len(set(one.surfaces) & set(two.surfaces))
+            shared = set(one.surfaces) & set(two.surfaces)
             if length < 1 or not shared:
                 continue
-            other = 0.0 if shared == 2 else 0.5  # the desk may be of several pieces
+            other = 0.0 if len(shared) == 2 else 0.5 if page in shared else 2.0
             turn = max(_turn(one.heading, way / length), _turn(-two.heading, way / length))
             if turn < MAX_TURN + STEP_DOUBT_PX / min(one.length, two.length):
                 costs.append((turn + other, i, j, [one.point, two.point]))

@@ -59,6 +59,28 @@ def test_edge_of_the_page_goes_on_below_the_hole(angle):
     assert abs(np.flatnonzero(middle < 145)[0] - 380) <= 2
 
 
+def test_a_blurred_edge_over_a_patterned_desk_goes_on_where_it_is():
+    y = np.arange(HEIGHT)[:, None]
+    pattern = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 5)
+    desk = 45 + 20 * pattern / pattern.std()
+    share = 1 / (1 + np.exp((y - 392) / 5))[..., None]
+    page = sheet() * share + desk[..., None] * (1 - share)
+    hole = hole_at(240, 200, 420, HEIGHT)
+    (border,) = measure_paper(covered(page, hole), hole).borders
+    assert np.abs(border[:, 1] - 392).max() < 4
+
+
+def test_a_corner_of_the_page_comes_before_one_of_light_and_shadow_on_the_desk():
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    share = np.clip(np.minimum(330 - x + 0.05 * y, 460 - y) + 0.5, 0, 1)[..., None]
+    shadow = (x + 0.35 * y > 590) | ((y > 460) & (x < 250))
+    page = sheet() * share + np.where(shadow[..., None], [90, 110, 120], [110, 150, 190]) * (1 - share)
+    hole = hole_at(240, 60, 420, HEIGHT) | hole_at(240, 330, 560, HEIGHT)
+    borders = measure_paper(covered(page, hole), hole).borders
+    (corner,) = (border[1] for border in borders if len(border) == 3)
+    assert corner == pytest.approx([353, 460], abs=2)
+
+
 def test_a_hole_across_the_whole_page_leaves_one_surface():
     hole = hole_at(0, 200, WIDTH, 320)
     assert measure_paper(covered(sheet(), hole), hole).surface.max() == 1
