@@ -130,6 +130,7 @@ class Sight:
         hole, beside: `(h, w)` uint8, 1 in the hole; 1 in it and within a few pixels.
         surface: `(h, w)` uint8, number of the surface.
         noise: standard deviation of the grain.
+        page: number of the page's surface.
     """
 
     dark: NDArray[np.uint8]
@@ -137,17 +138,18 @@ class Sight:
     beside: NDArray[np.uint8]
     surface: NDArray[np.uint8]
     noise: float
+    page: int
 
     def transposed(self) -> "Sight":
         """The view of the other family."""
         dark, hole, beside, surface = (
             np.asarray(cv2.transpose(array), np.uint8) for array in (self.dark, self.hole, self.beside, self.surface)
         )
-        return Sight(dark, hole, beside, surface, self.noise)
+        return Sight(dark, hole, beside, surface, self.noise, self.page)
 
 
 def find_rules(
-    dark: NDArray[np.uint8], hole: NDArray[np.bool_], surface: NDArray[np.uint8], noise: float
+    dark: NDArray[np.uint8], hole: NDArray[np.bool_], surface: NDArray[np.uint8], noise: float, page: int
 ) -> list[Rule]:
     """Every rule that runs into the hole, continued.
 
@@ -156,10 +158,11 @@ def find_rules(
         hole: `(h, w)` bool.
         surface: `(h, w)` uint8; a rule does not leave its surface.
         noise: standard deviation of the grain in levels.
+        page: number of the page's surface.
     """
     covered = hole.astype(np.uint8)
     beside = cv2.dilate(covered, np.ones((9, 9), np.uint8))
-    lying = Sight(cv2.bitwise_and(dark, dark, mask=1 - covered), covered, beside, surface, noise)
+    lying = Sight(cv2.bitwise_and(dark, dark, mask=1 - covered), covered, beside, surface, noise, page)
     sights = lying, lying.transposed()
     ends = [_find_ends(sight) for sight in sights]
     ends = [_agreeing(found) for found in ends]
@@ -615,10 +618,17 @@ def _crosses(one: End, two: End, three: End, four: End) -> bool:
     return (at(one, two, u0) - at(three, four, u0)) * (at(one, two, u1) - at(three, four, u1)) <= 0
 
 
+def _surface_of(sight: Sight, end: End) -> int:
+    """Number of the surface that a rule lies on where it meets the hole."""
+    height, width = sight.surface.shape
+    row, column = round(end.v), round(end.u - 4 * end.side)
+    return int(sight.surface[int(np.clip(row, 0, height - 1)), int(np.clip(column, 0, width - 1))])
+
+
 def _walk(sight: Sight, end: End) -> tuple[float, str]:
     """Where the straight continuation leaves the hole: `u` and "seen", "border" or "surface"."""
     height, width = sight.hole.shape
-    own = sight.surface[int(np.clip(round(end.v), 0, height - 1)), int(np.clip(end.u - 4 * end.side, 0, width - 1))]
+    own = _surface_of(sight, end)
     steps = np.arange(1, width)
     u = end.u + end.side * steps
     v = np.rint(end.v + end.slope * (u - end.u)).astype(int)
@@ -840,7 +850,12 @@ def _one_sided(
             u_known = _end_of_neighbours(tracks[where], end, u_exit)
             if u_known is not None:
                 u_stop = u_known
-            elif u_stop is None and not (kind == "seen" and _absent(sights[standing], end, u_exit)):
+            # On a desk nothing goes on unseen: what is dark there may be the shadow of the page's edge.
+            elif (
+                u_stop is None
+                and _surface_of(sights[standing], end) == sights[standing].page
+                and not (kind == "seen" and _absent(sights[standing], end, u_exit))
+            ):
                 u_stop = u_exit
         if u_stop is not None and abs(u_stop - end.u) >= 3:
             ray = _ray(standing, end, (u_stop, kind))
@@ -855,7 +870,7 @@ class Track:
     Attributes:
         u0, u1: between these it is seen, in the direction it was followed.
         course: coefficients of its `v` for `numpy.polyval`, over (u - u0) / 1000.
-        ended: whether bare paper was seen beyond `u1`.
+        ended: whether bare paper of the same surface was seen beyond `u1`.
     """
 
     u0: float
@@ -942,7 +957,12 @@ def _follow_neighbours(sight: Sight, ends: Sequence[End], family: Sequence[End])
         u = u if side > 0 else wide - u
         course, misfit = _fit((u - u[0]) / 1000, course_v, 3 if np.ptp(u) > 600 else 2 if np.ptp(u) > 300 else 1)
         if misfit < TRACK_MISFIT_PX:
-            tracks.append(Track(float(u[0]), float(u[-1] + side * TRACK_PX / 2), course, bool(ended[index])))
+            # A rule that is seen up to the edge of its surface tells where that ends, not where rules do.
+            end = float(u[-1] + side * TRACK_PX / 2)
+            beyond = int(np.clip(end + 2 * side * TRACK_PX, 0, width - 1))
+            row, last = round(float(course_v[-1])), int(np.clip(u[-1], 0, width - 1))
+            bare = ended[index] and sight.surface[row, beyond] == sight.surface[row, last - side * TRACK_PX]
+            tracks.append(Track(float(u[0]), end, course, bool(bare)))
     return tracks
 
 

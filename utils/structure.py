@@ -80,7 +80,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         border = cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)
         lightest = cv2.copyTo(cv2.erode(tone, kernel), border.astype(np.uint8), tone.copy())
-    rules = find_rules(strongest(cv2.subtract(lightest, seen)), hole, paper.surface, paper.noise)
+    rules = find_rules(strongest(cv2.subtract(lightest, seen)), hole, paper.surface, paper.noise, paper.page)
     ink = draw_rules(seen, hole, paper.tone, rules)
 
     x, y, width, height = cv2.boundingRect(covered)

@@ -18,7 +18,7 @@ def rules_of(page: np.ndarray, hole: np.ndarray = HOLE, print_text=None) -> tupl
         picture[hole] = (120, 150, 200)
     paper = measure_paper(picture, hole)
     dark = cv2.subtract(np.rint(paper.tone).astype(np.uint8), picture).max(axis=2)
-    return find_rules(dark, hole, paper.surface, paper.noise), picture, paper.tone
+    return find_rules(dark, hole, paper.surface, paper.noise, paper.page), picture, paper.tone
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.05, -0.087])
@@ -208,3 +208,14 @@ def test_a_rule_that_ended_just_before_the_hole_is_not_continued():
     for x in (60, 330, 590):
         standing(page, x, 0, 148)
     assert not any(rule.standing for rule in rules_of(page)[0])
+
+
+@pytest.mark.parametrize(("depth", "width"), [(0.3, 8), (0.7, 16)])
+def test_the_shadow_of_the_page_is_no_rule_on_the_desk(depth, width):
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    inwards = x - (180 + 0.1 * y)
+    shadow = depth * np.clip(1 + inwards / width, 0, 1) * (inwards < 0) * (y < 330)
+    share = np.clip(np.minimum(inwards, 330 - y) + 0.5, 0, 1)[..., None]
+    page = sheet() * share + np.array([100, 140, 180]) * (1 - shadow[..., None]) * (1 - share)
+    rules, _, _ = rules_of(page, hole_at(150, 220, 400, HEIGHT))
+    assert not rules

@@ -90,6 +90,18 @@ def test_the_edge_of_the_page_and_the_desk_go_on_below_the_hole():
     assert np.mean(np.abs(image[hole].astype(int) - page[hole]).max(axis=1) > 20) < 0.01
 
 
+def test_rules_go_on_to_the_edge_of_the_page_where_it_leans():
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    page = np.where((y % 40 < 2)[..., None], 90, 210) * np.ones(3)
+    share = np.clip(420 + 0.15 * y - x, 0, 1)[..., None]
+    page = page * share + np.array([60, 80, 110]) * (1 - share)
+    page = np.clip(page + np.random.default_rng(10).normal(0, 2, page.shape), 0, 255).astype(np.uint8)
+    hole = (x > 340) & (x < 560) & (y > 330) & (y < 620)
+    rules = repair(covered(page, hole), hole).continued
+    assert len(rules) == 7
+    assert [rule.u1 for rule in rules] == pytest.approx([420 + 0.15 * rule.v1 for rule in rules], abs=4)
+
+
 def test_a_poor_network_does_not_spoil_plain_paper():
     page = np.clip(np.random.default_rng(3).normal(200, 2, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
     hole = disc()
