@@ -24,6 +24,7 @@ MAX_CANDIDATES = 120  # of them followed; a page of dense text has more, but no 
 TRACE_PX = 240  # so far back from the hole a rule is followed
 HALF_PX = 14  # and so far to its sides
 LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
+LONE_DOTS_PX = 150  # the same of a dotted one: digits of one width are as much alike over 120 px
 STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
 GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
 TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
@@ -40,6 +41,7 @@ MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside
 MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS = 0.72  # autocorrelation of a dotted rule one period on: 49 of 50 have 0.76 ...
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
+MAX_LIKENESS_BETWEEN = 0.3  # half a period on it is below 0; a solid rule's ripples and half a line of text keep 0.7
 MAX_THICK_PX = 16  # thicker strokes are no rules but bars
 MIN_PITCH_PX = 30  # rules nearer each other are no rows
 PITCH_SHARE = 0.05  # spacings within this share of each other are even
@@ -535,7 +537,9 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
         products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
         likeness = products[: min(64, length // 4)] / max(float(products[0]), 1e-6)
         inner = likeness[3:-1]
-        peaks = np.flatnonzero((inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)) + 3
+        peaks = (inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)
+        # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
+        peaks = np.flatnonzero(peaks & (np.minimum.accumulate(likeness)[3:-1] < MAX_LIKENESS_BETWEEN)) + 3
         if not len(peaks):
             continue
         period = float(peaks[0])
@@ -568,7 +572,8 @@ def _pair(sight: Sight, ends: list[End]) -> tuple[list[tuple[End, End]], list[En
         pairs.append((one, two))
     rest = []
     for end in sorted(ends, key=lambda end: -end.length):
-        if id(end) in taken or end.length < STRONG_PX or end.likeness < MIN_LIKENESS_LONE:
+        least = LONE_DOTS_PX if end.period else STRONG_PX
+        if id(end) in taken or end.length < least or end.likeness < MIN_LIKENESS_LONE:
             continue
         other = _look_opposite(sight, end)
         if other is None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.utils.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet, standing
 from utils.paper import measure_paper
-from utils.rules import Rule, find_rules
+from utils.rules import Rule, _extent, find_rules
 from utils.strokes import draw_rules
 
 HOLE = hole_at(240, 160, 420, 400)
@@ -135,6 +135,24 @@ def test_dots_go_on_in_step():
     assert [end.period for end in rules[0].ends] == pytest.approx([period] * 2, abs=0.1)
     row = draw_rules(picture, HOLE, tone, rules)[280, 245:415].mean(axis=1)
     assert np.corrcoef(row, (1 - truth)[280, 245:415, 0])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("even", "count"), [(400, 1), (110, 0)])
+def test_a_few_even_strokes_of_a_line_of_print_are_no_dotted_rule(even, count):
+    page, hole = sheet(), hole_at(400, 160, WIDTH, 400)
+    first = 400 - even
+    for x in range(first, WIDTH, 16):
+        lying(page, 280, x, x + 8)
+    for x in first - np.cumsum(np.random.default_rng(3).uniform(8, 26, 12)):
+        lying(page, 280, x - 6, x)
+    assert len(rules_of(page, hole)[0]) == count
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_half_a_line_of_text_is_no_dotted_stroke(seed):
+    letters = np.repeat(np.random.default_rng(seed).uniform(20, 90, 40), 3)
+    core = np.concatenate([letters, np.zeros(120)])
+    assert _extent(core, 2.0)[2] == 0
 
 
 def test_crossings_are_drawn_once():
