@@ -537,9 +537,9 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
         products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
         likeness = products[: min(64, length // 4)] / max(float(products[0]), 1e-6)
         inner = likeness[3:-1]
-        peaks = (inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)
+        high = (inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)
         # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
-        peaks = np.flatnonzero(peaks & (np.minimum.accumulate(likeness)[3:-1] < MAX_LIKENESS_BETWEEN)) + 3
+        peaks = np.flatnonzero(high & (np.minimum.accumulate(likeness)[3:-1] < MAX_LIKENESS_BETWEEN)) + 3
         if not len(peaks):
             continue
         period = float(peaks[0])
