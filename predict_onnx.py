@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 
     keep_freed_memory(shared=True)  # before the libraries below start their threads
     from utils import images, onnx_backend
-    from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos
+    from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos, make_target
 
     if args.doctor:
         return _doctor(args.deeplabv3_onnx)
@@ -118,6 +118,7 @@ def main(argv: list[str] | None = None) -> int:
             args.imgresize,
             workers=min(folder.num_workers, len(photos)),
         )
+        make_target(folder)  # only now, so that a run that cannot begin leaves no empty folder
     except (ValueError, OSError) as error:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
         return EXIT_USAGE

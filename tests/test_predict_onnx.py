@@ -110,6 +110,7 @@ def test_missing_and_empty_folders_are_named(tmp_path, graphs, capsys):
     out = ["--save_dir", str(tmp_path / "out")]
     assert predict_onnx.main(["--src_image_dir", str(tmp_path / "void"), *out, *graphs]) == 2
     assert "no photos" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
@@ -254,10 +255,18 @@ def test_flags_of_a_network_that_is_not_used_are_named(folder, graphs, capsys):
     assert "note: --deepfillv2_onnx without effect: --structure only" in capsys.readouterr().err
 
 
-def test_a_missing_graph_is_one_line(folder, capsys):
-    status = predict_onnx.main(["--src_image_dir", str(folder), "--deeplabv3_onnx", "none.onnx"])
+@pytest.mark.parametrize("graph", ["missing", "text", "of the other network"])
+def test_a_graph_that_cannot_be_used_is_one_line_and_nothing_is_written(folder, graphs, capsys, graph):
+    path = folder.parent / "graph.onnx"
+    if graph == "text":
+        path.write_text("not a graph")
+    elif graph == "of the other network":
+        path = Path(graphs[graphs.index("--deepfillv2_onnx") + 1])
+    report = folder.parent / "run.jsonl"
+    status, target = run(folder, graphs, "--deeplabv3_onnx", str(path), "--report", str(report))
     assert status == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert not target.exists() and not report.exists()
 
 
 def test_prediction_never_imports_torch(folder, graphs):

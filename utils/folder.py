@@ -102,13 +102,13 @@ def default_workers() -> int:
 
 
 def check_folders(options: FolderOptions) -> None:
-    """Refuse folders that cannot work before anything is done, and make the target.
+    """Refuse folders that cannot work, before anything is loaded or written.
 
     Raises:
         FileNotFoundError: the source or the mask folder is missing.
+        NotADirectoryError: the target is a file.
         ValueError: source and target are the same folder, or results or the report could come to lie over photos or
             masks, or masks are to be added and there are none.
-        OSError: the target cannot be made or written, or the report cannot.
     """
     for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
         if folder is not None and not folder.is_dir():
@@ -133,14 +133,22 @@ def check_folders(options: FolderOptions) -> None:
         raise ValueError("--mask_mode add needs --mask_dir, the folder of the masks to add")
     if options.save_dir.is_file():
         raise NotADirectoryError(f"--save_dir '{options.save_dir}': a file, not a folder")
+    if options.report is not None and options.report.suffix.lower() in images.EXTENSIONS:
+        raise ValueError(f"--report '{options.report}': the name of a picture; name a file like run.jsonl")
+
+
+def make_target(options: FolderOptions) -> None:
+    """Make the target folder and the report, where they do not exist.
+
+    Raises:
+        OSError: one of them cannot be made or written.
+    """
     try:
         options.save_dir.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.save_dir).close()
     except OSError as error:
         raise OSError(f"--save_dir '{options.save_dir}': cannot be written ({error.strerror})") from None
     if options.report is not None:
-        if options.report.suffix.lower() in images.EXTENSIONS:
-            raise ValueError(f"--report '{options.report}': the name of a picture; name a file like run.jsonl")
         try:
             open(options.report, "a").close()
         except OSError as error:

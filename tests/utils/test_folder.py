@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from utils import images
-from utils.folder import FolderOptions, Room, check_folders, clean_folder, find_photos
+from utils.folder import FolderOptions, Room, check_folders, clean_folder, find_photos, make_target
 from utils.options import RemovalOptions
 from utils.remover import Removal
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_done(tmp_path, what):
     (tmp_path / "file").touch()
     bad = {"target": {"save_dir": tmp_path / "file" / "out"}, "report": {"report": tmp_path / "none" / "run.jsonl"}}
     with pytest.raises(OSError, match=r"^--(save_dir|report) '.*': cannot be written \("):
-        check_folders(FolderOptions(**{"src_image_dir": source, "save_dir": target, **bad[what]}))
+        make_target(FolderOptions(**{"src_image_dir": source, "save_dir": target, **bad[what]}))
 
 
 @pytest.mark.parametrize("flag", ["src_image_dir", "mask_dir", "save_dir"])
