@@ -179,6 +179,13 @@ def test_both_ends_of_both_stages_of_an_int8_generator_stay_in_float(tmp_path, r
     assert quantised == stage * 2
 
 
+def test_the_first_and_last_convolutions_of_each_network_are_its_ends():
+    nodes = [onnx.helper.make_node("Conv", ["x", "w"], ["y"], name=str(index)) for index in range(20)]
+    graph = onnx.helper.make_model(onnx.helper.make_graph(nodes, "two networks", [], []))
+    assert onnx_export.ends(graph, 1, 3, 2) == ["0", "1", "2", "18", "19"]
+    assert onnx_export.ends(graph, 2, 1, 2) == ["0", "8", "9", "10", "18", "19"]
+
+
 @pytest.mark.slow
 def test_an_int8_graph_that_is_not_exact_enough_keeps_more_of_its_end_in_float(tmp_path, reduced, monkeypatch):
     psnrs = iter([30.0, 50.0])
