@@ -87,7 +87,7 @@ def _shifted(start: int, length: int, side: int, limit: int) -> int:
 
 def bounds_of(mask: NDArray) -> Box | None:
     """The box of the non-zero pixels of an `(H, W)` mask, or None where there are none."""
-    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8, copy=False))
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8))
     return Box(x, y, x + width, y + height) if width else None
 
 
