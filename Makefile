@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
 
-demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and docs/before_after.jpg anew, into demo_pictures/
+demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and the pictures of docs/ anew, into demo_pictures/
 	$(RUN) docs/demo_pictures.py
 
 test: $(VENV)/.dev  ## run the tests

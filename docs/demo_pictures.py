@@ -1,4 +1,4 @@
-"""Draw the photos of test_img/ again, repair them, and make docs/before_after.jpg of the result.
+"""Draw the photos of test_img/ again, repair them, and make docs/before_after.jpg and docs/failures.jpg of the result.
 
     make demo_pictures
     cp -r demo_pictures/. .
@@ -26,8 +26,8 @@ from utils.images import read_image, write_image  # noqa: E402
 
 SEED = 11
 PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands over rules and print, and a finger
-SHOWN = (0, 2)  # of these, in before_after.jpg
-WIDTH = 1200  # of before_after.jpg in pixels
+SHOWN, FAILED = (0, 2), (1,)  # of these, in before_after.jpg and in failures.jpg
+WIDTH = 1200  # of both in pixels
 QUALITY = 92
 
 
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=int, nargs="+", default=list(PICTURES), help="numbers to take (4 6 7 8)")
     parser.add_argument("--shown", type=int, nargs="+", default=list(SHOWN),
                         help="which of them before_after.jpg shows, counted from 0 (0 2)")  # fmt: skip
+    parser.add_argument("--failed", type=int, nargs="+", default=list(FAILED), help="which failures.jpg shows (1)")
     parser.add_argument("--size", type=positive_int, default=3750, help="longer side in pixels (%(default)s)")
     return parser
 
@@ -47,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is that of the repair."""
     args = build_parser().parse_args(argv)
     photos = args.save_dir / "test_img"
-    before_after = args.save_dir / "docs" / "before_after.jpg"
-    for folder in (photos, before_after.parent):
+    docs = args.save_dir / "docs"
+    for folder in (photos, docs):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         draw(photos, args.seed, args.pictures, args.size, Path(scratch) / "drawn")
@@ -59,9 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if status:
             return status
         made = sorted((repaired / "comparisons").iterdir())
-        strips = [read_image(made[place]) for place in args.shown]
-    write_image(before_after, stack(strips, WIDTH), QUALITY)
-    print(f"photos and before_after.jpg in '{args.save_dir}': look at them, then copy them over the project's")
+        for name, places in (("before_after.jpg", args.shown), ("failures.jpg", args.failed)):
+            strips = [read_image(made[place]) for place in places]
+            write_image(docs / name, stack(strips, WIDTH), QUALITY)
+    print(
+        f"photos and both pictures in '{args.save_dir}': look at them, then copy them over the project's"
+    )
     return 0
 
 
