@@ -63,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, places in (("before_after.jpg", args.shown), ("failures.jpg", args.failed)):
             strips = [read_image(made[place]) for place in places]
             write_image(docs / name, stack(strips, WIDTH), QUALITY)
-    print(
-        f"photos and both pictures in '{args.save_dir}': look at them, then copy them over the project's"
-    )
+    print(f"photos and both pictures in '{args.save_dir}': look at them, then copy them over the project's")
     return 0
 
 
