@@ -180,6 +180,18 @@ def develop(image: Image, rng: np.random.Generator) -> Image:
     return image
 
 
+def relight(image: Image, rng: np.random.Generator) -> Image:
+    """The whole picture in coloured light of any strength; where light is strong, paper turns perfectly white.
+
+    Args:
+        image: left as it is.
+        rng: decides everything.
+    """
+    level = np.arange(256)[:, None] / 255
+    gain = np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.18, 3))
+    return cv2.LUT(image, lookup_table(255 * level ** np.exp(rng.normal(0, 0.2)) * gain))
+
+
 def _moved(image: Image, rng: np.random.Generator) -> Image:
     """Blurred along a line, as by a hand that moves."""
     side = int(rng.choice([3, 5, 7]))

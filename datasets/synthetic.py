@@ -43,6 +43,7 @@ ASIDE = (0.55, 0.97)  # how much smaller a page on a desk of its own is
 PAGE_SHADOW = 0.012  # parts of the photo's height over which a page darkens its desk
 NODE_STEP = 4  # pixels between the points where the page's border is looked for
 GREY_PHOTO_CHANCE = 0.12
+RELIT_SHARE = 0.5  # of the samples for the generator in light of any colour, which it must then take from what it sees
 MASK_LEVEL = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
 GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
 
@@ -438,7 +439,10 @@ class SyntheticInpainting(_Drawn):
         box = square_box(box, min(box.width, box.height), height, width)
         window = Box(*(ratio * edge for edge in box))
         hole = preprocess.resize(np.ascontiguousarray(hole[box.slices()]), self.side, self.side)
-        return frame.view(window, self.side, self.side), hole
+        clean = frame.view(window, self.side, self.side)
+        if rng.random() < RELIT_SHARE:
+            clean = effects.relight(clean, rng)
+        return clean, hole
 
     def _hole(self, rng: np.random.Generator, height: int, width: int, ratio: int) -> NDArray[np.float32]:
         """Where occluders lie, grown as masks are grown: `(height, width)` float32, soft over one pixel."""
