@@ -217,9 +217,9 @@ def _ends_before(
         return []
     size = blocks, height
     wide = blocks * BLOCK_PX
-    # Exact area means, so that a block counts as seen only when all of it is.
     rows = cv2.resize(dark[:, :wide], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    seen = cv2.resize(hole[:, :wide] * 255, size, interpolation=cv2.INTER_AREA) == 0
+    # A block counts as seen only when all of it is: its eight pixels of one byte, read as one number, are 0.
+    seen = np.ascontiguousarray(hole[:, :wide]).view(np.uint64) == 0
     rows = cv2.GaussianBlur(rows, (1, 3), sigmaX=0, sigmaY=0.8)
     if not seen.any():
         return []
@@ -227,7 +227,7 @@ def _ends_before(
     threshold = floor + max(2.5, 0.8 * noise)
     last = np.zeros_like(seen)
     last[:, :-1] = seen[:, :-1] & ~seen[:, 1:]
-    v, b = np.nonzero(last[3:-3])
+    v, b = np.divmod(np.flatnonzero(last[3:-3]), blocks)
     v = v + 3
     keep = b >= 2
     v, b = v[keep], b[keep]
@@ -264,14 +264,15 @@ def _ends_before(
     best = score.argmax(axis=1)
     value = score[np.arange(len(v)), best]
     ends: list[End] = []
-    tried = np.zeros((0, 2), np.intp)
+    tried = 0
+    near_tried = np.zeros(seen.shape, bool)
     for index in np.argsort(-value, kind="stable").tolist():
-        if value[index] < 0.7 * (threshold - floor) or len(tried) >= MAX_CANDIDATES:
+        if value[index] < 0.7 * (threshold - floor) or tried >= MAX_CANDIDATES:
             break
-        here = np.array([v[index], b[index]])
-        if len(tried) and (np.abs(tried - here) <= (2, 3)).all(axis=1).any():
+        if near_tried[v[index], b[index]]:
             continue
-        tried = np.vstack([tried, here])
+        tried += 1
+        near_tried[v[index] - 2 : v[index] + 3, max(0, b[index] - 3) : b[index] + 4] = True
         v_there = v[index] + slopes[best[index]] * BLOCK_PX / 2
         if any(_same(End((b[index] + 1) * BLOCK_PX, v_there, slopes[best[index]], 1, 0, 0), other) for other in ends):
             continue
@@ -534,8 +535,9 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
         if level < max(4.0, 1.5 * noise):
             continue
         wave = part - part.mean()
-        products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
-        likeness = products[: min(64, length // 4)] / max(float(products[0]), 1e-6)
+        lags = min(64, length // 4)
+        near = np.correlate(np.concatenate([wave, np.zeros(lags - 1)]), wave) / np.arange(length, length - lags, -1)
+        likeness = near / max(float(near[0]), 1e-6)
         inner = likeness[3:-1]
         high = (inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)
         # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
@@ -543,6 +545,7 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
         if not len(peaks):
             continue
         period = float(peaks[0])
+        products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
         # A lag of many periods tells the period more exactly.
         for many in range(2, int(length // 2 / period) + 1):
             around = round(many * period)
