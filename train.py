@@ -298,7 +298,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     # --- networks and where to go on
     task = make_task(args, specs, precision, device, say)
-    torch.manual_seed(args.seed + rank)
+    torch.manual_seed(args.seed)
     if args.overfit:
         images, targets, _ = collate([data[index] for index in range(min(args.overfit, len(data)))])
         return overfit(task, *on_device(images, targets), OVERFIT_SMALLER[args.train_model], say)
@@ -330,12 +330,11 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         """Write the named checkpoints and, last, the state that resuming needs."""
         nonlocal saved
         epoch = min(max(step - 1, 0) // batches + 1, args.epochs)
-        randoms = random_states()  # all processes take part
         if rank == 0:
             for name, network in task.results().items():
                 file = save_path / f"{name}_epoch{epoch}_batchsize{global_batch}.pth"
                 save_checkpoint(file, network, specs[name], settings=settings, step=step)
-            place = {"step": step, "best": best, "random": randoms, "settings": settings, "layout": layout}
+            place = {"step": step, "best": best, "random": random_states(), "settings": settings, "layout": layout}
             texts = {name: spec.to_json() for name, spec in specs.items()}
             write(state_path, {**task.state(), **place, "specs": texts})
             for name, picture in task.samples().items():

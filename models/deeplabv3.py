@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from models.backbones import build_backbone
+from models.distributed import WholeBatchDropout
 
 ASPP_RATES = (3, 6, 9)
 ASPP_CHANNELS = 256
@@ -59,6 +60,8 @@ class DeepLabV3(nn.Module):
         super().__init__()
         self.backbone = build_backbone(backbone, in_channels)
         self.aspp = ASPP(self.backbone.out_channels, ASPP_RATES, ASPP_CHANNELS)
+        *layers, dropout = self.aspp.project
+        self.aspp.project = nn.Sequential(*layers, WholeBatchDropout(dropout.p))
         self.decoder: nn.Module = Decoder(ASPP_CHANNELS, self.backbone.skip_channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:

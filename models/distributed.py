@@ -121,6 +121,22 @@ def distribute(network: nn.Module, device: torch.device) -> nn.Module:
         return DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
 
 
+class WholeBatchDropout(nn.Dropout):
+    """Dropout that drops the same of each sample however many processes share the batch.
+
+    Process r of n holds samples r, r + n, … of the whole batch. Each process draws the masks of all of them, from
+    random states that are equal everywhere, and takes those of its own.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(N, …)` float, the N samples of this process → the same shape."""
+        if not self.training:
+            return features
+        whole = len(features) * world_size(), *features.shape[1:]
+        kept = torch.empty(whole, dtype=torch.bool, device=features.device).bernoulli_(1 - self.p)
+        return features * kept[rank() :: world_size()] / (1 - self.p)
+
+
 class _SumOverProcesses(torch.autograd.Function):
     """Sum over all processes; so is its gradient."""
 

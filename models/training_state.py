@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 
 def load_state(path: str | Path) -> dict[str, Any]:
@@ -25,21 +24,13 @@ def load_state(path: str | Path) -> dict[str, Any]:
     return state
 
 
-def random_states() -> list[dict[str, Any]]:
-    """States of PyTorch's random generators, of every process; they must all call it."""
-    own = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
-    if not dist.is_initialized():
-        return [own]
-    states: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(states, own)
-    return states
+def random_states() -> dict[str, Any]:
+    """States of PyTorch's random generators on the CPU and on this process's GPU; they are equal in all processes."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None}
 
 
-def restore_random_states(states: list[dict[str, Any]]) -> None:
-    """Put back what `random_states` returned; a process more than there were keeps its own."""
-    rank = dist.get_rank() if dist.is_initialized() else 0
-    if rank >= len(states):
-        return
-    torch.set_rng_state(states[rank]["cpu"])
-    if torch.cuda.is_available() and len(states[rank]["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states[rank]["cuda"])
+def restore_random_states(states: dict[str, Any]) -> None:
+    """Put back what `random_states` returned."""
+    torch.set_rng_state(states["cpu"])
+    if torch.cuda.is_available() and states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"])

@@ -41,13 +41,10 @@ def inpainting_losses(rank: int, world: int) -> list[dict[str, float]]:
 
 
 def segmentation_losses(rank: int, world: int) -> list[dict[str, float]]:
-    """Losses of three steps on this process's share of a batch of 6, without dropout."""
+    """Losses of three steps on this process's share of a batch of 6, dropout included."""
     torch.manual_seed(0)
     # In float64: batch norm of few samples in random layers magnifies float32's rounding beyond what is to be shown.
     network: nn.Module = DeepLabV3("mobilenetv2").train().double()
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0  # each process would drop others
     images, labels = torch.rand(6, 3, 64, 48).double(), (torch.rand(6, 64, 48) > 0.8).long()
     labels[::2] = 0  # processes with unequal shares of the occluder: their losses must not just be averaged
     network = distributed.distribute(network, CPU)
@@ -88,6 +85,16 @@ def test_two_processes_have_the_losses_of_one_on_the_same_batch(task, tmp_path):
         assert together == pytest.approx(alone, rel=1e-4)
     assert one[-1] != pytest.approx(one[0], rel=1e-3)  # something was learnt in between
     assert two["gathered"] == {"ranks": [0.0, 1.0]}
+
+
+def test_dropout_keeps_its_share_and_the_mean():
+    torch.manual_seed(0)
+    dropout, ones = distributed.WholeBatchDropout(0.25), torch.ones(4, 8, 50, 50)
+    dropped = dropout(ones)
+    assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.01)
+    assert dropped.mean() == pytest.approx(1, abs=0.01)
+    assert not torch.equal(dropped, dropout(ones))
+    assert dropout.eval()(ones) is ones
 
 
 def test_alone_nothing_is_wrapped_or_exchanged():
