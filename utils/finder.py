@@ -57,7 +57,8 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
     Args:
         image: `(h, w, 3)` uint8 BGR, the photo at the network's size.
         probs: `(h, w)` float32 in [0, 1].
-        threshold: probability from which a pixel counts as covered, before its colour is looked at.
+        threshold: a pixel of less than `SURE_PAPER` of this probability is paper; of the others colours decide, where
+            the network is not sure.
         confidence: a region in which no pixel reaches this probability is dropped.
 
     Returns:
@@ -77,8 +78,8 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
 
 def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
     """One region by its colours: photo `(h, w, 3)` and probabilities `(h, w)` there → `(h, w)` bool, True inside."""
-    classes = np.where(probs >= threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    classes[probs < SURE_PAPER * threshold] = cv2.GC_BGD
+    # What is left open begins as occluder: a sleeve of which the network is in doubt is unlike any paper around it.
+    classes = np.where(probs >= SURE_PAPER * threshold, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     classes[probs >= SURE_OCCLUDER] = cv2.GC_FGD
     occluder = _is_occluder(classes)
     if occluder.all() or not occluder.any():  # nothing to tell colours from

@@ -36,6 +36,15 @@ def test_a_vague_region_ends_where_the_colours_change():
     assert iou(follow_outlines(image, probs, 0.5, 0.9), truth) > 0.93
 
 
+def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
+    image, probs = page(), np.zeros((640, 480), np.float32)
+    hand, sleeve, shade = np.s_[300:500, 200:280], np.s_[500:640, 190:290], np.s_[300:500, 280:330]
+    image[hand], image[sleeve] = SKIN, (90, 45, 25)
+    probs[hand], probs[sleeve], probs[shade] = 1, 0.35, 0.35
+    found = follow_outlines(image, probs, 0.5, 0.9)
+    assert found[sleeve].mean() > 0.95 and found[shade].mean() < 0.1
+
+
 def test_regions_are_told_apart_and_the_unsure_one_is_dropped():
     image = page()
     for y, x in ((120, 120), (450, 350)):
