@@ -28,6 +28,7 @@ LONE_DOTS_PX = 150  # the same of a dotted one: digits of one width are as much 
 STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
 GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
 TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
+LEAVING_PX = 8  # between a rule and the beginning of one that leaves it
 WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
 SOLID_SHARE = 0.88
 # Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 11 %), letters in a row 7 to 16.
@@ -168,7 +169,7 @@ def find_rules(
     sights = lying, lying.transposed()
     ends = [_find_ends(sight) for sight in sights]
     ends = [_agreeing(found) for found in ends]
-    pairs = [_pair(sight, found) for sight, found in zip(sights, ends, strict=True)]
+    pairs = [_pair(sight, found, other) for sight, found, other in zip(sights, ends, reversed(ends), strict=True)]
     rules = []
     for standing, (joined, _) in enumerate(pairs):
         rules += [_joined(bool(standing), one, two) for one, two in joined]
@@ -556,8 +557,14 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
     return 0.0, 0.0, 0.0, 0.0
 
 
-def _pair(sight: Sight, ends: list[End]) -> tuple[list[tuple[End, End]], list[End]]:
-    """Ends that face each other across the hole, and the long ones that are left."""
+def _pair(sight: Sight, ends: list[End], crossing: list[End]) -> tuple[list[tuple[End, End]], list[End]]:
+    """Ends that face each other across the hole, and of those left the long ones and those that leave a rule.
+
+    Args:
+        sight: the family's view.
+        ends: of the family.
+        crossing: those of the other family.
+    """
     costs = []
     before = [end for end in ends if end.side > 0]
     after = [end for end in ends if end.side < 0]
@@ -576,7 +583,9 @@ def _pair(sight: Sight, ends: list[End]) -> tuple[list[tuple[End, End]], list[En
     rest = []
     for end in sorted(ends, key=lambda end: -end.length):
         least = LONE_DOTS_PX if end.period else STRONG_PX
-        if id(end) in taken or end.length < least or end.likeness < MIN_LIKENESS_LONE:
+        if id(end) in taken or end.likeness < MIN_LIKENESS_LONE:
+            continue
+        if end.length < least and (end.period or not _leaves_a_rule(end, crossing)):
             continue
         other = _look_opposite(sight, end)
         if other is None:
@@ -624,6 +633,18 @@ def _crosses(one: End, two: End, three: End, four: End) -> bool:
         return a.v + (b.v - a.v) * (u - a.u) / (b.u - a.u)
 
     return (at(one, two, u0) - at(three, four, u0)) * (at(one, two, u1) - at(three, four, u1)) <= 0
+
+
+def _leaves_a_rule(end: End, crossing: list[End]) -> bool:
+    """Whether an end begins at a rule of the other family, as a table's columns do; letters keep their distance."""
+    u, v = end.u - end.side * end.length, end.v - end.slope * end.side * end.length
+    return any(
+        0 <= other.side * (other.u - v) <= other.length
+        and abs(other.v + other.slope * (v - other.u) - u) <= LEAVING_PX
+        and 0.5 < end.core / other.core < 2
+        for other in crossing
+        if other.length >= LONE_PX and not other.period
+    )
 
 
 def _surface_of(sight: Sight, end: End) -> int:

@@ -91,6 +91,18 @@ def test_a_rule_that_ends_inside_without_a_sign_is_not_continued():
     assert rules_of(page)[0] == []
 
 
+def test_a_short_column_goes_on_if_it_begins_at_a_rule():
+    page, hole = sheet(), HOLE | hole_at(420, 100, 520, 400)
+    for y in (120, 280):
+        lying(page, y, 0, WIDTH)
+    standing(page, 300, 120, 280)
+    standing(page, 360, 132, 280)
+    rules, _, _ = rules_of(page, hole)
+    columns = [rule.points() for rule in rules if rule.standing]
+    assert len(columns) == 1
+    assert np.abs(columns[0][-1] - (300, 280)).max() < 3
+
+
 def test_blank_paper_has_no_rules():
     for noise in (1, 4, 8):
         assert rules_of(sheet(noise=noise))[0] == []
