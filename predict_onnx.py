@@ -4,6 +4,7 @@ python predict_onnx.py --src_image_dir photos --save_dir cleaned
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def main(argv: list[str] | None = None) -> int:
     from utils.memory import keep_freed_memory
 
     keep_freed_memory(shared=True)  # before the libraries below start their threads
+    import cv2
+
     from utils import images, onnx_backend
     from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos, make_target
 
@@ -109,6 +112,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"predict_onnx.py: {line}", file=sys.stderr)
         if not photos:
             raise ValueError(f"there are no photos in '{folder.src_image_dir}'")
+        workers = min(folder.num_workers, len(photos))
+        # As in the networks: each photo is computed on one core, the cores that are left help all.
+        cv2.setNumThreads(max(1, (os.cpu_count() or 1) - workers + 1))
         remover, description = onnx_backend.load_remover(
             args.deeplabv3_onnx,
             args.deepfillv2_onnx,
@@ -116,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
             args.provider,
             args.imgsize,
             args.imgresize,
-            workers=min(folder.num_workers, len(photos)),
+            workers=workers,
         )
         make_target(folder)  # only now, so that a run that cannot begin leaves no empty folder
     except (ValueError, OSError) as error:
