@@ -237,7 +237,7 @@ def _skin(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
 
 
 def _cloth(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
-    """A patch of cloth `(side, side, 3)`: plain, striped or checked, with folds."""
+    """A patch of cloth `(side, side, 3)`: plain, striped, checked or printed with words, with folds."""
     base = _cloth_colour(rng)
     folds = 1 + rng.uniform(0.05, 0.2) * _noise(rng, side, 5, rng.uniform(0.6, 3)) + 0.03 * _noise(rng, side, side // 3)
     cloth = base * folds[..., None]
@@ -250,7 +250,29 @@ def _cloth(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
             pattern = np.maximum(pattern, stripe[None, :]) if rng.random() < 0.4 else pattern.T
         other = _cloth_colour(rng)
         cloth += (other * folds[..., None] - cloth) * (pattern * rng.uniform(0.3, 1))[..., None]
+    elif rng.random() < 0.3:
+        cloth += (_cloth_colour(rng) * folds[..., None] - cloth) * (_words(rng, side) * rng.uniform(0.4, 1))[..., None]
     return cloth.astype(np.float32)
+
+
+def _words(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """What is printed on a shirt, `(side, side)` in [0, 1]: a few large words, or small ones all over."""
+    large = rng.random() < 0.5
+    height = round(side * (rng.uniform(0.08, 0.2) if large else rng.uniform(0.03, 0.07)))
+    font = int(rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX]))
+    thick = max(1, round(height * rng.uniform(0.08, 0.3)))
+    scale = cv2.getFontScaleFromHeight(font, height, thick)
+    words = np.zeros((side, side), np.uint8)
+    step = round(height * rng.uniform(1.3, 2.5))
+    first, last = (round(side * rng.uniform(0.6, 0.9)), side) if large else (height, side)
+    for row, y in enumerate(range(first, last + height, step)):
+        count = int(rng.integers(2, 9)) if large else 2 * side // height
+        letters = "".join(rng.choice(list("ABCDEGHIKLMNORSTUW" if large else "ADEGNORSTY   "), count))
+        (width, _), _ = cv2.getTextSize(letters, font, scale, thick)
+        x = round((side - width) / 2) if large else -round((row % 2) * 1.5 * height)
+        cv2.putText(words, letters, (x, y), font, scale, 255, thick, cv2.LINE_AA)
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.normal(0, 6 if large else 30)), 1.2)
+    return cv2.warpAffine(words, turn, (side, side), borderMode=cv2.BORDER_REFLECT).astype(np.float32) / 255
 
 
 def _cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
