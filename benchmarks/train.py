@@ -7,6 +7,8 @@ Data: samples a second from pairs of 10 megapixels, decoded for every sample as 
 Step: samples a second of one step of generator and discriminator; published: separate convolutions of a gated layer,
 default memory layout, default Adam, float16 autocast on a GPU and float32 on a CPU, gradients of the discriminator
 computed in the generator's step too. Both sides take turns; the best turn of each counts.
+Memory: what PyTorch keeps from the forward passes for the gradients of one step, at most at a time; most of a GPU's
+memory in training, and known without a GPU. Both sides in half precision.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import resource
 import sys
 import tempfile
 import time
+import weakref
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -45,7 +49,9 @@ HEIGHT, WIDTH = 3648, 2736  # 10 megapixels
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("both", "data", "step"), default="both")
+    parser.add_argument(
+        "--part", choices=("both", "data", "step", "memory"), default="both", help="both: data and step"
+    )
     parser.add_argument("--pairs", type=positive_int, default=16, help="pairs of 10 megapixels (16)")
     parser.add_argument("--workers", type=int, default=2, help="loader processes (2)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -191,22 +197,25 @@ def networks(latent_channels: int, side: int) -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def published_step(device: torch.device, latent_channels: int, side: int) -> Callable[[Tensor, Tensor], None]:
-    """The published step as a function of a batch."""
+def published_step(
+    device: torch.device, latent_channels: int, side: int, half: torch.dtype | None
+) -> Callable[[Tensor, Tensor], None]:
+    """The published step as a function of a batch, in half precision or in float32."""
     generator, discriminator = networks(latent_channels, side)
-    for module in generator.modules():
+    for module in (*generator.modules(), *discriminator.modules()):
         if type(module) is GatedConv2d:
             module.__class__ = SeparateGatedConv
+        if isinstance(module, nn.LeakyReLU):
+            module.inplace = False
     generator, discriminator = generator.to(device), discriminator.to(device)
     optimizer_g = torch.optim.Adam(generator.parameters(), 1e-4, (0.5, 0.999))
     optimizer_d = torch.optim.Adam(discriminator.parameters(), 4e-4, (0.5, 0.999))
-    half = device.type == "cuda"
-    scaler = torch.amp.GradScaler(device.type, enabled=half)
+    scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
 
     def step(images: Tensor, masks: Tensor) -> None:
         optimizer_d.zero_grad()
         optimizer_g.zero_grad()
-        with torch.autocast(device.type, torch.float16, enabled=half):
+        with torch.autocast(device.type, half, enabled=half is not None):
             coarse, refined = generator(images, masks)
             first, second = (images * (1 - masks) + drawn * masks for drawn in (coarse, refined))
             fake, real = discriminator(second.detach(), masks), discriminator(images, masks)
@@ -214,7 +223,7 @@ def published_step(device: torch.device, latent_channels: int, side: int) -> Cal
         scaler.scale(loss_d).backward()
         scaler.step(optimizer_d)
         scaler.update()
-        with torch.autocast(device.type, torch.float16, enabled=half):
+        with torch.autocast(device.type, half, enabled=half is not None):
             l1 = nn.functional.l1_loss(second, images) + 0.5 * nn.functional.l1_loss(first, images)
             loss = 1000 * l1 - discriminator(second, masks).mean()
         scaler.scale(loss).backward()
@@ -252,16 +261,65 @@ def our_step(
     return task, step
 
 
+def batch(size: int, side: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Pictures of noise, each with a square hole."""
+    images = torch.rand(size, 3, side, side, device=device)
+    masks = torch.zeros(size, 1, side, side, device=device)
+    masks[..., side // 4 : side // 2, side // 4 : side // 2] = 1
+    return images, masks
+
+
+class Kept:
+    """Counts the bytes of the tensors that are kept for gradients; what several of them share counts once."""
+
+    def __init__(self) -> None:
+        self.holders: Counter[int] = Counter()
+        self.now = self.peak = 0
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        """A tensor is saved: an alias of it stands for it, so that it is known when it is given up."""
+        memory = tensor.untyped_storage()
+        if not self.holders[memory.data_ptr()]:
+            self.now += memory.nbytes()
+            self.peak = max(self.peak, self.now)
+        self.holders[memory.data_ptr()] += 1
+        alias = tensor.detach()
+        weakref.finalize(alias, self.give_up, memory.data_ptr(), memory.nbytes())
+        return alias
+
+    def give_up(self, address: int, size: int) -> None:
+        """Nothing needs the tensor any more."""
+        self.holders[address] -= 1
+        if not self.holders[address]:
+            self.now -= size
+
+
+def compare_memory(latent_channels: int, side: int) -> None:
+    """Print what a step keeps for its gradients, a sample."""
+    device = torch.device("cpu")
+    images, masks = batch(1, side, device)
+    task, ours = our_step(device, latent_channels, side, compiled=False)
+    published = published_step(device, latent_channels, side, torch.bfloat16)
+    print(f"memory kept for the gradients, latent_channels {latent_channels}, {side} px:")
+    for name, step, inputs in (
+        ("published", published, images),
+        ("ours", ours, images.contiguous(memory_format=task.memory_format(device))),
+    ):
+        step(inputs, masks)  # the optimisers' own state comes first
+        kept = Kept()
+        with torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda tensor: tensor):
+            step(inputs, masks)
+        print(f"  {name:10} {kept.peak / 2**20:8.0f} MiB a sample")
+
+
 def compare_steps(
     device: torch.device, batch_size: int, latent_channels: int, side: int, turns: int, compiled: bool
 ) -> None:
     """Print samples a second of both sides, and on a GPU their peak memory."""
     gpu = device.type == "cuda"
-    images = torch.rand(batch_size, 3, side, side, device=device)
-    masks = torch.zeros(batch_size, 1, side, side, device=device)
-    masks[..., side // 4 : side // 2, side // 4 : side // 2] = 1
+    images, masks = batch(batch_size, side, device)
     task, ours = our_step(device, latent_channels, side, compiled)
-    sides = {"published": published_step(device, latent_channels, side), "ours": ours}
+    sides = {"published": published_step(device, latent_channels, side, torch.float16 if gpu else None), "ours": ours}
     inputs = {"published": images, "ours": images.contiguous(memory_format=task.memory_format(device))}
     steps = 20 if gpu else 1
     best = dict.fromkeys(sides, 0.0)
@@ -298,9 +356,11 @@ def main() -> int:
     """Run the command line."""
     args = build_parser().parse_args()
     print(f"PyTorch {torch.__version__}, {os.cpu_count()} cores")
-    if args.part != "step":
+    if args.part in ("both", "data"):
         compare_data(args.pairs, args.workers)
-    if args.part != "data":
+    if args.part == "memory":
+        compare_memory(args.latent_channels, args.side)
+    if args.part in ("both", "step"):
         device = torch.device(args.device)
         torch.backends.cudnn.benchmark = True
         compare_steps(device, args.batch_size, args.latent_channels, args.side, args.turns, args.compile)

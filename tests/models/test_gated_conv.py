@@ -4,7 +4,16 @@ import torch.nn.functional as F
 
 from models import gated_conv
 from models.deepfillv2 import InpaintGenerator, PatchDiscriminator
-from models.gated_conv import Conv2dLayer, GatedConv2d, LayerNorm, UpsampleGatedConv2d, fold, initialise
+from models.gated_conv import (
+    Conv2dLayer,
+    GatedConv2d,
+    LayerNorm,
+    ThriftyGate,
+    UpsampleGatedConv2d,
+    fold,
+    gate,
+    initialise,
+)
 from utils import spec
 
 
@@ -96,3 +105,39 @@ def test_initialise_draws_plain_weights_and_leaves_spectral_ones(init_type):
     assert changed == {name for name in before if name.endswith("conv2d.weight")}
     if init_type == "normal":
         assert network.state_dict()["coarse.5.conv2d.weight"].std().item() == pytest.approx(0.5, rel=0.1)
+
+
+def test_the_gate_for_training_has_the_values_and_gradients_of_the_plain_one():
+    torch.manual_seed(0)
+    both = torch.randn(2, 6, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(ThriftyGate.apply(both), gate(both))
+    assert torch.autograd.gradcheck(ThriftyGate.apply, both)
+
+
+@pytest.mark.parametrize("norm", ["in", "none", "ln", "bn"])
+def test_a_gated_layer_in_training_has_the_gradients_of_its_formula(norm):
+    torch.manual_seed(0)
+    layer = GatedConv2d(3, 4, 3, padding=1, norm=norm).double()
+    features = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    found = torch.autograd.grad(layer(features).square().sum(), list(layer.parameters()))
+    values, gates = layer.conv2d(features), layer.mask_conv2d(features)
+    formula = F.leaky_relu(layer.norm(values * torch.sigmoid(gates)), 0.2)
+    expected = torch.autograd.grad(formula.square().sum(), list(layer.parameters()))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_gated_layer_keeps_its_input_and_three_tensors_for_the_gradient():
+    kept: dict[int, int] = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    layer = GatedConv2d(8, 8, 3, padding=1, norm="in")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = layer(torch.rand(1, 8, 64, 64))
+        output.sum()
+    picture = output.untyped_storage().nbytes()
+    # input, values with gates (twice its size), what is normalised, the output
+    assert sum(size for size in kept.values() if size >= picture) == 5 * picture
