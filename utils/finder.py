@@ -42,8 +42,7 @@ def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOp
     Returns:
         `(H, W)` bool, True on occluders, grown past their soft edge.
     """
-    size = segmenter.spec.input_height, segmenter.spec.input_width
-    small = preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
+    small = segmenter.reduced(image)
     probs = segmenter(small)
     found = follow_outlines(small, probs, options.threshold, options.confidence)
     levels = preprocess.resize(found.astype(np.uint8) * 255, *image.shape[:2])

@@ -12,6 +12,9 @@ JPEG_MODES = ("auto", "exact", "match")
 
 # The defaults below are for a photo of this height, the published size; they scale with the photo.
 REFERENCE_SIDE = 4000
+# A photo longer than this is looked at in parts. Squeezed whole to the network's 4:3, one of 2:1 is found about as well
+# as in parts, of what covers one of 2.3:1 a tenth is missed, of 3.2:1 half, of 4.5:1 nearly all.
+LONG_RATIO = 2
 LEAST_GROWTH_PX = 3.0  # pixels of any photo
 
 
@@ -57,8 +60,8 @@ class RemovalOptions:
 
 
 def scale_of(height: int, width: int) -> float:
-    """How many pixels of a photo of this size make one pixel of the options."""
-    return max(height, width) / REFERENCE_SIDE
+    """How many pixels of a photo of this size make one pixel of the options; a long one is as wide as its parts."""
+    return min(max(height, width), LONG_RATIO * min(height, width)) / REFERENCE_SIDE
 
 
 def growth_px(options: RemovalOptions, height: int, width: int) -> float:

@@ -3,17 +3,22 @@
 `run` is what a backend provides: a function from NCHW float32 arrays to a tuple of NCHW float32 arrays.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from utils import preprocess
+from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
 from utils.spec import NetworkSpec
 
 Array = NDArray[np.float32]
 Run = Callable[..., tuple[Array, ...]]
+
+PART_STEP = 0.5  # of a part's length: from one part of a long photo to the next
+LONGEST_RATIO = 32  # what is longer still is squeezed to that, or a picture a pixel high would take thousands of parts
 
 
 class Segmenter:
@@ -41,17 +46,49 @@ class Segmenter:
         images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
         return self.run(images)[0][0]
 
+    def reduced(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The photo as small as the network sees it.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR of any size.
+
+        Returns:
+            uint8 at the network's size, lying as the photo does: `(h, w, 3)`, for a landscape photo `(w, h, 3)`. A
+            photo of more than `LONG_RATIO` keeps its proportions instead and is longer than that.
+        """
+        height, width = image.shape[:2]
+        longer, shorter = max(height, width), min(height, width)
+        size = self.spec.input_height, self.spec.input_width
+        if longer > LONG_RATIO * shorter:
+            size = min(-(-longer * size[1] // shorter), LONGEST_RATIO * size[1]), size[1]
+        return preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
+
     def __call__(self, image: NDArray[np.uint8]) -> Array:
         """Probability that each pixel of the reduced photo is covered.
 
+        A landscape photo is transposed for the network and back. A long one is looked at in parts, each as large as the
+        network's input; where they overlap the mean counts.
+
         Args:
-            image: `(H, W, 3)` uint8 BGR of any size; a landscape photo is transposed for the network and back.
+            image: `(H, W, 3)` uint8 BGR, the photo or what `reduced` made of it.
 
         Returns:
-            float32 in [0, 1] at the network's size: `(h, w)`, for a landscape photo `(w, h)`.
+            float32 in [0, 1] of the height and width that `reduced` gives.
         """
         if preprocess.is_landscape(image):
             return self(preprocess.transpose(image)).T
+        image = self.reduced(image)
+        length, part = image.shape[0], self.spec.input_height
+        if length == part:
+            return self._probs(image)
+        steps = math.ceil((length - part) / (PART_STEP * part))
+        probs, seen = np.zeros(image.shape[:2], np.float32), np.zeros((length, 1), np.float32)
+        for top in ((length - part) * step // steps for step in range(steps + 1)):
+            probs[top : top + part] += self._probs(image[top : top + part])
+            seen[top : top + part] += 1
+        return probs / seen
+
+    def _probs(self, image: NDArray[np.uint8]) -> Array:
         paper, occluder = self.logits(image)
         return 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
 

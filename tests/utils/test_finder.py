@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -104,3 +105,19 @@ def test_the_mask_has_the_shape_of_the_photo(shape):
     if min(shape) > 100:
         expected = (image == (30, 60, 220)).all(axis=2)
         assert mask[expected].all() and iou(mask, expected) > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1000, 5000), (5000, 1000), (1000, 30000)])
+def test_a_finger_on_a_long_photo_is_found_by_a_network_that_knows_no_squeezed_ones(shape):
+    image = np.full((*shape, 3), PAPER, np.uint8)
+    finger = disc(shape, shape[0] // 2, shape[1] // 2, 100)
+    image[finger] = SKIN
+
+    def unsqueezed_is_occluder(images):
+        finger = (images[0, 0] < images[0, 0].max() - 0.5).astype(np.float32)
+        _, _, width, height = cv2.boundingRect(finger.astype(np.uint8))
+        logit = 20 * finger * (0.4 < width / max(height, 1) < 2.5) - 10
+        return (np.stack([-logit, logit])[None],)
+
+    mask = find_mask(image, Segmenter(unsqueezed_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions())
+    assert mask[finger].all() and np.count_nonzero(mask) < 1.5 * np.count_nonzero(finger)

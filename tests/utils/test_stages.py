@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
-from utils.stages import Inpainter, Segmenter
+from utils.stages import LONGEST_RATIO, Inpainter, Segmenter
 
 
 def red_is_occluder(images):
@@ -30,14 +30,36 @@ def photo(height, width):
     return image
 
 
-@pytest.mark.parametrize("shape", [(800, 600), (600, 800), (90, 100), (1, 1), (3, 700)])
+@pytest.mark.parametrize("shape", [(800, 600), (600, 800), (90, 100), (1, 1), (1000, 2000)])
 def test_probabilities_have_the_size_of_the_network_and_lie_as_the_photo_does(segmenter, shape):
     probs = segmenter(photo(*shape))
     assert probs.shape == ((480, 640) if shape[0] < shape[1] else (640, 480)) and probs.dtype == np.float32
     assert 0 <= probs.min() and probs.max() <= 1
 
 
-@pytest.mark.parametrize("shape", [(800, 600), (600, 800)])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((500, 2000), (480, 1920)), ((2001, 1000), (961, 480)), ((3, 700), (480, 480 * LONGEST_RATIO))],
+)
+def test_a_long_photo_is_seen_in_parts_of_the_networks_proportions(segmenter, shape, expected):
+    image = photo(*shape)
+    reduced, probs = segmenter.reduced(image), segmenter(image)
+    assert reduced.shape[:2] == probs.shape == expected
+    assert np.allclose(segmenter(reduced), probs, atol=0.05)  # resized lying or standing: rounded otherwise
+
+
+def test_where_parts_of_a_long_photo_overlap_the_mean_counts():
+    def sure_at_its_top(images):
+        logit = np.full((1, 1, 640, 480), -40, np.float32)
+        logit[:, :, :320] = 40
+        return (np.concatenate([-logit, logit], axis=1),)
+
+    probs = Segmenter(sure_at_its_top, segmenter_spec("mobilenetv2"))(photo(1280, 480))
+    expected = np.repeat([1, 0.5, 0.5, 0], 320)[:, None]  # the parts are rows 0 to 640, 320 to 960, 640 to 1280
+    assert np.allclose(probs, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(800, 600), (600, 800), (600, 3000), (3000, 700)])
 def test_what_is_found_lies_where_it_is(segmenter, shape):
     found = segmenter(photo(*shape)) > 0.5
     expected = np.zeros(found.shape, bool)
