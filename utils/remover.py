@@ -13,6 +13,7 @@ from utils.regions import Box, RegionGroup, crop
 from utils.stages import Inpainter, Segmenter
 from utils.structure import Structure
 
+LEAST_VISIBLE = 0.01  # of a photo: with less of it nothing can be continued, and a mask is likelier wrong than that
 PUBLISHED_CROP = 1536  # pixels; the crop where there is no inpainting network to state its own
 
 
@@ -58,7 +59,7 @@ class OccluderRemover:
             image: `(H, W, 3)` uint8 BGR, upright, of any size.
 
         Raises:
-            ValueError: `--compat True` and the photo is smaller than the crop.
+            ValueError: next to nothing of the photo is visible, or `--compat True` and it is smaller than the crop.
         """
         if self.options.compat:
             assert self.inpainter is not None
@@ -76,7 +77,13 @@ class OccluderRemover:
             image: `(H, W, 3)` uint8 BGR.
             mask: `(H, W)` bool, True where to repaint.
             coarse: show what the first of the generator's two networks draws, and nothing else.
+
+        Raises:
+            ValueError: the mask leaves next to nothing of the photo.
         """
+        covered = np.count_nonzero(mask) / mask.size
+        if covered > 1 - LEAST_VISIBLE:
+            raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
         repaired = image.copy()
         groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])

@@ -91,9 +91,13 @@ def test_photos_smaller_than_the_crop_are_repaired(shape):
     assert removal.boxes and not is_red(removal.image)
 
 
-def test_a_photo_that_is_all_occluder_gives_a_result():
-    removal = remover()(np.full((300, 200, 3), RED, np.uint8))
-    assert removal.mask.all() and removal.image.shape == (300, 200, 3)
+def test_a_photo_that_is_all_occluder_is_refused_instead_of_invented():
+    image = np.full((300, 200, 3), RED, np.uint8)
+    with pytest.raises(ValueError, match=r"100\.0% of the photo is covered: nothing visible to continue from"):
+        remover()(image)
+    mask = np.ones(image.shape[:2], bool)
+    mask[: len(mask) // 50] = False
+    assert remover().repair(image, mask).boxes
 
 
 def test_known_mask_is_repaired_where_it_is_and_nowhere_else():
