@@ -8,10 +8,18 @@ import os
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, positive_int
-from utils.options import JPEG_MODES, MASK_MODES, PROVIDERS, add_removal_flags, removal_options
+from utils.flags import add_switch, given_flags, positive_int, without_effect
+from utils.options import (
+    COMPAT_REASON,
+    JPEG_MODES,
+    MASK_MODES,
+    NOT_IN_COMPAT,
+    PROVIDERS,
+    RemovalOptions,
+    add_removal_flags,
+    removal_options,
+)
 
-GENERATOR_GRAPH = "./onnx_model/deepfillv2_G.onnx"
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -27,7 +35,11 @@ def build_parser() -> argparse.ArgumentParser:
         default="./onnx_model/deeplabv3_mobilenetv2.onnx",
         help="segmentation graph (default %(default)s)",
     )
-    parser.add_argument("--deepfillv2_onnx", default=GENERATOR_GRAPH, help="generator graph (default %(default)s)")
+    parser.add_argument(
+        "--deepfillv2_onnx",
+        default="./onnx_model/deepfillv2_G.onnx",
+        help="generator graph (default %(default)s)",
+    )
     parser.add_argument(
         "--imgsize", type=positive_int, help="side of the crop (default: what the graph states, or 1536)"
     )
@@ -75,7 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
     # Imported here so that --help does not wait for them.
     from utils.memory import keep_freed_memory
 
@@ -89,6 +102,8 @@ def main(argv: list[str] | None = None) -> int:
         return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
+        if options.compat and args.mask_dir:
+            raise ValueError("--mask_dir does not go with --compat True: the published flow takes no masks")
         folder = FolderOptions(
             src_image_dir=Path(args.src_image_dir),
             save_dir=Path(args.save_dir),
@@ -129,12 +144,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
         return EXIT_USAGE
 
-    if ignored := _without_effect(args, options.without_network):
-        print(
-            f"note: {', '.join(ignored)} without effect: --structure only does without the inpainting network; give "
-            "--structure auto or off to use it",
-            file=sys.stderr,
-        )
+    for note in _notes(
+        given_flags(parser, argv), options, own_masks=bool(args.mask_dir) and args.mask_mode == "replace"
+    ):
+        print(note, file=sys.stderr)
     print(f"running on {description}", flush=True)
     try:
         counts = clean_folder(remover, photos, folder, description)
@@ -148,19 +161,20 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_SOME_FAILED if counts["failed"] or unreadable else 0
 
 
-def _without_effect(args: argparse.Namespace, without_network: bool) -> list[str]:
-    """Flags of the inpainting network that were given although it is not used."""
-    if not without_network:
-        return []
-    return [
-        flag
-        for flag, given in (
-            ("--deepfillv2_onnx", args.deepfillv2_onnx != GENERATOR_GRAPH),
-            ("--imgsize", args.imgsize is not None),
-            ("--imgresize", args.imgresize is not None),
-        )
-        if given
-    ]
+def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[str]:
+    """A line for each group of flags that were given although others make them meaningless."""
+    if options.compat:
+        return without_effect(given, (*NOT_IN_COMPAT, "jpeg", "mark", "save_structure"), COMPAT_REASON)
+    notes = []
+    if options.without_network:
+        reason = "--structure only does without the inpainting network; give --structure auto or off to use it"
+        notes += without_effect(given, ("deepfillv2_onnx", "imgsize", "imgresize"), reason)
+    if options.structure == "off":
+        notes += without_effect(given, ("save_structure",), "--structure off looks for none")
+    if own_masks:
+        reason = "with --mask_mode replace nothing is looked for but your masks"
+        notes += without_effect(given, ("threshold", "confidence", "min_area_px"), reason)
+    return notes
 
 
 def _doctor(segmenter_graph: str) -> int:

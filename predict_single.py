@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, positive_int
-from utils.options import add_removal_flags, removal_options
+from utils.flags import add_switch, given_flags, positive_int, without_effect
+from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -43,7 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where the photo failed, 2 for wrong usage."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
     # Imported here so that --help does not wait for them.
     import numpy as np
 
@@ -64,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"predict_single.py: {error}", file=sys.stderr)
         return EXIT_USAGE
+    if options.compat:
+        for note in without_effect(given_flags(parser, argv), NOT_IN_COMPAT, COMPAT_REASON):
+            print(note, file=sys.stderr)
     remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
 
     source = Path(args.image_path)

@@ -255,6 +255,28 @@ def test_flags_of_a_network_that_is_not_used_are_named(folder, graphs, capsys):
     assert "note: --deepfillv2_onnx without effect: --structure only" in capsys.readouterr().err
 
 
+def test_flags_without_meaning_in_the_published_flow_are_named(folder, graphs, capsys):
+    run(folder, graphs, "--compat", "True", "--grow_px", "18", "--jpeg", "exact", "--save_structure")
+    note = "note: --grow_px, --structure, --jpeg, --save_structure without effect: --compat True"
+    assert note in capsys.readouterr().err
+
+
+def test_the_published_flow_takes_no_masks(folder, graphs, capsys):
+    status, target = run(folder, graphs, "--compat", "True", "--mask_dir", str(folder))
+    assert status == 2 and not target.exists()
+    assert "--mask_dir does not go with --compat True" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(["--save_structure"], "--save_structure"), (["--mask_dir", "photos", "--confidence", "0.5"], "--confidence")],
+)
+def test_other_flags_that_change_nothing_are_named(folder, graphs, capsys, monkeypatch, flags, named):
+    monkeypatch.chdir(folder.parent)
+    run(folder, graphs, *flags)
+    assert f"note: {named} without effect" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("graph", ["missing", "text", "of the other network"])
 def test_a_graph_that_cannot_be_used_is_one_line_and_nothing_is_written(folder, graphs, capsys, graph):
     path = folder.parent / "graph.onnx"

@@ -69,3 +69,9 @@ def test_the_photo_is_never_the_target(checkpoints, photo, capsys):
     argv = ["--image_path", photo, "--save_path", photo, "--device", "cpu", *checkpoints]
     assert predict_single.main(argv) == 2
     assert "is the photo itself" in capsys.readouterr().err
+
+
+def test_flags_without_meaning_in_the_published_flow_are_named(checkpoints, photo, tmp_path, capsys):
+    more = ["--compat", "True", "--structure", "only", "--feather_px", "3", "--save_path", str(tmp_path / "shown.png")]
+    assert predict_single.main(["--image_path", photo, "--device", "cpu", *more, *checkpoints]) == 0
+    assert "note: --feather_px, --structure without effect: --compat True" in capsys.readouterr().err

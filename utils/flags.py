@@ -1,6 +1,7 @@
 """Command-line pieces that every script shares."""
 
 import argparse
+from collections.abc import Sequence
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
 
@@ -35,6 +36,26 @@ def positive_int(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
     return value
+
+
+def given_flags(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> set[str]:
+    """The names, without dashes, of what a command line states, be it the default; `argv` as for `parse_args`."""
+    unset = object()
+    names = vars(parser.parse_args(argv))
+    stated = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(names, unset)))
+    return {name for name, value in vars(stated).items() if value is not unset}
+
+
+def without_effect(given: set[str], names: Sequence[str], reason: str) -> list[str]:
+    """A note for the user where flags were given that the others make meaningless, else none.
+
+    Args:
+        given: from `given_flags`.
+        names: those that are meaningless.
+        reason: why; it ends the note.
+    """
+    ignored = [f"--{name}" for name in names if name in given]
+    return [f"note: {', '.join(ignored)} without effect: {reason}"] if ignored else []
 
 
 def add_network_flags(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,10 @@ LONG_RATIO = 2
 LEAST_GROWTH_PX = 3.0  # pixels of any photo
 
 
+NOT_IN_COMPAT = ("threshold", "confidence", "grow_px", "feather_px", "min_area_px", "structure")
+COMPAT_REASON = "--compat True is the published flow, which has nothing of that"
+
+
 @dataclass(frozen=True)
 class RemovalOptions:
     """Choices for one run, the same for every photo.

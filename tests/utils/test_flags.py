@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from utils.flags import add_switch, positive_int
+from utils.flags import add_switch, given_flags, positive_int, without_effect
 
 
 @pytest.fixture
@@ -32,3 +32,11 @@ def test_other_values_are_refused(parser, argv, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(argv)
     assert "must be" in capsys.readouterr().err
+
+
+def test_flags_given_with_their_default_are_told_from_those_not_given(parser):
+    assert given_flags(parser, []) == set()
+    given = given_flags(parser, ["--count", "1"])
+    assert given == {"count"}
+    assert without_effect(given, ("autocast", "count"), "why") == ["note: --count without effect: why"]
+    assert without_effect(given, ("autocast",), "why") == []
