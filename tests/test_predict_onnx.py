@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -87,8 +88,11 @@ def test_how_many_photos_at_a_time_changes_no_byte(folder, graphs, structure):
 def test_a_bad_file_is_named_and_the_others_are_done(folder, graphs, capsys):
     (folder / "notes.jpg").write_text("not a picture")
     (folder / "empty.png").write_bytes(b"")
-    status, target = run(folder, graphs)
+    report = folder.parent / "run.jsonl"
+    status, target = run(folder, graphs, "--report", str(report))
+    lines = {line["name"]: line for line in map(json.loads, report.read_text().splitlines())}
     assert status == 1
+    assert lines["notes.jpg"]["sha256"] == hashlib.sha256(b"not a picture").hexdigest()
     errors = capsys.readouterr().err
     assert "notes.jpg: failed" in errors and "empty.png: failed" in errors
     assert red_pixels(target / "one.jpg") == 0

@@ -284,6 +284,7 @@ def _read(path: Path, options: FolderOptions) -> _Source:
             source.user_mask = _read_user_mask(name, source.photo.image, options)
     except (ValueError, OSError, MemoryError) as error:
         _fail(source.result, error)
+        source.result.sha256 = source.result.sha256 or images.fingerprint(path)
         source.photo = None  # be it only the mask that failed: the photo is neither repaired without it nor copied
     source.result.milliseconds["read"] = _milliseconds(started)
     return source
