@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, given_flags, positive_int, without_effect
+from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
 from utils.options import (
     COMPAT_REASON,
     JPEG_MODES,
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_removal_flags(parser)
 
     files = parser.add_argument_group("files")
-    add_switch(files, "--recursive", False, "read subfolders too and mirror them")
+    add_switch(files, "--recursive", False, "read subfolders too, but no links to folders, and mirror them")
     add_switch(files, "--skip_existing", False, "leave alone what is already in --save_dir")
     files.add_argument("--mask_dir", help="masks of your own by the photos' names, white where to repair")
     files.add_argument(
@@ -89,6 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    print_any_name()
     # Imported here so that --help does not wait for them.
     from utils.memory import keep_freed_memory
 
@@ -126,7 +127,8 @@ def main(argv: list[str] | None = None) -> int:
         for line in unreadable:
             print(f"predict_onnx.py: {line}", file=sys.stderr)
         if not photos:
-            raise ValueError(f"there are no photos in '{folder.src_image_dir}'")
+            hint = "" if folder.recursive else "; subfolders are read with --recursive True"
+            raise ValueError(f"there are no photos in '{folder.src_image_dir}'{hint}")
         workers = min(folder.num_workers, len(photos))
         # As in the networks: each photo is computed on one core, the cores that are left help all.
         cv2.setNumThreads(max(1, (os.cpu_count() or 1) - workers + 1))

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, given_flags, positive_int, without_effect
+from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
 from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
 
 EXIT_FAILED = 1
@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where the photo failed, 2 for wrong usage."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    print_any_name()
     # Imported here so that --help does not wait for them.
     import numpy as np
 

@@ -1,6 +1,8 @@
 """Command-line pieces that every script shares."""
 
 import argparse
+import io
+import sys
 from collections.abc import Sequence
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
@@ -56,6 +58,14 @@ def without_effect(given: set[str], names: Sequence[str], reason: str) -> list[s
     """
     ignored = [f"--{name}" for name in names if name in given]
     return [f"note: {', '.join(ignored)} without effect: {reason}"] if ignored else []
+
+
+def print_any_name() -> None:
+    """Let stdout write letters that it has no code for as `\\u…`: a file's name must not end a run, and on Windows a
+    redirected stdout knows few letters.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def add_network_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,10 @@
 import argparse
+import io
+import sys
 
 import pytest
 
-from utils.flags import add_switch, given_flags, positive_int, without_effect
+from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
 
 
 @pytest.fixture
@@ -40,3 +42,11 @@ def test_flags_given_with_their_default_are_told_from_those_not_given(parser):
     assert given == {"count"}
     assert without_effect(given, ("autocast", "count"), "why") == ["note: --count without effect: why"]
     assert without_effect(given, ("autocast",), "why") == []
+
+
+def test_letters_that_stdout_has_no_code_for_are_printed_as_numbers(monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="\n")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    print_any_name()
+    print("ü 页\udcff.jpg", flush=True)
+    assert stdout.buffer.getvalue() == b"\xfc \\u9875\\udcff.jpg\n"
