@@ -28,6 +28,7 @@ from utils.remover import OccluderRemover, Removal
 from utils.structure import debug_picture
 
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
+MASKS, COMPARISONS, STRUCTURE = "masks", "comparisons", "structure"  # folders in `save_dir` of what is written beside
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 USER_MASK_LEVEL = 128  # from here on a pixel of a user's mask is to be repaired; contest masks hold 128
 PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
@@ -156,24 +157,38 @@ def make_target(options: FolderOptions) -> None:
 
 
 def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
-    """The photos to do, in natural order, and a line for each folder inside that cannot be read.
+    """The photos to do, in natural order, and a line for each folder inside that cannot be read or link to nowhere.
 
     Photos of formats that are not read are among them: each will fail by its name instead of being forgotten.
 
-    What lies in a `save_dir` below the source folder is not a source.
+    What lies in a `save_dir` or a `mask_dir` below the source folder is not a source.
 
     Raises:
         OSError: the source folder itself cannot be read.
+        ValueError: masks, comparisons or structures would be written among the results of such a subfolder.
     """
-    target = options.save_dir.resolve()
+    source = options.src_image_dir
+    below = [folder.resolve() for folder in (options.save_dir, options.mask_dir) if folder is not None]
+    below = [folder for folder in below if source.resolve() in folder.parents]
     unreadable: list[str] = []
     found = images.list_photos(
-        options.src_image_dir,
+        source,
         options.recursive,
         lambda error: unreadable.append(str(error)),
         images.EXTENSIONS | images.OTHER_EXTENSIONS,
     )
-    return [path for path in found if not path.resolve().is_relative_to(target)], unreadable
+    found = [path for path in found if not any(folder in path.resolve().parents for folder in below)]
+    for flag, name, wanted in (
+        ("--save_mask", MASKS, options.save_mask),
+        ("--save_comparison", COMPARISONS, options.save_comparison),
+        ("--save_structure", STRUCTURE, options.save_structure),
+    ):
+        if wanted and any(source / name in path.parents for path in found):
+            raise ValueError(
+                f"{flag} writes to '{options.save_dir / name}', where the photos of '{source / name}' would go, too; "
+                "rename that folder, or leave out that flag or --recursive"
+            )
+    return found, unreadable
 
 
 def clean_folder(
@@ -194,7 +209,9 @@ def clean_folder(
     with ExitStack() as stack:
         report: TextIO | None = None
         if options.report is not None:
-            report = stack.enter_context(open(options.report, "a", encoding="utf-8"))
+            # a name that is no Unicode, as of an archive packed in another country: what `os.fsencode` turns back
+            names = "backslashreplace"
+            report = stack.enter_context(open(options.report, "a", encoding="utf-8", errors=names))
         bar = stack.enter_context(tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr))
         for result in _results(remover, photos, options):
             counts[result.status] += 1
@@ -348,6 +365,8 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
             result.status = "repaired"
             result.boxes = removal.boxes
             result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
+        # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
+        _write_extras(photo.image, removal, result.name, options)
         if options.plain:
             images.write_image(target, removal.image)
         elif removal.boxes:
@@ -355,7 +374,6 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
             images.write_photo(target, photo, removal.image, removal.mask, jpeg=options.jpeg, mark=mark)
         else:
             images.copy_photo(source.path, target)
-        _write_extras(photo.image, removal, result.name, options)
     except (ValueError, OSError, MemoryError) as error:
         _fail(result, error)
     result.milliseconds["write"] = _milliseconds(started)
@@ -371,13 +389,13 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options
         images.write_image(path, picture)
 
     if options.save_mask:
-        write("masks", name, removal.mask.astype(np.uint8) * 255)
+        write(MASKS, name, removal.mask.astype(np.uint8) * 255)
     if options.save_comparison:
-        write("comparisons", name, comparison(image, removal))
+        write(COMPARISONS, name, comparison(image, removal))
     if options.save_structure:
         for box, found in removal.structures:
             picture = debug_picture(found, crop(image, box), crop(removal.mask, box))
-            write("structure", f"{name}_{box.x0}_{box.y0}", picture)
+            write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
 
 
 def comparison(image: NDArray[np.uint8], removal: Removal) -> NDArray[np.uint8]:

@@ -236,7 +236,8 @@ def list_photos(
     Args:
         folder: where to look.
         recursive: its folders, too; the files of a folder come before those of its folders.
-        on_error: called for a folder inside that cannot be read; None: that is an error.
+        on_error: called for a folder inside that cannot be read, and for a link that leads nowhere; None: the one is an
+            error, the other left out.
         extensions: in small letters.
 
     Raises:
@@ -260,8 +261,12 @@ def list_photos(
         for entry in entries:
             if recursive and entry.is_dir(follow_symlinks=False):
                 waiting.append(place / entry.name)
-            elif Path(entry.name).suffix.lower() in extensions and entry.is_file():
+            elif Path(entry.name).suffix.lower() not in extensions:
+                continue
+            elif os.path.isfile(entry):  # entry.is_file() would raise for a link in a circle
                 found.append(((*key, (0, natural_key(entry.name))), place / entry.name))
+            elif on_error is not None and entry.is_symlink() and not os.path.exists(entry):
+                on_error(FileNotFoundError(f"cannot read '{place / entry.name}': it is a link that leads nowhere"))
     return [path for _, path in sorted(found)]
 
 

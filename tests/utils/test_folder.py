@@ -1,6 +1,7 @@
 import _thread
 import json
 import os
+import sys
 import threading
 import time
 
@@ -167,4 +168,52 @@ def test_a_target_above_the_photos_is_refused_where_it_could_overwrite_them(tmp_
     with pytest.raises(ValueError, match="contains the folder of the photos"):
         check_folders(FolderOptions(source, tmp_path, recursive=True))
     check_folders(FolderOptions(source, tmp_path))
+    assert len(find_photos(FolderOptions(source, tmp_path))[0]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "photos"]
+
+
+def test_masks_below_the_photos_are_no_photos(tmp_path):
+    source, target = folder_of(tmp_path, 1)
+    (source / "drawn").mkdir()
+    cv2.imwrite(str(source / "drawn" / "0.png"), np.zeros((40, 30), np.uint8))
+    photos, _ = find_photos(FolderOptions(source, target, recursive=True, mask_dir=source / "drawn"))
+    assert photos == [source / "0.png"]
+
+
+def test_masks_are_not_written_among_the_results_of_a_subfolder(tmp_path):
+    source, target = folder_of(tmp_path, 2)
+    (source / "masks").mkdir()
+    (source / "0.png").rename(source / "masks" / "1.png.png")
+    with pytest.raises(ValueError, match=r"--save_mask writes to '.*masks'"):
+        find_photos(FolderOptions(source, target, recursive=True, save_mask=True))
+    assert len(find_photos(FolderOptions(source, target, save_mask=True))[0]) == 1
+    assert len(find_photos(FolderOptions(source, target, recursive=True, save_comparison=True))[0]) == 2
+
+
+def test_a_photo_is_written_after_what_is_written_beside_it(tmp_path):
+    """Or --skip_existing would leave out for ever what a run that was killed in between did not write."""
+    source, target = folder_of(tmp_path, 2)
+    (target / "masks" / "1.png.png").mkdir(parents=True)  # this one cannot be written
+    assert clean(Remover(lambda image: None), source, target, save_mask=True) == {"clean": 1, "failed": 1}
+    assert (target / "0.png").exists() and not (target / "1.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links takes rights there")
+def test_links_that_lead_nowhere_are_named_and_the_others_are_done(tmp_path):
+    source, target = folder_of(tmp_path, 1)
+    for name, goal in (("gone.jpg", tmp_path / "none.jpg"), ("circle.jpg", source / "circle.jpg")):
+        (source / name).symlink_to(goal)
+    photos, unreadable = find_photos(FolderOptions(source, target))
+    assert photos == [source / "0.png"]
+    assert sorted("gone.jpg" in line for line in unreadable) == [False, True]
+    assert images.list_photos(source) == [source / "0.png"]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_a_name_that_is_no_unicode_can_be_read_back_from_the_report(tmp_path):
+    source, target = folder_of(tmp_path, 1)
+    name = os.fsdecode(b"\xd2\xb3.png")  # a Chinese name as an old archive holds it
+    (source / "0.png").rename(source / name)
+    assert clean(Remover(lambda image: None), source, target, report=tmp_path / "run.jsonl") == {"clean": 1}
+    assert json.loads((tmp_path / "run.jsonl").read_text(encoding="utf-8"))["name"] == name
+    assert (target / name).exists()
