@@ -8,7 +8,15 @@ import os
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
+from utils.flags import (
+    EXIT_INTERRUPTED,
+    add_switch,
+    given_flags,
+    positive_int,
+    print_any_name,
+    run_script,
+    without_effect,
+)
 from utils.options import (
     COMPAT_REASON,
     JPEG_MODES,
@@ -22,7 +30,6 @@ from utils.options import (
 
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -189,4 +196,4 @@ def _doctor(segmenter_graph: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

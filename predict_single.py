@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
+from utils.flags import add_switch, given_flags, positive_int, print_any_name, run_script, without_effect
 from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
 
 EXIT_FAILED = 1
@@ -110,4 +110,4 @@ def _show(picture) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -2,10 +2,14 @@
 
 import argparse
 import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
+
+EXIT_INTERRUPTED = 130  # as of a shell's own commands
 
 
 def switch(text: str) -> bool:
@@ -66,6 +70,20 @@ def print_any_name() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def run_script(main: Callable[[], int]) -> NoReturn:
+    """End the process with the status of `main`, and without a traceback where Ctrl-C or a closed pipe ends it."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout once more at its end
+        status = 1
+    sys.exit(status)
 
 
 def add_network_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,14 @@
 import argparse
 import io
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from utils.flags import add_switch, given_flags, positive_int, print_any_name, without_effect
+from utils.flags import add_switch, given_flags, positive_int, print_any_name, run_script, without_effect
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -50,3 +54,21 @@ def test_letters_that_stdout_has_no_code_for_are_printed_as_numbers(monkeypatch)
     print_any_name()
     print("ü 页\udcff.jpg", flush=True)
     assert stdout.buffer.getvalue() == b"\xfc \\u9875\\udcff.jpg\n"
+
+
+def test_an_interruption_ends_a_script_with_one_line(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        run_script(interrupted)
+    assert end.value.code == 130 and capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_closed_pipe_ends_a_script_without_a_word():
+    code = "from utils.flags import run_script; run_script(lambda: [print('line') for _ in range(100000)] and 0)"
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait() == 1
