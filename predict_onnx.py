@@ -110,6 +110,9 @@ def main(argv: list[str] | None = None) -> int:
         return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
+        for name in ("src_image_dir", "save_dir"):
+            if not getattr(args, name):  # Path("") would be the folder that the command is run in
+                raise ValueError(f"--{name} '': name a folder")
         if options.compat and args.mask_dir:
             raise ValueError("--mask_dir does not go with --compat True: the published flow takes no masks")
         folder = FolderOptions(

@@ -117,6 +117,16 @@ def test_missing_and_empty_folders_are_named(tmp_path, graphs, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("flag", ["--src_image_dir", "--save_dir"])
+def test_an_empty_name_is_not_the_current_folder(folder, graphs, capsys, monkeypatch, flag):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    argv = ["--src_image_dir", str(folder), "--save_dir", str(folder.parent / "out"), *graphs, flag, ""]
+    assert predict_onnx.main(argv) == 2
+    assert f"{flag} '': name a folder" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
+
+
 def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
     (folder / "sub").mkdir()
     (folder / "one.jpg").rename(folder / "sub" / "one.jpg")

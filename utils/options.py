@@ -1,6 +1,7 @@
 """What a user may choose about the removal, and the flags for it."""
 
 import argparse
+import math
 from dataclasses import dataclass
 
 from utils.flags import add_switch
@@ -52,8 +53,8 @@ class RemovalOptions:
         if not 0 <= self.confidence < 1:
             raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.8")
         for name in ("grow_px", "feather_px", "min_area_px"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more, and finite")
         if self.structure not in STRUCTURE_MODES:
             raise ValueError(f"--structure {self.structure}: must be one of {', '.join(STRUCTURE_MODES)}")
 

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -171,7 +173,10 @@ def test_modes_that_need_a_network_refuse_to_start_without():
         OccluderRemover(whole.segmenter, None, RemovalOptions(structure="auto"))
 
 
-@pytest.mark.parametrize("bad", [{"threshold": 0}, {"grow_px": -1}, {"structure": "perhaps"}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"threshold": 0}, {"grow_px": -1}, {"grow_px": math.nan}, {"feather_px": math.inf}, {"structure": "perhaps"}],
+)
 def test_options_out_of_range_name_their_flag(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=f"--{name}"):
