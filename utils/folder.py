@@ -311,7 +311,8 @@ def _read_user_mask(name: Path, image: NDArray[np.uint8], options: FolderOptions
     """The user's mask for a photo, None where there is none to add.
 
     Raises:
-        ValueError: it is missing where it is needed, or has another size than the photo.
+        ValueError: it is missing where it is needed, has another size than the photo, or marks nothing though it is not
+            black: in red, or in ones and zeros.
     """
     assert options.mask_dir is not None
     folder = options.mask_dir / name.parent
@@ -322,11 +323,16 @@ def _read_user_mask(name: Path, image: NDArray[np.uint8], options: FolderOptions
         if options.mask_mode == "add":
             return None
         raise ValueError(f"there is no mask '{name.with_suffix('.png')}' in '{options.mask_dir}'")
-    mask = images.read_mask(candidates[0]) >= USER_MASK_LEVEL
+    levels = images.read_image(candidates[0])
+    mask = levels[..., 1] >= USER_MASK_LEVEL  # as `read_mask`
     if mask.shape != image.shape[:2]:
         raise ValueError(
             f"the mask '{candidates[0].name}' has {mask.shape[1]}×{mask.shape[0]} pixels, "
             f"the photo {image.shape[1]}×{image.shape[0]}; they must be equal"
+        )
+    if levels.any() and not mask.any():
+        raise ValueError(
+            f"the mask '{candidates[0].name}' is not black, but nowhere white (grey {USER_MASK_LEVEL} or more) either"
         )
     return mask
 
