@@ -4,6 +4,7 @@ python predict_single.py --image_path test_img/test1.jpg
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -102,7 +103,10 @@ def main(argv: list[str] | None = None) -> int:
 def _show(picture) -> None:
     import cv2
 
+    linux_without = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
     try:
+        if linux_without:  # there OpenCV's Qt would not raise but abort the process
+            raise cv2.error
         cv2.imshow("found | coarse | refined", picture)
         cv2.waitKey(0)
     except cv2.error:

@@ -1,3 +1,5 @@
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -75,3 +77,13 @@ def test_flags_without_meaning_in_the_published_flow_are_named(checkpoints, phot
     more = ["--compat", "True", "--structure", "only", "--feather_px", "3", "--save_path", str(tmp_path / "shown.png")]
     assert predict_single.main(["--image_path", photo, "--device", "cpu", *more, *checkpoints]) == 0
     assert "note: --feather_px, --structure without effect: --compat True" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is a display, or OpenCV says that there is none")
+def test_without_a_display_the_picture_is_saved_and_that_is_said(checkpoints, photo, tmp_path, capsys, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    target = tmp_path / "shown.png"
+    argv = ["--image_path", photo, "--save_path", str(target), "--device", "cpu", "--show", "True", *checkpoints]
+    assert predict_single.main(argv) == 0 and target.exists()
+    assert "there is no display here; the picture is saved" in capsys.readouterr().err
