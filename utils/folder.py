@@ -367,6 +367,8 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
     target = options.save_dir / result.name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent.resolve() == source.path.parent.resolve():
+            raise ValueError(f"the result would overwrite it: '{target.parent}' is a link to the folder of the photo")
         if removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes

@@ -217,3 +217,15 @@ def test_a_name_that_is_no_unicode_can_be_read_back_from_the_report(tmp_path):
     assert clean(Remover(lambda image: None), source, target, report=tmp_path / "run.jsonl") == {"clean": 1}
     assert json.loads((tmp_path / "run.jsonl").read_text(encoding="utf-8"))["name"] == name
     assert (target / name).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links takes rights there")
+def test_a_link_in_the_target_does_not_lead_results_over_originals(tmp_path, capsys):
+    source, target = folder_of(tmp_path, 1)
+    (source / "sub").mkdir()
+    (source / "0.png").rename(source / "sub" / "0.png")
+    (target / "sub").symlink_to(source / "sub")
+    before = (source / "sub" / "0.png").stat().st_ino  # a photo is written anew and renamed
+    assert clean(Remover(lambda image: None), source, target, recursive=True) == {"failed": 1}
+    assert (source / "sub" / "0.png").stat().st_ino == before
+    assert "the result would overwrite it" in capsys.readouterr().err
