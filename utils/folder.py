@@ -366,7 +366,7 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
     started = time.perf_counter()
     target = options.save_dir / result.name
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         if target.parent.resolve() == source.path.parent.resolve():
             raise ValueError(f"the result would overwrite it: '{target.parent}' is a link to the folder of the photo")
         if removal.boxes:
@@ -393,7 +393,7 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options
 
     def write(folder: str, file: str, picture: NDArray[np.uint8]) -> None:
         path = options.save_dir / folder / f"{file}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         images.write_image(path, picture)
 
     if options.save_mask:
@@ -404,6 +404,13 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options
         for box, found in removal.structures:
             picture = debug_picture(found, crop(image, box), crop(removal.mask, box))
             write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the folder '{path}': {error.strerror}") from None
 
 
 def comparison(image: NDArray[np.uint8], removal: Removal) -> NDArray[np.uint8]:

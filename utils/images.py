@@ -263,11 +263,18 @@ def list_photos(
                 waiting.append(place / entry.name)
             elif Path(entry.name).suffix.lower() not in extensions:
                 continue
-            elif os.path.isfile(entry):  # entry.is_file() would raise for a link in a circle
+            elif _is_file(entry):
                 found.append(((*key, (0, natural_key(entry.name))), place / entry.name))
             elif on_error is not None and entry.is_symlink() and not os.path.exists(entry):
                 on_error(FileNotFoundError(f"cannot read '{place / entry.name}': it is a link that leads nowhere"))
     return [path for _, path in sorted(found)]
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle, or to where nothing may be read
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -229,3 +229,12 @@ def test_a_link_in_the_target_does_not_lead_results_over_originals(tmp_path, cap
     assert clean(Remover(lambda image: None), source, target, recursive=True) == {"failed": 1}
     assert (source / "sub" / "0.png").stat().st_ino == before
     assert "the result would overwrite it" in capsys.readouterr().err
+
+
+def test_a_file_where_a_subfolder_must_be_made_is_named(tmp_path, capsys):
+    source, target = folder_of(tmp_path, 1)
+    (source / "sub").mkdir()
+    (source / "0.png").rename(source / "sub" / "0.png")
+    (target / "sub").touch()
+    assert clean(Remover(lambda image: None), source, target, recursive=True) == {"failed": 1}
+    assert f"cannot make the folder '{target / 'sub'}': " in capsys.readouterr().err
