@@ -166,6 +166,12 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what is in the target folder is complete, go on with --skip_existing True", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise  # `run_script` knows what to do
+    except OSError as error:  # of the report or of stdout: those of a photo are its own
+        reason = f"the report or these lines cannot be written ({error.strerror})"
+        print(f"predict_onnx.py: stopped: {reason}; go on with --skip_existing True", file=sys.stderr)
+        return EXIT_SOME_FAILED
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     print(f"{summary}; results are in '{folder.save_dir}'")
     if folder.save_comparison:

@@ -162,6 +162,13 @@ def test_report_masks_and_comparisons_are_written(folder, graphs):
     assert cv2.imread(str(target / "comparisons" / "one.jpg.png")).shape == (900, 2100, 3)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_report_that_can_no_longer_be_written_stops_the_run_with_one_line(folder, graphs, capsys):
+    status, _ = run(folder, graphs, "--report", "/dev/full")
+    assert status == 1
+    assert "stopped: the report or these lines cannot be written (No space left" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("mode", "found_is_repaired"), [("replace", False), ("add", True)])
 def test_masks_of_the_user_replace_or_join_the_found_ones(folder, graphs, mode, found_is_repaired):
     masks = folder.parent / "masks"
