@@ -43,8 +43,8 @@ def remove_as_published(
         return image.copy(), mask > 0, []
     if min(height, width) < side:
         raise ValueError(
-            f"the photo of {width}×{height} is smaller than the crop of {side}, which --compat True cannot repair; "
-            "leave --compat out"
+            f"the photo's shorter side of {min(height, width)} pixels is less than the crop's {side}, which "
+            "--compat True cannot repair; leave --compat out"
         )
     x, y, w, h = cv2.boundingRect(contours[-1])
     box = square_box(Box(x, y, x + w, y + h), side, height, width)

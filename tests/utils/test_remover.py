@@ -132,7 +132,7 @@ def test_compat_leaves_a_photo_without_occluder_alone():
 
 
 def test_compat_refuses_a_photo_smaller_than_the_crop():
-    with pytest.raises(ValueError, match="smaller than the crop of 1536"):
+    with pytest.raises(ValueError, match=r"shorter side of 800 pixels is less than the crop.s 1536"):
         remover(compat=True)(page(900, 800, [(0, 0, 200, 200)]))
 
 
