@@ -56,8 +56,13 @@ def main(argv: list[str] | None = None) -> int:
     from utils.remover import OccluderRemover
     from utils.stages import Inpainter, Segmenter
 
+    source = Path(args.image_path)
+    target = Path(args.save_path or f"{source.stem}_comparison.png")
     try:
         options = removal_options(args)
+        images.check_extension(target)
+        if target.resolve() == source.resolve():
+            raise ValueError(f"--save_path '{target}' is the photo itself; name another file")
         segment, segment_spec = torch_backend.segmenter_run(args.deeplabv3_pretrain, args.device, args.backbone)
         if options.without_network:
             raise ValueError("--structure only shows no network; predict_onnx.py has it")
@@ -72,11 +77,6 @@ def main(argv: list[str] | None = None) -> int:
             print(note, file=sys.stderr)
     remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
 
-    source = Path(args.image_path)
-    target = Path(args.save_path or f"{source.stem}_comparison.png")
-    if target.resolve() == source.resolve():
-        print(f"predict_single.py: --save_path '{target}' is the photo itself; name another file", file=sys.stderr)
-        return EXIT_USAGE
     try:
         image = images.read_photo(source).image
         removal = remover(image)

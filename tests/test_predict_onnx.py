@@ -279,7 +279,9 @@ def test_masks_as_save_mask_writes_them_are_those_of_their_photos_alone(folder, 
 def test_photo_of_a_format_that_is_not_read_is_named_instead_of_forgotten(folder, graphs, capsys):
     (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     status, _ = run(folder, graphs)
-    assert status == 1 and "IMG_0001.HEIC: failed: cannot decode" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert status == 1 and "IMG_0001.HEIC: failed: cannot decode" in message
+    assert "convert it to one of these first" in message
 
 
 def test_flags_of_a_network_that_is_not_used_are_named(folder, graphs, capsys):

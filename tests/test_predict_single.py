@@ -73,6 +73,12 @@ def test_the_photo_is_never_the_target(checkpoints, photo, capsys):
     assert "is the photo itself" in capsys.readouterr().err
 
 
+def test_a_target_of_unknown_format_is_refused_before_the_work(checkpoints, tmp_path, capsys):
+    argv = ["--image_path", str(tmp_path / "no.jpg"), "--save_path", "shown.gif", "--device", "cpu", *checkpoints]
+    assert predict_single.main(argv) == 2
+    assert "cannot write 'shown.gif': the extension must be one of" in capsys.readouterr().err
+
+
 def test_flags_without_meaning_in_the_published_flow_are_named(checkpoints, photo, tmp_path, capsys):
     more = ["--compat", "True", "--structure", "only", "--feather_px", "3", "--save_path", str(tmp_path / "shown.png")]
     assert predict_single.main(["--image_path", photo, "--device", "cpu", *more, *checkpoints]) == 0

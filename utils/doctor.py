@@ -62,13 +62,13 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
         f"CPU: {', '.join(name for name in CPU_FEATURES if name in features) or 'no vector features known here'}"
     )
 
-    for provider in PROVIDERS[1:]:
-        found.append(f"provider {provider}: {_try(segmenter_graph, provider)}")
     try:
         graph = Graph(segmenter_graph, ("input",), ("output",), "auto")
-    except (ValueError, OSError) as error:
-        problems.append(f"--deeplabv3_onnx: {error}")
+    except (ValueError, OSError) as error:  # auto falls back to the CPU, so it is the graph's fault
+        problems.append(f"--deeplabv3_onnx: {error}; no provider was tried")
         return found, problems
+    for provider in PROVIDERS[1:]:
+        found.append(f"provider {provider}: {_try(segmenter_graph, provider)}")
     found.append(f"will run on {onnx_backend.describe(graph)}")
     if graph.provider == "cpu" and "avx512_bf16" in features:
         found.append(

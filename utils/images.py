@@ -201,10 +201,8 @@ def write_image(path: str | Path, image: NDArray[np.uint8], quality: int = 95) -
         OSError: the file cannot be written.
     """
     path = Path(path)
-    extension = path.suffix.lower()
-    if extension not in EXTENSIONS:
-        raise ValueError(f"cannot write '{path.name}': the extension must be one of {', '.join(sorted(EXTENSIONS))}")
-    parameters = []
+    check_extension(path)
+    extension, parameters = path.suffix.lower(), []
     if extension in (".jpg", ".jpeg", ".jpe", ".jfif"):
         extension, parameters = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
     elif extension == ".webp":
@@ -212,6 +210,14 @@ def write_image(path: str | Path, image: NDArray[np.uint8], quality: int = 95) -
     data = cv2.imencode(extension, image, parameters)[1]
     with atomic(path) as temporary:
         temporary.write_bytes(data.data)
+
+
+def check_extension(path: str | Path) -> None:
+    """Raise ValueError unless `write_image` knows the format that a file's name asks for."""
+    if Path(path).suffix.lower() not in EXTENSIONS:
+        raise ValueError(
+            f"cannot write '{Path(path).name}': the extension must be one of {', '.join(sorted(EXTENSIONS))}"
+        )
 
 
 def fingerprint(path: str | Path) -> str:
@@ -334,7 +340,7 @@ def _read_header(data: bytes) -> Header:
                 return module.read_header(data)
             except struct.error:
                 raise ValueError("the file is truncated") from None
-    raise ValueError("not a JPEG, PNG, TIFF, WebP or BMP file")
+    raise ValueError("not a JPEG, PNG, TIFF, WebP or BMP file; convert it to one of these first")
 
 
 def _named(error: OSError, what: str) -> OSError:

@@ -615,7 +615,7 @@ def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd):
     ("data", "reason"),
     [
         (b"", "the file is empty"),
-        (b"Dear reader,\n", "not a JPEG, PNG, TIFF, WebP or BMP file"),
+        (b"Dear reader,\n", "not a JPEG, PNG, TIFF, WebP or BMP file; convert it to one of these first"),
         (b"\xff\xd8\xff", "the file is truncated"),
         (b"\x89PNG\r\n\x1a\n", "the file is truncated"),
         (b"II*\0", "the file is truncated"),
