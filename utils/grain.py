@@ -12,9 +12,9 @@ SHIFT_PX = 20  # a pattern is sought at distances in such steps
 RIM_PX = 24  # ... that goes on from what is seen so near
 BORDER_PX = 14  # the border of what is seen is known to a cell of the paper only
 MAX_STRANGE = 5.0  # what is so many times the median away from the desk's tone is a thing on it
-MAX_POINTS = 200
+MAX_POINTS = 100  # of the hidden part and of its rim, at which the moves are compared
 MAX_PIECES = 6
-TEXTURE_SHARE = 0.7  # of the pattern's strength: looks alike, and errs less where it lies otherwise than the hidden one
+TEXTURE_SHARE = 0.6  # of the pattern's strength: looks alike, and errs less where it lies otherwise than the hidden one
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 
 
@@ -76,13 +76,13 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
 
 
 def copy_texture(
-    window: NDArray[np.uint8], tone: NDArray[np.float32], source: NDArray[np.bool_], target: NDArray[np.bool_]
+    window: NDArray[np.uint8], tone: NDArray[np.uint8], source: NDArray[np.bool_], target: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Pattern of a desk for where it is hidden: pieces of the visible desk, moved there as they lie.
 
     Args:
         window: `(h, w, 3)` uint8.
-        tone: `(h, w, 3)` float32, smooth colour of the desk.
+        tone: `(h, w, 3)` uint8, smooth colour of the desk.
         source: `(h, w)` bool, where it is seen.
         target: `(h, w)` bool, where it is hidden.
 
@@ -95,9 +95,9 @@ def copy_texture(
     if not target.any() or not seen.any():
         return texture
     # What stands out is no pattern: things on the desk, the edge of the page.
-    away = strongest(cv2.absdiff(window, cv2.convertScaleAbs(tone)))
+    away = strongest(cv2.absdiff(window, tone))
     odd = (away > MAX_STRANGE * float(np.median(away[seen > 0])) + 10).astype(np.uint8) & seen
-    odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    odd = cv2.morphologyEx(odd, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     seen &= 1 - cv2.dilate(odd, np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))
     reach = np.arange(SHIFT_PX, max(height, width), SHIFT_PX)
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
@@ -134,7 +134,7 @@ def copy_texture(
         fits = cv2.warpAffine(seen, moved, (wide, high), flags=cv2.INTER_NEAREST) & left
         rows, columns = np.nonzero(fits)
         rows, columns = rows + y, columns + x
-        piece = window[rows + dy, columns + dx] - tone[rows + dy, columns + dx]
+        piece = window[rows + dy, columns + dx].astype(np.float32) - tone[rows + dy, columns + dx]
         texture[rows, columns] = TEXTURE_SHARE * piece
         left &= 1 - fits
     return texture

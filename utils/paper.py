@@ -17,6 +17,7 @@ CELL_PX = 8  # side of a measuring cell: noise averages out, light hardly change
 CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
 INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
 INK_NOISES = 2.5  # ... and in standard deviations of the noise; 3 by 3 means are compared
+ROUGH_LEVELS = 2.0  # on a surface without texture half of the pixels are darker by at most so much: print is sparse
 INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so near ink are left out (diameter)
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
 ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
@@ -49,6 +50,7 @@ class Paper:
         bare: `(h, w)` bool, visible pixels without ink and away from it.
         surface: `(h, w)` uint8, number of the surface (from 1), hole included; all 1 where there is only one.
         page: the number of the surface that is most likely the page.
+        rough: numbers of the surfaces with a texture, such as desks; a tinted row with print on it has none.
         borders: each continued border as `(n, 2)` float64 points (x, y) inside the hole.
         noise: standard deviation of the grain on bare paper, in levels.
     """
@@ -57,6 +59,7 @@ class Paper:
     bare: NDArray[np.bool_]
     surface: NDArray[np.uint8]
     page: int
+    rough: tuple[int, ...]
     borders: list[NDArray[np.float64]]
     noise: float
 
@@ -103,9 +106,10 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     share, mean = _cell_means(padded, bare, cells)
     count = int(surface.max())
     page = _page_of(surface, mean, share)
-    if count > 1:  # other surfaces may be textured: every visible pixel is theirs
+    rough = _rough(surface, darkness, covered, page)
+    if rough:  # what is dark there is texture and no ink: every visible pixel is theirs
         visible_share, visible_mean = _cell_means(padded, 1 - covered, cells)
-        other = (surface > 0) & (surface != page)
+        other = np.isin(surface, rough)
         share[other], mean[other] = visible_share[other], visible_mean[other]
 
     tones = []
@@ -120,7 +124,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
 
     if count == 1:
         tone = _enlarged(tones[0], (slice(0, height), slice(0, width)))
-        return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, [], noise)
+        return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, (), [], noise)
 
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
     area = _area(hole, 2 * CELL_PX)
@@ -138,7 +142,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         part = cv2.GaussianBlur((pixels[area] == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
         soft += part[..., None] * values
     tone[area] = soft
-    return Paper(tone, bare_pixels, pixels, page, borders, noise)
+    return Paper(tone, bare_pixels, pixels, page, rough, borders, noise)
 
 
 def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -289,6 +293,17 @@ def _page_of(surface: NDArray[np.int32], mean: NDArray[np.float32], share: NDArr
     weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
     sums = np.bincount(surface.ravel(), weight.ravel(), minlength=2)
     return int(sums[1:].argmax()) + 1
+
+
+def _rough(
+    surface: NDArray[np.int32], darkness: NDArray[np.uint8], covered: NDArray[np.uint8], page: int
+) -> tuple[int, ...]:
+    """Numbers of the surfaces besides the page that have a texture."""
+    few = slice(CELL_PX // 2, None, CELL_PX)
+    dark, visible = darkness[few, few], covered[few, few] == 0
+    others = [number for number in range(1, int(surface.max()) + 1) if number != page]
+    own = {number: dark[visible & (surface == number)] for number in others}
+    return tuple(number for number, levels in own.items() if levels.size and np.median(levels) > ROUGH_LEVELS)
 
 
 def _continued(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:

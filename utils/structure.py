@@ -18,7 +18,7 @@ from utils.strokes import draw_rules
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
 SAMPLE_STEP = 4  # ... every so many pixels
-FOREIGN_LEVELS = 6.0  # a surface that strays from its own mean colour by so much has a pattern
+FOREIGN_LEVELS = 3.0  # a surface half of which strays by so much from its own smooth colour has a pattern
 MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
 GUESS_STRAYS = 1.5  # what strays so many times as far from a surface's colour as the surface itself is no part of it
 FOREIGN_SOFT_PX = 3.0
@@ -86,17 +86,17 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     x, y, width, height = cv2.boundingRect(covered)
     area = np.s_[y : y + height, x : x + width]
     values = paper.tone[area] * (1 - ink[area])
-    patterned = not_paper(seen, paper, hole)
-    desk = np.isin(paper.surface, [number for number in patterned if number != paper.page])
+    desk = np.isin(paper.surface, paper.rough)
     for number in np.unique(paper.surface[desk & hole]):
         own = paper.surface == number
-        values += copy_texture(seen, paper.tone, own & ~hole, own & hole)[area]
+        values += copy_texture(seen, tone, own & ~hole, own & hole)[area]
     spectrum = measure_grain(seen, paper.tone, paper.bare)
     if spectrum is not None:
         grain = draw_grain(spectrum, height, width, seed_of(window, hole))
         values += grain if not desk.any() else grain * ~desk[area][..., None]
     if generated is not None:
         values += network_rest(generated, seen, paper, ink, hole)[area]
+        patterned = not_paper(seen, paper, hole)
         kept = [number for number in patterned if _keeps_to(generated, seen, paper, hole, number)]
         if kept:
             foreign = (np.isin(paper.surface, kept) & hole).astype(np.float32)
@@ -173,7 +173,7 @@ def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) 
         if number == paper.page:
             foreign = bare[own].mean() < MIN_BARE_SHARE
         else:
-            foreign = _straying(window, paper, own) > FOREIGN_LEVELS + paper.noise
+            foreign = _straying(window, paper, own) > FOREIGN_LEVELS + 0.67 * paper.noise
         if foreign:
             strange.append(number)
     return strange
@@ -196,9 +196,12 @@ def _sampled(hole: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.boo
 
 
 def _straying(picture: NDArray[np.uint8], paper: Paper, where: NDArray[np.bool_]) -> float:
-    """Mean difference of a picture from the paper's tone, in levels, at some of the sampled pixels."""
+    """Median difference of a picture from the paper's tone, in levels, at some of the sampled pixels.
+
+    A pattern is everywhere, print on a tinted row is not.
+    """
     there, tone = (array[::SAMPLE_STEP, ::SAMPLE_STEP][where] for array in (picture, paper.tone))
-    return float(np.abs(there - tone).mean())
+    return float(np.median(np.abs(there - tone))) if len(tone) else 0.0
 
 
 def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -223,6 +223,18 @@ def test_a_tinted_row_goes_on_with_the_rules_on_its_border(tint):
     assert psnr(repair(covered(picture, hole), hole).image, picture, hole) > 30
 
 
+def test_words_on_a_tinted_row_are_not_copied_into_the_hole():
+    page = np.full((HEIGHT, WIDTH, 3), 225, np.uint8)
+    page[350:450] = 180
+    cv2.putText(page, "lorem ipsum dolor sit amet, consectetur", (20, 410), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (70,) * 3, 3)
+    picture = np.clip(page + np.random.default_rng(7).normal(0, 2, page.shape), 0, 255).astype(np.uint8)
+    hole = disc(130, x=480)
+    row = cv2.erode(hole.astype(np.uint8), np.ones((41, 41))) > 0
+    row[:370] = row[430:] = False
+    image = repair(covered(picture, hole), hole).image
+    assert abs(image[row].mean() - 180) < 5 and image[row].min() > 150
+
+
 def written_page() -> np.ndarray:
     page = np.random.default_rng(8).normal(215, 2, (HEIGHT, WIDTH, 3)).clip(0, 255).astype(np.uint8)
     for y in range(60, HEIGHT, 60):
