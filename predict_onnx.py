@@ -188,10 +188,10 @@ def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[st
         reason = "--structure only does without the inpainting network; give --structure auto or off to use it"
         notes += without_effect(given, ("deepfillv2_onnx", "imgsize", "imgresize"), reason)
     if options.structure == "off":
-        notes += without_effect(given, ("save_structure",), "--structure off looks for none")
+        notes += without_effect(given, ("save_structure", "lift_shadow"), "--structure off looks for none")
     if own_masks:
         reason = "with --mask_mode replace nothing is looked for but your masks"
-        notes += without_effect(given, ("threshold", "confidence", "min_area_px"), reason)
+        notes += without_effect(given, ("threshold", "confidence", "min_area_px", "lift_shadow"), reason)
     return notes
 
 

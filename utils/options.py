@@ -19,7 +19,7 @@ LONG_RATIO = 2
 LEAST_GROWTH_PX = 3.0  # pixels of any photo
 
 
-NOT_IN_COMPAT = ("threshold", "confidence", "grow_px", "feather_px", "min_area_px", "structure")
+NOT_IN_COMPAT = ("threshold", "confidence", "grow_px", "feather_px", "min_area_px", "structure", "lift_shadow")
 COMPAT_REASON = "--compat True is the published flow, which has nothing of that"
 
 
@@ -36,6 +36,7 @@ class RemovalOptions:
         structure: `auto` continues paper and rules at full resolution and adds what the network drew, `off` pastes the
             network's picture alone, `only` does without the inpainting network. The default is what measures best
             with the shipped weights (benchmarks/README.md).
+        lift_shadow: lift the shadow that a found occluder throws on the page beside it; not with `structure` `off`.
         compat: the published flow instead, whatever `structure` says: last contour, one crop, hard paste.
     """
 
@@ -45,6 +46,7 @@ class RemovalOptions:
     feather_px: float = 6.0
     min_area_px: float = 2500.0
     structure: str = "only"
+    lift_shadow: bool = True
     compat: bool = False
 
     def __post_init__(self) -> None:
@@ -121,6 +123,12 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         help="continue paper and rules at full resolution: auto adds what the network drew, off leaves it to the "
         "network, only does without the inpainting network (default %(default)s)",
     )
+    add_switch(
+        group,
+        "--lift_shadow",
+        defaults.lift_shadow,
+        "also lift the shadow that a found occluder throws on the page beside it; not with --structure off",
+    )
     add_switch(group, "--compat", defaults.compat, "reproduce the published flow: one crop, hard paste, structure off")
 
 
@@ -137,5 +145,6 @@ def removal_options(args: argparse.Namespace) -> RemovalOptions:
         feather_px=args.feather_px,
         min_area_px=args.min_area_px,
         structure=args.structure,
+        lift_shadow=args.lift_shadow,
         compat=args.compat,
     )

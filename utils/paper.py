@@ -30,8 +30,14 @@ DESK_EDGE_CELLS = 6  # ... and it reaches the edge of the window
 BORDER_REACH_CELLS = 45  # how far back a border is followed to learn its direction
 BORDER_SIDES_PX = 16, 24  # it is looked for so far to both sides of its cells, which may miss it by more than two ...
 BORDER_SIDE_PX = 10  # ... and measured with what lies so near
-SHADOW_CELLS = 3  # so near the hole its own shadow may lie
-SHADOW_LEVELS = 5.0
+DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are ...
+DARK_LEVELS = 5.0  # ... so much darker than expected
+SHADOW_CELLS = 10  # so near the hole the occluder's shadow may lie
+RIM_CELLS = 2.5  # beside the hole, where a shadow is deepest ...
+SHADOW_SHARE = 0.05  # ... and takes at least this share of the light on average ...
+FEWEST_SHADED = 25  # ... from so many cells at least; what is smaller is a fold, or ink that was missed
+FAINTEST_SHADOW = 0.01  # where it takes less than this it ends
+DEEPEST_SHADOW = 0.5  # what is darker is something else
 RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again ...
 STEP_DOUBT_PX = 20.0  # ... and what that direction is in doubt by, times the length it was measured over
@@ -53,6 +59,8 @@ class Paper:
         rough: numbers of the surfaces with a texture, such as desks; a tinted row with print on it has none.
         borders: each continued border as `(n, 2)` float64 points (x, y) inside the hole.
         noise: standard deviation of the grain on bare paper, in levels.
+        light: `(rows, columns, 3)` float32, by cells of `CELL_PX`: 1 divided by the share of the light that the
+            occluder's shadow leaves there; 1 where there is no shadow.
     """
 
     tone: NDArray[np.float32]
@@ -62,6 +70,7 @@ class Paper:
     rough: tuple[int, ...]
     borders: list[NDArray[np.float64]]
     noise: float
+    light: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -112,19 +121,22 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         other = np.isin(surface, rough)
         share[other], mean[other] = visible_share[other], visible_mean[other]
 
-    tones = []
+    shares = {}
     for number in range(1, count + 1):
         own = surface == number
         if count > 1:
             # Cells at a border hold both surfaces.
             eroded = cv2.erode(own.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
             own = eroded if eroded.any() else own
-        tones.append(_continued(mean, np.where(own, share, 0), hidden))
+        shares[number] = np.where(own, share, 0)
+    light = _light(mean, shares[page], hidden)
+    lit = strongest(light) <= 1
+    tones = [_continued(mean, own * lit, hidden) for own in shares.values()]
     bare_pixels = bare[:height, :width].astype(bool)
 
     if count == 1:
         tone = _enlarged(tones[0], (slice(0, height), slice(0, width)))
-        return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, (), [], noise)
+        return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, (), [], noise, light)
 
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
     area = _area(hole, 2 * CELL_PX)
@@ -142,7 +154,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
         part = cv2.GaussianBlur((pixels[area] == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
         soft += part[..., None] * values
     tone[area] = soft
-    return Paper(tone, bare_pixels, pixels, page, rough, borders, noise)
+    return Paper(tone, bare_pixels, pixels, page, rough, borders, noise, light)
 
 
 def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -311,15 +323,84 @@ def _continued(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: ND
     weight = np.where((share > 0.08) & ~hidden, share, 0).astype(np.float32)
     if not weight.any():  # no cell is wholly visible: what is seen of each has to do
         weight = share.astype(np.float32)
-    # The occluder's shadow: cells at the hole that are darker than what the cells further out lead to expect.
-    reach = 2 * SHADOW_CELLS + 1
-    beside = cv2.dilate(hidden.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    # Cells at the hole that are darker than what those further out lead to expect: its shadow, or the edge of a thing.
+    beside = cv2.dilate(hidden.astype(np.uint8), np.ones((2 * DARK_CELLS + 1,) * 2, np.uint8)) > 0
     outer = np.where(beside, 0, weight).astype(np.float32)
     if np.count_nonzero(outer) > 4 * max(1, int(np.count_nonzero(beside & ~hidden))):
         expected = _membrane(mean, outer, beside, 8)
-        shadow = beside & ((expected - mean).mean(axis=2) > SHADOW_LEVELS)
-        weight = np.where(shadow, 0, weight).astype(np.float32)
+        dark = beside & ((expected - mean).mean(axis=2) > DARK_LEVELS)
+        weight = np.where(dark, 0, weight).astype(np.float32)
     return _membrane(mean, weight, beside, RELAXATIONS)
+
+
+def _light(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """What each cell has to be multiplied by to be free of the occluder's shadow, `(rows, columns, 3)`, 1 or more.
+
+    The shadow begins at the hole and fades away from it. Cells of the page further out tell how light it is without; on
+    desks and at the page's edge it is what it is on the page beside them.
+
+    Args:
+        mean: `(rows, columns, 3)`, colour without ink.
+        share: `(rows, columns)`, how much of each cell is bare page.
+        hidden: `(rows, columns)`, whether the hole takes part of the cell.
+    """
+    light = np.ones_like(mean)
+    away = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    near, known = away <= SHADOW_CELLS, share > 0.25
+    outer = np.where(known & ~near, share, 0).astype(np.float32)
+    if np.count_nonzero(outer) <= np.count_nonzero(known & near):
+        return light
+    missing = 1 - mean / np.maximum(_membrane(mean, outer, near, 8), 1)
+    amount = missing.mean(axis=2)
+    known &= near & (amount < DEEPEST_SHADOW) & ~_specks(amount, known & ~hidden)
+    weight = known.astype(np.float32)
+    missing, total = (
+        cv2.GaussianBlur(values, (0, 0), 0.7) + 0.03 * cv2.GaussianBlur(values, (0, 0), 3)
+        for values in (missing * weight[..., None], weight)
+    )
+    missing /= np.maximum(total, 1e-3)[..., None]
+    amount = np.where(near & (total > 1e-3), missing.mean(axis=2), 0)
+    dark = amount > FAINTEST_SHADOW
+    count, parts = cv2.connectedComponents((dark & ~hidden).astype(np.uint8), connectivity=8)
+    rim = known & (away > 0) & (away <= RIM_CELLS)
+    cells = np.bincount(parts[rim], minlength=count)
+    deep = np.bincount(parts[rim], amount[rim], minlength=count) > SHADOW_SHARE * cells
+    shadows = np.flatnonzero(deep & (cells >= FEWEST_SHADED))
+    shadows = shadows[shadows > 0]
+    if not len(shadows):
+        return light
+    shaded = np.isin(parts, shadows)
+    dark &= cv2.dilate(shaded.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # and the hole's rim
+    # All of it from twice the faintest on, so that it ends without a step.
+    part = np.clip(amount[dark] / FAINTEST_SHADOW - 1, 0, 1)[:, None]
+    light[dark] = np.maximum(1 / (1 - part * np.clip(missing[dark], 0, DEEPEST_SHADOW)), 1)
+    return light
+
+
+def _specks(missing: NDArray[np.float32], whole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cells that are darker than those around them, of which only wholly visible ones count: ink that was missed."""
+    lightest = cv2.erode(np.where(whole, missing, 1).astype(np.float32), np.ones((3, 3), np.uint8))
+    around = cv2.dilate(np.where(whole, lightest, -1).astype(np.float32), np.ones((5, 5), np.uint8))
+    return missing - around > SHADOW_SHARE
+
+
+def lift_shadow(
+    window: NDArray[np.uint8], hole: NDArray[np.bool_], paper: Paper
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The window without the occluder's shadow beside the hole, and where that changed it, `(h, w)` bool."""
+    shade = np.zeros(hole.shape, bool)
+    if paper.light.max() <= 1:
+        return window, shade
+    part = _area(hole, (SHADOW_CELLS + 1) * CELL_PX)
+    light = _enlarged(paper.light, part)
+    lifted = window.copy()
+    cv2.copyTo(cv2.convertScaleAbs(window[part] * light), 1 - hole[part].astype(np.uint8), lifted[part])
+    shade[part] = (strongest(light) > 1) & ~hole[part]
+    return lifted, shade
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
 
 
 def _membrane(

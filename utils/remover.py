@@ -22,7 +22,7 @@ class Removal(NamedTuple):
 
     Attributes:
         image: `(H, W, 3)` uint8 BGR, equal to the photo outside `mask`.
-        mask: `(H, W)` bool, True where the photo was repaired.
+        mask: `(H, W)` bool, True where the photo was repaired, be it only that a shadow was lifted.
         boxes: the bounds of each connected repaired region; empty where nothing was found.
         structures: for each repaired crop its box and what was measured in it; empty with `--structure off`.
     """
@@ -64,18 +64,21 @@ class OccluderRemover:
         if self.options.compat:
             assert self.inpainter is not None
             return Removal(*remove_as_published(image, self.segmenter, self.inpainter), [])
-        return self.repair(image, self.find_mask(image))
+        return self.repair(image, self.find_mask(image), lift_shadow=self.options.lift_shadow)
 
     def find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where the photo is covered: `(H, W, 3)` uint8 → `(H, W)` bool, grown past the occluders' soft edge."""
         return find_mask(image, self.segmenter, self.options)
 
-    def repair(self, image: NDArray[np.uint8], mask: NDArray[np.bool_], coarse: bool = False) -> Removal:
+    def repair(
+        self, image: NDArray[np.uint8], mask: NDArray[np.bool_], *, lift_shadow: bool = False, coarse: bool = False
+    ) -> Removal:
         """Repaint a known mask.
 
         Args:
             image: `(H, W, 3)` uint8 BGR.
             mask: `(H, W)` bool, True where to repaint.
+            lift_shadow: brighten the page beside the mask where what covers it throws a shadow, too.
             coarse: show what the first of the generator's two networks draws, and nothing else.
 
         Raises:
@@ -87,16 +90,27 @@ class OccluderRemover:
         repaired = image.copy()
         groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        structures = []
+        structures, boxes, changed = [], [region for group in groups for region in group.regions], mask
         for group in groups:
             patch, found = self._patch(image, mask, group, coarse)
             if found is not None:
                 structures.append((group.box, found))
+            if found is not None and lift_shadow and found.shade.any():
+                own = found.shade.copy()
+                for region in group.regions:
+                    inner = region.shifted(-group.box.x0, -group.box.y0)
+                    crop(own, inner)[:] |= crop(mask, region)
+                blend.paste(repaired, patch, own, group.box, feather_px)
+                changed = changed.copy() if changed is mask else changed
+                crop(changed, group.box)[:] |= own
+                continue
             for region in group.regions:
                 rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
                 inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
                 blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
-        return Removal(repaired, mask, [region for group in groups for region in group.regions], structures)
+        if changed is not mask:
+            boxes = regions.connected_bounds(changed)
+        return Removal(repaired, changed, boxes, structures)
 
     def _patch(
         self, image: NDArray[np.uint8], mask: NDArray[np.bool_], group: RegionGroup, coarse: bool

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.grain import copy_texture, draw_grain, measure_grain, seed_of
-from utils.paper import Paper, measure_paper, strongest
+from utils.paper import Paper, lift_shadow, measure_paper, strongest
 from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
 
@@ -35,7 +35,8 @@ class Structure:
     """A repaired window and what it was repaired from.
 
     Attributes:
-        image: `(h, w, 3)` uint8, equal to the window outside the hole.
+        image: `(h, w, 3)` uint8, equal to the window outside the hole and the shade.
+        shade: `(h, w)` bool, where the occluder's shadow beside the hole was lifted.
         tone: `(h, w, 3)` uint8, colour of the bare paper.
         visible: rules that run into the hole, their visible parts as `(n, 2)` points (x, y).
         continued: the rules drawn in the hole.
@@ -43,6 +44,7 @@ class Structure:
     """
 
     image: NDArray[np.uint8]
+    shade: NDArray[np.bool_]
     tone: NDArray[np.uint8]
     visible: list[NDArray[np.floating]]
     continued: list[Rule]
@@ -65,14 +67,16 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     if generated is not None and generated.shape != window.shape:
         raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
     if not hole.any():
-        return Structure(window.copy(), window.copy(), [], [], [])
+        return Structure(window.copy(), hole, window.copy(), [], [], [])
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, 255)
-        return Structure(image, image, [], [], [])
+        return Structure(image, ~hole, image, [], [], [])
     covered = hole.astype(np.uint8)
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
     seen = cv2.bitwise_and(window, window, mask=1 - covered)
     paper = measure_paper(seen, hole)
+    seen, shade = lift_shadow(seen, hole, paper)
+    image = cv2.copyTo(seen, 1 - covered, window.copy())
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     cv2.copyTo(tone, covered, seen)
     lightest = tone
@@ -102,10 +106,9 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
             foreign = (np.isin(paper.surface, kept) & hole).astype(np.float32)
             share = cv2.GaussianBlur(foreign, (0, 0), FOREIGN_SOFT_PX)[area][..., None]
             values += share * (generated[area] - values)
-    image = window.copy()
     cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
     visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
-    return Structure(image, tone, visible, rules, paper.borders)
+    return Structure(image, shade, tone, visible, rules, paper.borders)
 
 
 def network_rest(

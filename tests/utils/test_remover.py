@@ -1,5 +1,6 @@
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -165,6 +166,32 @@ def test_structure_continues_the_rules_that_the_network_does_not_draw(mode):
     ((box, structure),) = removal.structures
     assert len(structure.continued) == 4 and box.width == 1536
     assert (removal.image[~mask] == image[~mask]).all()
+
+
+def shaded_page():
+    """A ruled page with something red on it, which throws a shadow."""
+    image = ruled_page()
+    covered = np.zeros(image.shape[:2], np.uint8)
+    covered[700:1000, 600:900] = 1
+    away = cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5)
+    image = np.rint(image * (1 - 0.3 * np.clip(1 - away / 90, 0, 1))[..., None]).astype(np.uint8)
+    image[covered > 0] = RED
+    return image
+
+
+def test_a_lifted_shadow_belongs_to_the_mask_and_the_boxes():
+    image = shaded_page()
+    removal, plain = (remover(structure="only", lift_shadow=lift)(image) for lift in (True, False))
+    for result in (removal, plain):
+        assert (result.image[~result.mask] == image[~result.mask]).all()
+        (box,) = result.boxes
+        ys, xs = np.nonzero(result.mask)
+        assert box == (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+    assert np.count_nonzero(removal.mask) > 1.2 * np.count_nonzero(plain.mask)
+    beside = np.s_[760:810, 930:950]  # between two rules, outside the grown mask
+    assert image[beside].mean() < 185 and removal.image[beside].mean() > 200
+    # a mask of one's own is repaired and nothing else
+    assert (remover(structure="only").repair(image, plain.mask).image[~plain.mask] == image[~plain.mask]).all()
 
 
 def test_modes_that_need_a_network_refuse_to_start_without():

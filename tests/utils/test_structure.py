@@ -223,6 +223,30 @@ def test_a_tinted_row_goes_on_with_the_rules_on_its_border(tint):
     assert psnr(repair(covered(picture, hole), hole).image, picture, hole) > 30
 
 
+def in_the_shadow(page: np.ndarray, hole: np.ndarray, depth: float, reach: float) -> np.ndarray:
+    """The page with a shadow that fades away from the hole."""
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    left = 1 - depth * np.clip(1 - away / reach, 0, 1) ** 2
+    return np.rint(page * left[..., None]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("depth", [0.15, 0.3])
+def test_the_shadow_beside_the_hole_is_lifted_and_what_is_written_there_stays(depth):
+    page, hole = table(), disc()
+    picture = covered(in_the_shadow(page, hole, depth, 70), hole)
+    result = repair(picture, hole)
+    beside = (cv2.dilate(hole.astype(np.uint8), np.ones((41, 41), np.uint8)) > 0) & ~hole
+    assert psnr(result.image, page, beside) > psnr(picture, page, beside) + 10
+    assert (result.image[~hole & ~result.shade] == picture[~hole & ~result.shade]).all()
+    assert psnr(result.image, page, hole) > 33
+
+
+def test_a_page_that_is_darker_on_one_side_has_no_shadow():
+    page, hole = table(), disc()
+    page = np.rint(page * np.linspace(1, 0.6, WIDTH)[None, :, None]).astype(np.uint8)
+    assert not repair(covered(page, hole), hole).shade.any()
+
+
 def test_words_on_a_tinted_row_are_not_copied_into_the_hole():
     page = np.full((HEIGHT, WIDTH, 3), 225, np.uint8)
     page[350:450] = 180
