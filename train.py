@@ -197,6 +197,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from models.progress import (
         Journal,
         Lately,
+        NotFinite,
         PendingLosses,
         Stopper,
         cosine_factor,
@@ -307,7 +308,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if rank == 0:
         save_path.mkdir(parents=True, exist_ok=True)
         sample_path.mkdir(parents=True, exist_ok=True)
-    step, best, saved = 0, -math.inf, time.monotonic()
+    step, best, saved, resumable = 0, -math.inf, time.monotonic(), False
     # What the position in the data depends on; a state is of no use where it differs.
     layout = {"batch": global_batch, "batches an epoch": batches, "--seed": args.seed}
     if args.resume and (args.resume != "auto" or state_path.is_file()):
@@ -315,7 +316,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         check_resumable(state, specs, layout)
         task.load_state(state)
         restore_random_states(state["random"])
-        step, best = state["step"], state["best"]
+        step, best, resumable = state["step"], state["best"], True
         if step >= total:
             say(f"nothing left to do: {step} steps are done, --epochs {args.epochs} are {total}; give more to go on")
             distributed.leave()
@@ -328,7 +329,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     def save() -> None:
         """Write the named checkpoints and, last, the state that resuming needs."""
-        nonlocal saved
+        nonlocal saved, resumable
         epoch = min(max(step - 1, 0) // batches + 1, args.epochs)
         if rank == 0:
             for name, network in task.results().items():
@@ -339,7 +340,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             write(state_path, {**task.state(), **place, "specs": texts})
             for name, picture in task.samples().items():
                 write_image(sample_path / f"epoch{epoch}_{name}.png", picture)
-        saved = time.monotonic()
+        saved, resumable = time.monotonic(), True
 
     def validate(epoch: int) -> None:
         """Score the held-out samples, keep the best weights, draw the grid."""
@@ -420,6 +421,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             say(f"bad samples skipped: {skipped}")
         if device.type == "cuda":
             say(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
+    except NotFinite as error:
+        start = "Go on from the last checkpoint (--resume auto)" if resumable else "Nothing is saved yet: start anew"
+        advice = f"{start} with lower learning rates, or with --autocast False if this was float16"
+        raise NotFinite(f"{error}. {advice}") from None
     finally:
         progress.close()
         journal.close()

@@ -56,9 +56,16 @@ class PixelCache:
         digest = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=16).hexdigest()
         return self.folder / digest[:2] / f"{digest[2:]}.crop"
 
-    def missing(self, sources: Sequence[Sequence[Path]]) -> int:
-        """How many of the entries have no file yet."""
-        return sum(not self.path(group).exists() for group in sources)
+    def missing(self, sources: Sequence[Sequence[Path]]) -> tuple[int, int]:
+        """How many of the entries are still to be written, and how many of these replace an outdated or damaged one."""
+        wanted = [group for group in sources if not self._is_there(group)]
+        return len(wanted), sum(self.path(group).exists() for group in wanted)
+
+    def _is_there(self, sources: Sequence[Path]) -> bool:
+        try:
+            return self.is_current(sources)
+        except OSError:  # a photo is gone, which whoever reads it says
+            return False
 
     def is_current(self, sources: Sequence[Path]) -> bool:
         """Whether there is an entry made of these files as they are now; its pixels are not looked at.

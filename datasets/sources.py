@@ -143,10 +143,10 @@ class Sources:
         groups = [part.files(triple) for part in parts for triple in part.triples]
         if not self.cache or not groups:
             return
-        missing = self.cache.missing(groups)
-        size, needed = len(groups) * self.cache.entry_bytes, missing * self.cache.entry_bytes
+        missing, replaced = self.cache.missing(groups)
+        size, to_write, needed = (self.cache.entry_bytes * n for n in (len(groups), missing, missing - replaced))
         free = shutil.disk_usage(self.cache.folder).free
-        self.say(f"cache: {in_words(size)} in {self.cache.folder}, {in_words(needed)} of it still to be written")
+        self.say(f"cache: {in_words(size)} in {self.cache.folder}, {in_words(to_write)} of it still to be written")
         if needed > free:
             raise DataError(
                 f"--cache_dir {self.cache.folder}: {in_words(needed)} are needed and {in_words(free)} are free; "

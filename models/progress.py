@@ -45,10 +45,7 @@ class PendingLosses:
             found = {name: next(numbers) for name in losses}
             if not all(map(math.isfinite, found.values())):
                 named = ", ".join(f"{name} = {value}" for name, value in found.items())
-                raise NotFinite(
-                    f"step {step}: a loss is not finite: {named}. Start again from the last checkpoint (--resume auto) "
-                    "with lower learning rates, or with --autocast False if this was float16"
-                )
+                raise NotFinite(f"step {step}: a loss is not finite: {named}")
             newest |= found
         self.steps.clear()
         return newest

@@ -265,7 +265,16 @@ def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--lr_g", "1e38", "--epochs", "1")) == 1
     message = capsys.readouterr().err
     assert re.search(r"step 2: a loss is not finite: loss_D = .*first_L1 = .*second_L1 = .*loss_GAN = ", message)
+    assert "Nothing is saved yet: start anew" in message and "--resume" not in message
     assert not list((root.parent / "out").glob("*.pth"))
+
+
+def test_after_a_loss_that_is_not_finite_a_saved_training_can_go_on(root, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--epochs", "1")) == 0
+    wild = flags(root, "out", *INPAINTING, *FLOAT32, "--epochs", "2", "--resume", "auto", "--lr_g", "1e38")
+    assert train.main(wild) == 1
+    assert "Go on from the last checkpoint (--resume auto) with lower learning rates" in capsys.readouterr().err
+    assert train.main([*wild[:-1], "1e-4"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,11 @@ def pixels():
 
 
 def test_what_is_written_is_read_again_and_mapped_not_copied(cache, files, pixels):
-    assert cache.read(files) is None and not cache.is_current(files) and cache.missing([files]) == 1
+    assert cache.read(files) is None and not cache.is_current(files) and cache.missing([files]) == (1, 0)
     cache.write(files, pixels)
     found = cache.read(files)
     assert np.array_equal(found, pixels) and isinstance(found, np.memmap) and not found.flags.writeable
-    assert cache.is_current(files) and cache.missing([files]) == 0
+    assert cache.is_current(files) and cache.missing([files]) == (0, 0)
     assert cache.path(files).stat().st_size == cache.entry_bytes
 
 
@@ -47,7 +47,7 @@ def test_entry_of_a_changed_file_is_never_used_but_replaced(cache, files, pixels
         os.utime(files[which], ns=(stat.st_atime_ns, stat.st_mtime_ns))
     else:
         os.utime(files[which], ns=(1, 1))
-    assert cache.read(files) is None and not cache.is_current(files)
+    assert cache.read(files) is None and not cache.is_current(files) and cache.missing([files]) == (1, 1)
     cache.write(files, pixels)
     assert cache.read(files) is not None
     assert len(list(cache.folder.rglob("*.crop"))) == 1
