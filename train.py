@@ -305,18 +305,20 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         return overfit(task, *on_device(images, targets), OVERFIT_SMALLER[args.train_model], say)
     save_path, sample_path = Path(args.save_path), Path(args.sample_path)
     state_path = save_path / f"{args.train_model}_state.pth"
+    earlier_path = state_path.with_stem(f"{state_path.stem}_before")
     if rank == 0:
         save_path.mkdir(parents=True, exist_ok=True)
         sample_path.mkdir(parents=True, exist_ok=True)
-    step, best, saved, resumable = 0, -math.inf, time.monotonic(), False
+    step, best, saved, own_state = 0, -math.inf, time.monotonic(), False
     # What the position in the data depends on; a state is of no use where it differs.
     layout = {"batch": global_batch, "batches an epoch": batches, "--seed": args.seed}
     if args.resume and (args.resume != "auto" or state_path.is_file()):
-        state = load_state(state_path if args.resume == "auto" else args.resume)
+        source = state_path if args.resume == "auto" else Path(args.resume)
+        state = load_state(source)
         check_resumable(state, specs, layout)
         task.load_state(state)
         restore_random_states(state["random"])
-        step, best, resumable = state["step"], state["best"], True
+        step, best, own_state = state["step"], state["best"], source.resolve() == state_path.resolve()
         if step >= total:
             say(f"nothing left to do: {step} steps are done, --epochs {args.epochs} are {total}; give more to go on")
             distributed.leave()
@@ -324,12 +326,14 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         say(f"resumed at step {step} of {total}")
     elif args.resume:
         say(f"nothing to resume in {save_path}: starting anew")
+    if state_path.is_file() and not own_state:
+        say(f"{state_path} is of an earlier training, kept as {earlier_path.name}; --resume auto would go on with it")
     journal = Journal(save_path / f"{args.train_model}_log.jsonl" if rank == 0 else None, step or None)
     journal.write("settings", step, **settings)
 
     def save() -> None:
         """Write the named checkpoints and, last, the state that resuming needs."""
-        nonlocal saved, resumable
+        nonlocal saved, own_state
         epoch = min(max(step - 1, 0) // batches + 1, args.epochs)
         if rank == 0:
             for name, network in task.results().items():
@@ -337,10 +341,12 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 save_checkpoint(file, network, specs[name], settings=settings, step=step)
             place = {"step": step, "best": best, "random": random_states(), "settings": settings, "layout": layout}
             texts = {name: spec.to_json() for name, spec in specs.items()}
+            if not own_state and state_path.is_file():  # forgetting --resume must not cost a training
+                state_path.replace(earlier_path)
             write(state_path, {**task.state(), **place, "specs": texts})
             for name, picture in task.samples().items():
                 write_image(sample_path / f"epoch{epoch}_{name}.png", picture)
-        saved, resumable = time.monotonic(), True
+        saved, own_state = time.monotonic(), True
 
     def validate(epoch: int) -> None:
         """Score the held-out samples, keep the best weights, draw the grid."""
@@ -422,7 +428,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         if device.type == "cuda":
             say(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
     except NotFinite as error:
-        start = "Go on from the last checkpoint (--resume auto)" if resumable else "Nothing is saved yet: start anew"
+        start = "Go on from the last checkpoint (--resume auto)" if own_state else "Nothing is saved yet: start anew"
         advice = f"{start} with lower learning rates, or with --autocast False if this was float16"
         raise NotFinite(f"{error}. {advice}") from None
     finally:

@@ -261,6 +261,16 @@ def test_bad_data_stops_before_anything_is_written(root, capsys):
     assert not (root.parent / "out").exists()
 
 
+def test_a_training_begun_anew_keeps_the_state_of_the_earlier_one(root, capsys):
+    out = root.parent / "out"
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 0
+    earlier = (out / "deepfillv2_state.pth").read_bytes()
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "2")) == 0
+    assert "is of an earlier training, kept as deepfillv2_state_before.pth" in capsys.readouterr().out
+    assert (out / "deepfillv2_state_before.pth").read_bytes() == earlier
+    assert (out / "deepfillv2_state.pth").read_bytes() != earlier
+
+
 def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--lr_g", "1e38", "--epochs", "1")) == 1
     message = capsys.readouterr().err
