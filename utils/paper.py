@@ -365,12 +365,9 @@ def _light(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArra
     rim = known & (away > 0) & (away <= RIM_CELLS)
     cells = np.bincount(parts[rim], minlength=count)
     deep = np.bincount(parts[rim], amount[rim], minlength=count) > SHADOW_SHARE * cells
-    shadows = np.flatnonzero(deep & (cells >= FEWEST_SHADED))
-    shadows = shadows[shadows > 0]
-    if not len(shadows):
-        return light
-    shaded = np.isin(parts, shadows)
-    dark &= cv2.dilate(shaded.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # and the hole's rim
+    deep &= cells >= FEWEST_SHADED
+    deep[0] = False  # what is not dark
+    dark &= cv2.dilate(deep[parts].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # and on to the hole
     # All of it from twice the faintest on, so that it ends without a step.
     part = np.clip(amount[dark] / FAINTEST_SHADOW - 1, 0, 1)[:, None]
     light[dark] = np.maximum(1 / (1 - part * np.clip(missing[dark], 0, DEEPEST_SHADOW)), 1)
@@ -397,10 +394,6 @@ def lift_shadow(
     cv2.copyTo(cv2.convertScaleAbs(window[part] * light), 1 - hole[part].astype(np.uint8), lifted[part])
     shade[part] = (strongest(light) > 1) & ~hole[part]
     return lifted, shade
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
 
 
 def _membrane(
