@@ -287,6 +287,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         torch.utils.data.Subset(held_out, range(rank, len(held_out), world)),
         min(batch_size, JUDGED_BATCH),
         num_workers=min(workers, 2),
+        collate_fn=collate,
         worker_init_fn=start_worker,
         generator=torch.Generator(),
     ) if held_out else None  # fmt: skip
@@ -348,17 +349,25 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 write_image(sample_path / f"epoch{epoch}_{name}.png", picture)
         saved, own_state = time.monotonic(), True
 
+    def usable(batch: tuple[torch.Tensor, torch.Tensor, list[str]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images and targets of a batch, once bad pictures met on the way are named and counted."""
+        images, targets, problems = batch
+        for problem in bad.report(problems):
+            tqdm.write(f"skipped: {problem}", file=sys.stdout)
+            journal.write("skipped", step, text=problem)
+        return images, targets
+
     def validate(epoch: int) -> None:
         """Score the held-out samples, keep the best weights, draw the grid."""
         nonlocal best
         assert judged is not None and held_out is not None
-        prepared = (on_device(images, targets) for images, targets in judged)
+        prepared = (on_device(*usable(batch)) for batch in judged)
         found = {name: mean(values) for name, values in distributed.gathered(task.score(prepared)).items()}
         say(f"epoch {epoch + 1}: held out: {show(found)}")
         journal.write("validation", step, epoch=epoch + 1, **found)
         if rank == 0:
-            rows = [held_out[index] for index in range(min(GRID_ROWS, len(held_out)))]
-            grid = task.grid(*on_device(*torch.utils.data.default_collate(rows)))
+            rows = collate([held_out[index] for index in range(min(GRID_ROWS, len(held_out)))])
+            grid = task.grid(*on_device(*usable(rows)))
             write_image(sample_path / f"{args.train_model}_val_epoch{epoch + 1}.png", grid)
             if found[task.score_name] > best:
                 for name, network in task.results().items():
@@ -367,7 +376,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         best = max(best, found[task.score_name])
 
     # --- the loop
-    pending, lately, bad = PendingLosses(), Lately(WARNING_PATIENCE), BadSamples(len(data))
+    pending, lately = PendingLosses(), Lately(WARNING_PATIENCE)
+    bad = BadSamples(len(data) + len(held_out or ()))
     stopper = Stopper(device, args.max_hours)
     begun, samples, losses, stopping = time.monotonic(), 0, dict[str, float](), False
     progress = tqdm(
@@ -379,10 +389,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             sampler.set_epoch(epoch)
             sampler.skip = step % batches * batch_size
             task.train_mode()
-            for batch, (images, targets, problems) in enumerate(loader, start=step % batches):
-                for problem in bad.report(problems):
-                    tqdm.write(f"skipped: {problem}", file=sys.stdout)
-                    journal.write("skipped", step, text=problem)
+            for batch, loaded in enumerate(loader, start=step % batches):
+                images, targets = usable(loaded)
                 if args.lr_schedule == "cosine":
                     task.set_rate_factor(cosine_factor(step, args.total_steps or total))
                 else:

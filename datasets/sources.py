@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import ConcatDataset, Dataset
+from torch.utils.data import Dataset
 
 from datasets.cache import PixelCache
 from datasets.contest import (
@@ -19,6 +19,7 @@ from datasets.contest import (
     refuse,
     split_by_picture,
 )
+from datasets.mixture import Mixture
 from utils.spec import SEGMENTER, NetworkSpec
 
 SYNTHETIC = "synthetic"
@@ -103,7 +104,7 @@ class Sources:
 
     def open(
         self, roots: Sequence[str], val_roots: Sequence[str], val_fraction: float, drawn: int, drawn_for_validation: int
-    ) -> tuple[list[Any], ConcatDataset | None]:
+    ) -> tuple[list[Any], Mixture | None]:
         """The parts to train on and the samples held out.
 
         Args:
@@ -137,7 +138,7 @@ class Sources:
         self._announce_cache(photographed)
         if self.check:
             refuse([p for part in photographed for p in part.find_problems(self.workers, self.progress)])
-        return parts, ConcatDataset(held_out) if held_out else None
+        return parts, Mixture(held_out) if held_out else None
 
     def _announce_cache(self, parts: Sequence[ContestData]) -> None:
         groups = [part.files(triple) for part in parts for triple in part.triples]

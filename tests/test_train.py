@@ -377,6 +377,27 @@ def test_picture_that_goes_bad_while_training_is_named_and_the_run_goes_on(root,
     assert "1 bad samples are more than 1% of the data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_held_out_picture_that_goes_bad_is_skipped_and_costs_no_epoch(root, workers, monkeypatch, capsys):
+    from datasets import contest, mixture
+
+    monkeypatch.setattr(mixture, "MAX_BAD_SHARE", 0.2)
+    judged = write_root(root.parent / "judged", count=3)
+    decode = contest.InpaintingData.decode
+
+    def broken(self, triple):
+        if triple.clean.is_relative_to(judged) and triple.line == 1:
+            raise ValueError("cannot decode 'clean0.png'")
+        return decode(self, triple)
+
+    monkeypatch.setattr(contest.InpaintingData, "decode", broken)
+    more = ["--cache", "False", "--val_root", str(judged), "--epochs", "2", "--num_workers", workers]
+    assert train.main(flags(root, "out", *INPAINTING, *more)) == 0
+    said = capsys.readouterr().out
+    assert said.count("annotation.txt:1: cannot decode 'clean0.png'") == 1 and "bad samples skipped: 1" in said
+    assert len(lines(root.parent / "out", "validation")) == 2
+
+
 def test_training_goes_on_from_given_weights(root, capsys):
     assert train.main(flags(root, "first", *INPAINTING, "--epochs", "1")) == 0
     weights = root.parent / "first" / "deepfillv2_G_epoch1_batchsize2.pth"

@@ -2,9 +2,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from torch.utils.data import ConcatDataset
 
 from datasets.contest import DataError, InpaintingData, SegmentationData
+from datasets.mixture import Mixture
 from datasets.sources import Sources, in_words, is_synthetic
 from tests.contest_root import write_root
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
@@ -26,8 +26,8 @@ def test_roots_become_parts_and_held_out_samples_are_not_varied(tmp_path):
     roots = [str(write_root(tmp_path / name, count=5)) for name in "ab"]
     parts, held_out = sources(tmp_path).open(roots, [], 0.2, drawn=3, drawn_for_validation=2)
     assert [len(part) for part in parts] == [4, 4] and len(held_out) == 2
-    assert isinstance(held_out, ConcatDataset) and all(isinstance(part, InpaintingData) for part in parts)
-    assert parts[0].augmentations == ("flip",) and held_out.datasets[0].augmentations == ()  # type: ignore[attr-defined]
+    assert isinstance(held_out, Mixture) and all(isinstance(part, InpaintingData) for part in parts)
+    assert parts[0].augmentations == ("flip",) and held_out.parts[0].augmentations == ()
 
 
 def test_validation_root_is_held_out_whole_and_nothing_without_one(tmp_path):
