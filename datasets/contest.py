@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets.cache import PixelCache
 from datasets.masks import MaskStyle, random_mask
 from utils import preprocess
-from utils.images import list_photos, natural_key, read_image, read_mask
+from utils.images import header_size, list_photos, natural_key, read_image, read_mask
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
 
 MAX_PROBLEMS_SHOWN = 20
@@ -101,16 +100,12 @@ def _decoded(annotation: Path) -> str:
         return data.decode("gb18030", errors="replace")
 
 
-def _header_size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as header:
-            return header.size
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot decode '{path}': {error}") from error
-
-
-def refuse(problems: Sequence[str]) -> None:
+def refuse(problems: Sequence[str], kind: str = "line") -> None:
     """Stop if there is any problem.
+
+    Args:
+        problems: one message each.
+        kind: what each of them is.
 
     Raises:
         DataError: the first problems, one a line, and how many more there are.
@@ -119,8 +114,8 @@ def refuse(problems: Sequence[str]) -> None:
         shown = list(problems[:MAX_PROBLEMS_SHOWN])
         if len(problems) > len(shown):
             shown.append(f"… and {len(problems) - len(shown)} more")
-        lines = "line" if len(problems) == 1 else "lines"
-        raise DataError("\n".join([f"{len(problems)} bad {lines} in the training data:", *shown]))
+        kinds = kind if len(problems) == 1 else f"{kind}s"
+        raise DataError("\n".join([f"{len(problems)} bad {kinds} in the training data:", *shown]))
 
 
 def split_by_picture(triples: Sequence[Triple], fraction: float) -> tuple[list[Triple], list[Triple]]:
@@ -292,7 +287,7 @@ class ContestData(Dataset):
         try:
             if self.cache and self.cache.is_current(files):
                 return None
-            sizes = [_header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
+            sizes = [header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
             if len(set(sizes)) > 1:
                 named = zip(("clean", "covered", "mask"), sizes, strict=True)
                 return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))

@@ -813,17 +813,28 @@ def pick_cutout(cutouts: Sequence[Cutout], rng: np.random.Generator, max_side: i
     return load_cutout(of_kind[int(rng.integers(len(of_kind)))], max_side)
 
 
-@lru_cache(maxsize=512)
-def load_cutout(cutout: Cutout, max_side: int) -> Occluder:
-    """A cut-out as an occluder, reduced to at most `max_side` pixels, its cut at the bottom.
+def read_cutout(path: Path) -> NDArray[np.uint8]:
+    """The pixels of a cut-out: `(h, w, 4)` uint8, BGR and alpha.
 
     Raises:
         ValueError: it is no picture with alpha channel.
         OSError: it cannot be read.
     """
-    image = cv2.imdecode(np.frombuffer(cutout.path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None or image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
-        raise ValueError(f"cannot use '{cutout.path.name}' as a cut-out: an 8-bit picture with alpha channel is needed")
+        raise ValueError(f"cannot use '{path}' as a cut-out: an 8-bit picture with alpha channel is needed")
+    return image
+
+
+@lru_cache(maxsize=512)
+def load_cutout(cutout: Cutout, max_side: int) -> Occluder:
+    """A cut-out as an occluder, reduced to at most `max_side` pixels, its cut at the bottom.
+
+    Raises:
+        ValueError, OSError: as `read_cutout`.
+    """
+    image = read_cutout(cutout.path)
     if cutout.cut_edge:
         image = np.rot90(image, QUARTER_TURNS[cutout.cut_edge])
     factor = max_side / max(image.shape[:2])

@@ -134,6 +134,9 @@ class Sources:
                 held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
             else:
                 held_out.append(self.photos(read_annotations(root), augment=False))
+        if self.check:
+            drawn_from = [part.photos for part in (*parts, *held_out) if not isinstance(part, ContestData)]
+            refuse([problem for photos in drawn_from for problem in photos.find_problems()], "file")
         photographed = [part for part in (*parts, *held_out) if isinstance(part, ContestData)]
         self._announce_cache(photographed)
         if self.check:

@@ -21,7 +21,7 @@ from datasets.camera import draw_camera, page_points_to_photo, photo_points_to_p
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from datasets.surroundings import draw_desk, draw_surface, lookup_table
 from utils import preprocess
-from utils.images import list_photos, read_image
+from utils.images import header_size, list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
 from utils.split import select
 
@@ -90,6 +90,11 @@ class SyntheticPhotos:
         self.first, self.variety = (0, DRAWN_VARIETY["train"])
         if split == "val":
             self.first, self.variety = DRAWN_VARIETY["train"], DRAWN_VARIETY["val"]
+
+    def find_problems(self) -> list[str]:
+        """What cannot be used, a message a file; of pages only the beginning is read."""
+        found = [*map(_problem, self.files), *map(_problem, self.cutouts)]
+        return [problem for problem in found if problem]
 
     def occluder(self, rng: np.random.Generator, side: int = SPRITE_SIDE) -> Occluder:
         """One occluder in random light."""
@@ -307,6 +312,17 @@ def _read_reduced(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return image, cv2.resize(image, (image.shape[1] // 2, FILE_SIDE // 2), interpolation=cv2.INTER_AREA)
 
 
+def _problem(source: Path | Cutout) -> str | None:
+    try:
+        if isinstance(source, Cutout):
+            occluders.read_cutout(source.path)
+        else:
+            header_size(source)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
 class _Drawn(Dataset):
     """What the two data sets share: length, seed, epoch."""
 
@@ -314,6 +330,7 @@ class _Drawn(Dataset):
         self.count = count
         self.seed = seed
         self.epoch = 0
+        self.root = f"{SYNTHETIC}:{page_dir or ''}:{occluder_dir or ''}"
         self.photos = SyntheticPhotos(page_dir, occluder_dir, split)
 
     def __len__(self) -> int:
@@ -322,6 +339,10 @@ class _Drawn(Dataset):
     def set_epoch(self, epoch: int) -> None:
         """Draw other samples from now on; the same epoch gives the same samples."""
         self.epoch = epoch
+
+    def describe(self, index: int) -> str:
+        """Where samples come from, for messages: one text for all, so that a bad file counts once and not with each."""
+        return self.root
 
     def _rng(self, index: int) -> np.random.Generator:
         if not 0 <= index < self.count:

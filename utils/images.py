@@ -183,6 +183,19 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
     return read_photo(path, max_pixels).image
 
 
+def header_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels as the file is stored, from its beginning alone.
+
+    Raises:
+        ValueError: it is no picture, or cannot be read.
+    """
+    try:
+        with Image.open(path) as header:
+            return header.size
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot decode '{path}': {error}") from error
+
+
 def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Pixels of a mask: `(H, W)` uint8, grey values or the green channel, upright by EXIF. Errors as `read_photo`."""
     return np.ascontiguousarray(read_photo(path, max_pixels).image[:, :, 1])

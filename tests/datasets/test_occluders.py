@@ -140,7 +140,7 @@ def test_a_cutout_is_turned_with_its_cut_to_the_bottom_and_reduced(cutouts):
 
 def test_what_is_no_cutout_is_refused_by_name(tmp_path):
     cv2.imwrite(str(tmp_path / "flat.png"), np.zeros((5, 5, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"cannot use 'flat\.png'"):
+    with pytest.raises(ValueError, match=r"cannot use '.*flat\.png'"):
         load_cutout(Cutout(tmp_path / "flat.png", "hand", "bottom"), 10)
     with pytest.raises(ValueError, match="no such folder"):
         list_cutouts(tmp_path / "none")

@@ -76,5 +76,13 @@ def test_only_the_process_that_checks_refuses_bad_pictures(tmp_path):
         sources(tmp_path).open([str(root)], [], 0.0, 3, 2)
 
 
+def test_files_that_synthetic_roots_cannot_use_are_refused_before_training(tmp_path):
+    for number in range(12):
+        (tmp_path / f"{number}.png").write_bytes(b"?")
+    with pytest.raises(DataError, match=r"\d+ bad files in the training data:\ncannot decode '.*\.png'"):
+        sources(tmp_path).open([f"synthetic:{tmp_path}"], [], 0.0, 3, 2)
+    assert sources(tmp_path, check=False).open([f"synthetic:{tmp_path}"], [], 0.0, 3, 2)[0]
+
+
 def test_synthetic_roots_are_told_from_folders():
     assert is_synthetic("synthetic") and is_synthetic("synthetic:pages:") and not is_synthetic("synthetic_pages")

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.mixture import Mixture
 from datasets.synthetic import (
     DrawnFrame,
     FileFrame,
@@ -145,6 +146,28 @@ def test_roots_are_parsed_and_wrong_ones_named(folders):
         parse_synthetic("synthetic:nowhere")
     with pytest.raises(ValueError, match="may be empty"):
         parse_synthetic("synthetic:a:b:c")
+
+
+def test_files_that_are_no_pictures_are_found_before_training(folders):
+    pages, cutouts = folders
+    (pages / "empty.png").write_bytes(b"")
+    (pages / "text.jpg").write_text("not a picture")
+    (cutouts / "hand" / "empty.png").write_bytes(b"")
+    cv2.imwrite(str(cutouts / "hand" / "opaque.png"), np.zeros((9, 9, 3), np.uint8))
+    assert not SyntheticPhotos(None, None).find_problems()
+    found = [p for side in ("train", "val") for p in SyntheticPhotos(pages, cutouts, side).find_problems()]
+    assert len(found) == 4
+    for path in (pages / "empty.png", pages / "text.jpg", cutouts / "hand" / "empty.png", cutouts / "hand/opaque.png"):
+        assert sum(f"'{path}'" in problem for problem in found) == 1
+
+
+def test_a_bad_file_gives_the_same_message_whichever_sample_meets_it(folders):
+    pages, cutouts = folders
+    for page in pages.glob("*.png"):
+        page.write_bytes(page.read_bytes()[:200])
+    data = Mixture([SyntheticInpainting(200, 0, 32, 6, pages, cutouts)])
+    problems = {problem for index in range(20) for problem in data[index][2].splitlines()}
+    assert 1 <= len(problems) <= 12 and all(p.startswith(f"synthetic:{pages}:{cutouts}: cannot") for p in problems)
 
 
 def test_a_folder_without_photographs_is_refused(tmp_path):
