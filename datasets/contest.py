@@ -148,7 +148,7 @@ def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int) -> NDArray[n
         `(side, side, 4)` uint8, side = imgsize // imgresize: BGR and the mask in file values.
 
     Raises:
-        ValueError: a file cannot be decoded, sizes differ, or the mask is empty.
+        ValueError: a file cannot be decoded, sizes differ, or the mask shows no occluder.
         OSError: a file cannot be read.
     """
     clean, mask = _read_upright(triple.clean, triple.mask)
@@ -196,6 +196,10 @@ def _read_holes(path: Path) -> NDArray[np.uint8]:
     mask = read_mask(path)
     if not mask.any():
         raise ValueError(f"the mask is empty: {path}")
+    if (level := mask.max()) < preprocess.MASK_LEVEL:
+        raise ValueError(
+            f"the mask is nowhere {preprocess.MASK_LEVEL}, which stands for an occluder, but {level} at most: {path}"
+        )
     return mask
 
 
@@ -267,7 +271,7 @@ class ContestData(Dataset):
     def find_problems(
         self, workers: int = 1, progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
     ) -> list[str]:
-        """Look into every picture: it must decode, sizes must agree, and the mask must not be empty.
+        """Look into every picture: it must decode, sizes must agree, and the mask must show an occluder.
 
         With a cache this also fills it, so that each picture is decoded once, and entries that are there already are
         not looked at again.

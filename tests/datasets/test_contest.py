@@ -94,6 +94,13 @@ def test_unequal_sizes_empty_masks_and_broken_files_are_found_before_training(ro
         refuse([first, second, third])
 
 
+def test_mask_of_ones_is_refused_because_it_would_teach_to_find_nothing(root):
+    mask = root / "train_data_1" / "mask0.png"
+    cv2.imwrite(str(mask), (read_mask(mask) > 0).astype(np.uint8))
+    (problem,) = problems_of(root)
+    assert "annotation.txt:1: the mask is nowhere 128, which stands for an occluder, but 1 at most: " in problem
+
+
 @pytest.mark.parametrize("made", ["nothing", "empty folder", "no annotation", "empty annotation"])
 def test_root_without_data_says_what_is_expected(tmp_path, made):
     root = tmp_path / "train"
