@@ -291,7 +291,11 @@ class ContestData(Dataset):
         try:
             if self.cache and self.cache.is_current(files):
                 return None
-            sizes = [header_size(path) for path in (triple.clean, triple.covered, triple.mask)]
+            paths = triple.clean, triple.covered, triple.mask
+            sizes = [header_size(path) for path in paths]
+            if len(set(sizes)) > 1 and len({tuple(sorted(size)) for size in sizes}) == 1:
+                # a phone's photo is stored on its side, what an editor made of it upright: EXIF decides
+                sizes = [read_image(path).shape[1::-1] for path in paths]
             if len(set(sizes)) > 1:
                 named = zip(("clean", "covered", "mask"), sizes, strict=True)
                 return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))

@@ -5,7 +5,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
+from datasets.cache import PixelCache
 from datasets.contest import (
     CleanCrops,
     DataError,
@@ -21,7 +23,7 @@ from datasets.contest import (
 from datasets.masks import MaskStyle
 from tests.contest_root import draw_triple, write_root
 from tests.parity import DATA
-from utils.images import read_mask
+from utils.images import read_image, read_mask
 from utils.regions import Box
 
 
@@ -99,6 +101,24 @@ def test_mask_of_ones_is_refused_because_it_would_teach_to_find_nothing(root):
     cv2.imwrite(str(mask), (read_mask(mask) > 0).astype(np.uint8))
     (problem,) = problems_of(root)
     assert "annotation.txt:1: the mask is nowhere 128, which stands for an occluder, but 1 at most: " in problem
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_phone_photo_stored_on_its_side_fits_its_upright_mask(root, tmp_path, cache):
+    folder = root / "train_data_1"
+    clean = read_image(folder / "clean0.png")
+    notes = Image.Exif()
+    notes[ExifTags.Base.Orientation] = 6  # upright once turned to the right
+    turned = cv2.cvtColor(np.rot90(clean), cv2.COLOR_BGR2RGB)
+    Image.fromarray(turned).save(folder / "clean0.png", exif=notes)
+    assert np.array_equal(read_image(folder / "clean0.png"), clean)
+    assert not InpaintingData(
+        read_annotations(root), 64, 2, PixelCache(tmp_path / "cache", (32, 32, 4), "") if cache else None
+    ).find_problems()
+    cv2.imwrite(str(folder / "mask0.png"), np.full(clean.shape[1::-1], 128, np.uint8))
+    (problem,) = problems_of(root)
+    height, width = clean.shape[:2]
+    assert f"sizes differ: clean {width}×{height}, covered {width}×{height}, mask {height}×{width}" in problem
 
 
 @pytest.mark.parametrize("made", ["nothing", "empty folder", "no annotation", "empty annotation"])
