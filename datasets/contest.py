@@ -282,6 +282,9 @@ class ContestData(Dataset):
 
         Returns:
             One message a bad line, in order.
+
+        Raises:
+            OSError: the cache cannot be written.
         """
         with ThreadPoolExecutor(workers) as pool:
             return [problem for problem in progress(pool.map(self._problem, self.triples), len(self)) if problem]
@@ -299,12 +302,18 @@ class ContestData(Dataset):
             if len(set(sizes)) > 1:
                 named = zip(("clean", "covered", "mask"), sizes, strict=True)
                 return triple.problem("sizes differ: " + ", ".join(f"{name} {w}×{h}" for name, (w, h) in named))
-            if self.cache:
-                self.cache.write(files, self.decode(triple))
-            else:
+            if not self.cache:
                 _read_holes(triple.mask)
+                return None
+            pixels = self.decode(triple)
         except (OSError, ValueError) as error:
             return triple.problem(str(error))
+        try:
+            self.cache.write(files, pixels)
+        except OSError as error:
+            raise OSError(
+                f"--cache_dir {self.cache.folder}: {error}; name another folder or give --cache False"
+            ) from None
         return None
 
     def pixels(self, index: int) -> NDArray[np.uint8]:

@@ -121,6 +121,14 @@ def test_phone_photo_stored_on_its_side_fits_its_upright_mask(root, tmp_path, ca
     assert f"sizes differ: clean {width}×{height}, covered {width}×{height}, mask {height}×{width}" in problem
 
 
+def test_cache_that_cannot_be_written_is_no_fault_of_the_pictures(root, tmp_path):
+    cache = PixelCache(tmp_path / "cache", (32, 32, 4), "")
+    data = InpaintingData(read_annotations(root), 64, 2, cache)
+    cache.path(data.files(data.triples[3])).parent.write_text("in the way")
+    with pytest.raises(OSError, match=r"--cache_dir .*cache: .*; name another folder or give --cache False"):
+        data.find_problems(workers=2)
+
+
 @pytest.mark.parametrize("made", ["nothing", "empty folder", "no annotation", "empty annotation"])
 def test_root_without_data_says_what_is_expected(tmp_path, made):
     root = tmp_path / "train"
