@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from utils.flags import add_switch, positive_int
+from utils.flags import add_switch, positive_int, print_any_name, run_script
 
 if TYPE_CHECKING:
     import torch
@@ -167,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(arguments)
+    print_any_name()
     try:
         return train(args, arguments)
     except (ValueError, OSError) as error:
@@ -676,4 +677,4 @@ def show_progress(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -85,7 +85,7 @@ class Journal:
         """Append a line; numbers go to TensorBoard too."""
         if self.path is None:
             return
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps({"event": event, "step": step, **values}, ensure_ascii=False) + "\n")
         if self.board is not None:
             for name, value in values.items():

@@ -83,6 +83,28 @@ def test_help_needs_no_pytorch():
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
 
 
+def test_ctrl_c_before_the_first_batch_ends_without_a_traceback(root):
+    code = """
+import runpy, sys
+from datasets import sources
+def interrupt(self, *_):
+    raise KeyboardInterrupt
+sources.Sources.open = interrupt
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    start = f"import sys; sys.argv[0] = 'train.py'; exec({code!r})"
+    command = [sys.executable, "-c", start, *flags(root, "out", *INPAINTING)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 130 and done.stderr == "interrupted\n"
+
+
+def test_a_terminal_of_few_letters_is_no_obstacle(root):
+    command = [sys.executable, "train.py", *flags(root, "out", *INPAINTING, "--epochs", "1")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and "1 \\xd7 cpu" in done.stdout
+
+
 def test_choices_on_the_command_line_are_those_that_are_implemented():
     from datasets import contest, masks
     from models import backbones, gated_conv

@@ -55,6 +55,12 @@ def test_resumed_journal_forgets_what_comes_after_the_saved_step(tmp_path):
     assert path.read_text() == ""
 
 
+def test_a_file_name_that_is_no_unicode_is_no_obstacle(tmp_path):
+    text = "skipped: 'page\udce9 页.jpg'"
+    Journal(tmp_path / "log.jsonl", None).write("skipped", 1, text=text)
+    assert json.loads((tmp_path / "log.jsonl").read_text(encoding="utf-8"))["text"] == text
+
+
 def test_condition_is_told_once_after_it_has_lasted():
     lately = Lately(patience=3)
     looks = [{"won": "x"}, {"won": "x"}, {}, {"won": "x"}, {"won": "x"}, {"won": "x"}, {"won": "x"}]
