@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.flags import add_network_flags, add_switch, positive_int
+from utils.flags import add_network_flags, add_switch, positive_int, print_any_name, run_script
 from utils.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the script; returns the exit status: 0, 1 where a network was not converted, 2 for wrong usage."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    print_any_name()
     jobs = [
         (flag, Path(save_path), convert)
         for flag, save_path, convert in (
@@ -162,4 +163,4 @@ def write_graph(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

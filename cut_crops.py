@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.flags import positive_int
+from utils.flags import positive_int, print_any_name, run_script
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +28,20 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 1 if a page was skipped."""
     args = build_parser().parse_args(argv)
+    print_any_name()
+    try:
+        return cut(args)
+    except OSError as error:
+        print(f"cut_crops.py: {error}", file=sys.stderr)
+        return 1
+
+
+def cut(args: argparse.Namespace) -> int:
+    """The body of `main`.
+
+    Raises:
+        OSError: a folder cannot be read, or crops cannot be written.
+    """
     import numpy as np
     from tqdm import tqdm
 
@@ -75,4 +89,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from utils.flags import add_switch, positive_int
+from utils.flags import add_switch, positive_int, print_any_name, run_script
 
 BASELINES = ("telea", "ns")  # utils.baselines.METHODS, repeated so that --help loads no OpenCV
 BASELINE_SCALES = (1, 2, 4)
@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
+    print_any_name()
     fault = wrong_usage(args)
     if fault:
         parser.error(fault)
@@ -254,4 +255,4 @@ def note_left_out(rows: Sequence[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

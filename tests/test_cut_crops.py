@@ -42,6 +42,14 @@ def test_page_too_small_for_a_crop_is_skipped_with_the_size_it_needs(tmp_path, c
     assert "'small.png' has 90×90 pixels, 104×104 are needed" in messages and "broken.png" in messages
 
 
+def test_target_that_is_a_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "pages").mkdir()
+    page(tmp_path / "pages" / "fits.png", 104, 104)
+    (tmp_path / "file").write_text("in the way")
+    assert run(tmp_path / "pages", tmp_path / "file") == 1
+    assert "File exists" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_missing_or_empty_folder_is_one_line(tmp_path, capsys):
     assert run(tmp_path / "none", tmp_path / "crops") == 1
     assert run(tmp_path, tmp_path / "crops") == 1
