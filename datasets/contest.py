@@ -47,10 +47,14 @@ class Triple:
         return f"{self.annotation}:{self.line}: {what}"
 
 
-def read_annotations(baseroot: str | Path) -> list[Triple]:
+def read_annotations(baseroot: str | Path, flag: str = "--baseroot") -> list[Triple]:
     """All triples under a training root, folders and lines in natural order.
 
     Columns are separated by tabs where a line has any, else by white space.
+
+    Args:
+        baseroot: the training root.
+        flag: that named it, for messages.
 
     Raises:
         DataError: nothing is found, a line has fewer than three columns or names a file that is not there; every
@@ -58,14 +62,14 @@ def read_annotations(baseroot: str | Path) -> list[Triple]:
     """
     root = Path(baseroot)
     if not root.is_dir():
-        raise DataError(f"--baseroot {root}: no such folder; give the folder that holds train_data_1, train_data_2, …")
+        raise DataError(f"{flag} {root}: no such folder; give the folder that holds train_data_1, train_data_2, …")
     folders = sorted((f for f in root.glob("train_data_*") if f.is_dir()), key=lambda f: natural_key(f.name))
     annotations = [f / "annotation.txt" for f in folders if (f / "annotation.txt").is_file()]
     if not annotations:
         if (root / "annotation.txt").is_file():
-            raise DataError(f"--baseroot {root}: is one train_data_* folder; give the folder it lies in")
+            raise DataError(f"{flag} {root}: is one train_data_* folder; give the folder it lies in")
         found = f"none in {', '.join(folder.name for folder in folders[:5])}" if folders else "no folder train_data_*"
-        raise DataError(f"--baseroot {root}: expected train_data_*/annotation.txt, found {found}")
+        raise DataError(f"{flag} {root}: expected train_data_*/annotation.txt, found {found}")
     triples: list[Triple] = []
     problems: list[str] = []
     for annotation in annotations:
@@ -88,7 +92,7 @@ def read_annotations(baseroot: str | Path) -> list[Triple]:
             triples.append(triple)
     refuse(problems)
     if not triples:
-        raise DataError(f"--baseroot {root}: the annotation files are empty: {', '.join(map(str, annotations))}")
+        raise DataError(f"{flag} {root}: the annotation files are empty: {', '.join(map(str, annotations))}")
     return triples
 
 

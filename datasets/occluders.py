@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from utils.images import list_photos
 from utils.regions import Box
-from utils.split import select
+from utils.split import select_some
 
 Sprite = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -795,13 +795,12 @@ def list_cutouts(folder: str | Path, split: str = "train") -> list[Cutout]:
                 index = {place / row["file"]: row for row in csv.DictReader(lines) if row.get("file")}
             break
     cutouts = []
-    for path in select(list_photos(folder, recursive=True), split, lambda path: path.name):
+    found, what = list_photos(folder, recursive=True), f"cut-outs, PNG files with alpha channel, in '{folder}'"
+    for path in select_some(found, split, lambda path: path.name, what):
         row = index.get(path, {})
         kind = row.get("kind") or path.relative_to(folder).parts[0]
         edge = row.get("cut_edge") or ("none" if kind in FREE_KINDS else "bottom")
         cutouts.append(Cutout(path, kind, edge if edge in QUARTER_TURNS else ""))
-    if not cutouts:
-        raise ValueError(f"'{folder}' holds no cut-outs to use; PNG files with alpha channel are needed")
     return cutouts
 
 

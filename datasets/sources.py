@@ -88,11 +88,13 @@ class Sources:
         assert self.spec.imgsize is not None and self.spec.imgresize is not None
         return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
 
-    def synthetic(self, root: str, count: int, seed: int, split: str) -> Dataset:
-        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch; `split`: `train` or `val`."""
+    def synthetic(self, root: str, count: int, seed: int, split: str, flag: str = "--baseroot") -> Dataset:
+        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch; `split`: `train` or `val`;
+        `flag`: that named it, for messages.
+        """
         from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic
 
-        spec, (pages, occluders) = self.spec, parse_synthetic(root)
+        spec, (pages, occluders) = self.spec, parse_synthetic(root, flag)
         if spec.network == SEGMENTER:
             size = spec.input_height, spec.input_width
             crop = self.crop if split == "train" else None
@@ -131,9 +133,10 @@ class Sources:
                 held_out.append(self.photos(to_hold_out, augment=False))
         for number, root in enumerate(val_roots):
             if is_synthetic(root):
-                held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
+                seed = VALIDATION_SEED + number
+                held_out.append(self.synthetic(root, drawn_for_validation, seed, "val", "--val_root"))
             else:
-                held_out.append(self.photos(read_annotations(root), augment=False))
+                held_out.append(self.photos(read_annotations(root, "--val_root"), augment=False))
         if self.check:
             drawn_from = [part.photos for part in (*parts, *held_out) if not isinstance(part, ContestData)]
             refuse([problem for photos in drawn_from for problem in photos.find_problems()], "file")

@@ -23,7 +23,7 @@ from datasets.surroundings import draw_desk, draw_surface, lookup_table
 from utils import preprocess
 from utils.images import header_size, list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
-from utils.split import select
+from utils.split import select_some
 
 SYNTHETIC = "synthetic"
 DRAWN_VARIETY = {"train": 2000, "val": 400}  # drawn occluders in use; the two never share one
@@ -48,7 +48,7 @@ MASK_LEVEL = 0.3  # coverage from which a pixel counts as occluder: the soft edg
 GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
 
 
-def parse_synthetic(root: str) -> tuple[Path | None, Path | None]:
+def parse_synthetic(root: str, flag: str = "--baseroot") -> tuple[Path | None, Path | None]:
     """The folders in `synthetic`, `synthetic:PAGE_DIR`, `synthetic::OCCLUDER_DIR` or `synthetic:PAGE_DIR:OCCLUDER_DIR`.
 
     Raises:
@@ -56,11 +56,11 @@ def parse_synthetic(root: str) -> tuple[Path | None, Path | None]:
     """
     name, *folders = root.split(":")
     if name != SYNTHETIC or len(folders) > 2:
-        raise ValueError(f"--baseroot {root}: synthetic, synthetic:PAGE_DIR:OCCLUDER_DIR, either of which may be empty")
+        raise ValueError(f"{flag} {root}: synthetic, synthetic:PAGE_DIR:OCCLUDER_DIR, either of which may be empty")
     found = [Path(folder) if folder else None for folder in (*folders, "", "")[:2]]
     for folder in found:
         if folder is not None and not folder.is_dir():
-            raise ValueError(f"--baseroot {root}: there is no folder '{folder}'")
+            raise ValueError(f"{flag} {root}: there is no folder '{folder}'")
     return found[0], found[1]
 
 
@@ -83,9 +83,8 @@ class SyntheticPhotos:
     ) -> None:
         self.files: Sequence[Path] = []
         if page_dir is not None:
-            self.files = select(list_photos(page_dir, recursive=True), split, lambda path: path.name)
-            if not self.files:
-                raise ValueError(f"'{page_dir}' holds no photographs to use as pages")
+            found = list_photos(page_dir, recursive=True)
+            self.files = select_some(found, split, lambda path: path.name, f"photographs in '{page_dir}'")
         self.cutouts: Sequence[Cutout] = occluders.list_cutouts(occluder_dir, split) if occluder_dir else []
         self.first, self.variety = (0, DRAWN_VARIETY["train"])
         if split == "val":

@@ -17,7 +17,7 @@ from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box
-from utils.split import select
+from utils.split import select_some
 
 COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
 GREY_CHANCE = 0.1  # of a photo without colour
@@ -72,9 +72,8 @@ class TripleSource:
             if folder is not None and not folder.is_dir():
                 raise ValueError(f"'{folder}': no such folder")
         if self.page_dir is not None:
-            files = select(list_photos(self.page_dir, recursive=True), self.split, lambda path: path.name)
-            if not files:
-                raise ValueError(f"'{self.page_dir}' holds no photographs for the side '{self.split}'")
+            found = list_photos(self.page_dir, recursive=True)
+            files = select_some(found, self.split, lambda path: path.name, f"photographs in '{self.page_dir}'")
             object.__setattr__(self, "files", files)
         if self.occluder_dir is not None:
             object.__setattr__(self, "cutouts", occluders.list_cutouts(self.occluder_dir, self.split))

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,27 @@ def side_of(name: str | Path) -> str:
     stem = re.sub(r"_[a-z]\d+$", "", Path(name).stem)
     number = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big")
     return "val" if number % 100 < VAL_PERCENT else "train"
+
+
+def select_some(items: Sequence[T], split: str, name_of: Callable[[T], str | Path], what: str) -> list[T]:
+    """As `select`, but none is an error.
+
+    Args:
+        items, split, name_of: as there.
+        what: the items are, for the message, such as `photographs in 'pages'`.
+
+    Raises:
+        ValueError: there are no items, or none on that side.
+    """
+    found = select(items, split, name_of)
+    if not items:
+        raise ValueError(f"there are no {what}")
+    if not found:
+        raise ValueError(
+            f"of the {len(items)} {what} none is for the side '{split}': by their names {VAL_PERCENT} % are for 'val', "
+            "what is held out, and the others for 'train'; add some"
+        )
+    return found
 
 
 def select(items: Iterable[T], split: str, name_of: Callable[[T], str | Path]) -> list[T]:

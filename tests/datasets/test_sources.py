@@ -84,5 +84,12 @@ def test_files_that_synthetic_roots_cannot_use_are_refused_before_training(tmp_p
     assert sources(tmp_path, check=False).open([f"synthetic:{tmp_path}"], [], 0.0, 3, 2)[0]
 
 
+@pytest.mark.parametrize("root", ["nowhere", "synthetic:nowhere", "."])
+def test_validation_root_that_cannot_be_used_is_named_by_its_own_flag(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=rf"^--val_root {root}: "):
+        sources(tmp_path).open(["synthetic"], [root], 0.0, 3, 2)
+
+
 def test_synthetic_roots_are_told_from_folders():
     assert is_synthetic("synthetic") and is_synthetic("synthetic:pages:") and not is_synthetic("synthetic_pages")

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from utils.split import select, side_of
+import pytest
+
+from utils.split import select, select_some, side_of
 
 NAMES = [f"page_{number:04d}.jpg" for number in range(2000)]
 
@@ -27,3 +29,12 @@ def test_every_item_is_on_exactly_one_side():
     train, val = (select(NAMES, split, str) for split in ("train", "val"))
     assert sorted(train + val) == NAMES
     assert select(NAMES, "all", str) == NAMES
+
+
+def test_a_side_without_items_says_how_many_the_other_has():
+    alone = [name for name in NAMES if side_of(name) == "train"][:3]
+    assert select_some(alone, "train", str, "pages") == alone
+    with pytest.raises(ValueError, match=r"of the 3 pages none is for the side 'val': by their names 20 % are"):
+        select_some(alone, "val", str, "pages")
+    with pytest.raises(ValueError, match="there are no pages"):
+        select_some([], "val", str, "pages")
