@@ -632,8 +632,15 @@ def make_task(
         if files[name]:
             content = checkpoint.read_checkpoint(files[name])
             stated = checkpoint.read_spec(content)
-            if stated and stated.latent_channels != spec.latent_channels:
-                raise ValueError(f"'{files[name]}' has another width: give --latent_channels {stated.latent_channels}")
+            if stated and stated.network != name:
+                raise ValueError(f"'{files[name]}' holds the network {stated.network}, {name} is needed here")
+            # Weights fit another norm, activation or padding as well, and are worth nothing there.
+            flags = ("latent_channels", "pad_type", "activation", "norm") if stated else ()
+            others = [
+                f"--{flag} {getattr(stated, flag)}" for flag in flags if getattr(stated, flag) != getattr(spec, flag)
+            ]
+            if others:
+                raise ValueError(f"'{files[name]}' was trained with other flags: give {' '.join(others)}")
             weights = checkpoint.read_weights(files[name], content)
             checkpoint.load_strictly(networks[name], weights, files[name])
             say(f"{files[name]}: {len(weights)} of {len(weights)} entries loaded")

@@ -70,12 +70,15 @@ def test_loader_processes_of_a_second_epoch_start_after_opencv_was_used(root):
     assert len(lines(root.parent / "forked", "validation")) == 2
 
 
-def test_generator_weights_of_another_width_are_refused(root, capsys):
-    assert train.main([*INPAINTING, *flags(root, "narrow", "--epochs", "1")]) == 0
-    (weights,) = (root.parent / "narrow").glob("deepfillv2_G_epoch*.pth")
-    wider = [*INPAINTING, "--latent_channels", "6", "--deepfillv2_generator_pretrain", str(weights)]
-    assert train.main([*wider, *flags(root, "wider", "--epochs", "1")]) == 1
-    assert f"{weights.name}' has another width: give --latent_channels 4" in capsys.readouterr().err
+def test_generator_weights_of_another_network_are_refused_even_where_they_fit(root, capsys):
+    assert train.main([*INPAINTING, *flags(root, "first", "--epochs", "1", "--norm", "none")]) == 0
+    (weights,) = (root.parent / "first").glob("deepfillv2_G_epoch*.pth")
+    begin = [*INPAINTING, *flags(root, "second", "--epochs", "1"), "--deepfillv2_generator_pretrain"]
+    for more, expected in ([], "--norm none"), (["--latent_channels", "6"], "--latent_channels 4 --norm none"):
+        assert train.main([*begin, str(weights), *more]) == 1
+        assert f"{weights.name}' was trained with other flags: give {expected}\n" in capsys.readouterr().err
+    assert train.main([*begin, str(weights).replace("_G_", "_D_"), "--norm", "none"]) == 1
+    assert "holds the network deepfillv2_D, deepfillv2_G is needed here" in capsys.readouterr().err
 
 
 def test_help_needs_no_pytorch():
