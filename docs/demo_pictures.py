@@ -25,8 +25,8 @@ from utils.flags import positive_int  # noqa: E402
 from utils.images import read_image, write_image  # noqa: E402
 
 SEED = 11
-PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands over rules and print, and a finger
-SHOWN, FAILED = (0, 2), (1,)  # of these, in before_after.jpg and in failures.jpg
+PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands and a phone over rules and print, a finger
+SHOWN, FAILED = (0, 1), (2,)  # of these, in before_after.jpg and in failures.jpg
 WIDTH = 1200  # of both in pixels
 QUALITY = 92
 
@@ -38,8 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=SEED, help="of synthesize.py (%(default)s)")
     parser.add_argument("--pictures", type=int, nargs="+", default=list(PICTURES), help="numbers to take (4 6 7 8)")
     parser.add_argument("--shown", type=int, nargs="+", default=list(SHOWN),
-                        help="which of them before_after.jpg shows, counted from 0 (0 2)")  # fmt: skip
-    parser.add_argument("--failed", type=int, nargs="+", default=list(FAILED), help="which failures.jpg shows (1)")
+                        help="which of them before_after.jpg shows, counted from 0 (0 1)")  # fmt: skip
+    parser.add_argument("--failed", type=int, nargs="+", default=list(FAILED), help="which failures.jpg shows (2)")
     parser.add_argument("--size", type=positive_int, default=3750, help="longer side in pixels (%(default)s)")
     return parser
 
