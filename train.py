@@ -440,6 +440,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         start = "Go on from the last checkpoint (--resume auto)" if own_state else "Nothing is saved yet: start anew"
         advice = f"{start} with lower learning rates, or with --autocast False if this was float16"
         raise NotFinite(f"{error}. {advice}") from None
+    except (ValueError, OSError) as error:
+        if rank > 0:  # `main` speaks for the first process alone, which has not met the bad pictures of this one
+            print(f"train.py: process {rank}: {error}", file=sys.stderr, flush=True)
+        raise
     finally:
         progress.close()
         journal.close()

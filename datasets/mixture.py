@@ -11,8 +11,16 @@ from torch.utils.data import Dataset, DistributedSampler, default_collate
 
 MAX_BAD_SHARE = 0.01  # of all samples; more than that is a broken data set rather than a broken file
 REPLACEMENTS_TRIED = 8
+IN_A_ROW = "too many bad samples in a row:"
 
 Sample = tuple[Tensor, Tensor, str]
+
+
+class TooManyBad(ValueError):
+    """Nothing can take the place of a bad sample; PyTorch puts the traceback of a loader process before the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text[max(text.rfind(IN_A_ROW), 0) :].rstrip())
 
 
 class Mixture(Dataset):
@@ -66,7 +74,7 @@ class Mixture(Dataset):
                 return image, target, "\n".join(problems)
             except (OSError, ValueError) as error:
                 problems.append(f"{self._describe(part, index)}: {error}".replace("\n", " "))
-        raise ValueError("too many bad samples in a row:\n" + "\n".join(problems))
+        raise TooManyBad("\n".join([IN_A_ROW, *problems]))
 
     def _describe(self, part: int, index: int) -> str:
         describe = getattr(self.parts[part], "describe", None)

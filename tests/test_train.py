@@ -423,6 +423,18 @@ def test_held_out_picture_that_goes_bad_is_skipped_and_costs_no_epoch(root, work
     assert len(lines(root.parent / "out", "validation")) == 2
 
 
+def test_bad_pictures_that_only_another_process_meets_are_named_too(root, monkeypatch, capsys):
+    from models import distributed
+
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setenv("RANK", "1")
+    for picture in (root / "train_data_1").glob("clean*.png"):
+        picture.write_bytes(b"?")
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 1
+    assert "train.py: process 1: too many bad samples in a row:" in capsys.readouterr().err
+
+
 def test_training_goes_on_from_given_weights(root, capsys):
     assert train.main(flags(root, "first", *INPAINTING, "--epochs", "1")) == 0
     weights = root.parent / "first" / "deepfillv2_G_epoch1_batchsize2.pth"

@@ -78,6 +78,13 @@ def test_nothing_but_bad_samples_is_an_error_not_an_endless_search():
         Mixture([Numbers(0, 50, broken=range(50))])[0]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_process_hands_on_what_is_bad_without_its_traceback(workers):
+    mixture = Mixture([Numbers(0, 50, broken=range(50))])
+    with pytest.raises(ValueError, match=r"\Atoo many bad samples in a row:\n(file \d: the file is truncated\n?){8}\Z"):
+        next(iter(DataLoader(mixture, num_workers=workers, collate_fn=collate)))
+
+
 def test_skipping_sampler_continues_the_same_epoch():
     sampler = ResumableSampler(Numbers(0, 20), num_replicas=1, rank=0, seed=3)
     sampler.set_epoch(5)
