@@ -226,6 +226,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     cv2.setNumThreads(1)
     global_batch = args.batch_size2 if segmenting else args.batch_size1
     if args.multi_gpu and not distributed.launched_by_torchrun():
+        if device.type == "cpu" and args.device == "auto":
+            raise ValueError("--multi_gpu True: PyTorch finds no GPU here; --device cpu starts processes on the CPU")
         check_shares(global_batch, len(args.gpu_ids.split(",")))
         distributed.relaunch(__file__, [*arguments, "--multi_gpu", "False"], args.gpu_ids, device.type == "cuda")
     if distributed.launched_by_torchrun():
@@ -267,6 +269,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if args.augment and not segmenting:
         parts.append(clean_crops(args))
     data = Mixture(parts, args.root_weights, args.samples_per_epoch, args.seed)
+    if segmenting and not args.freeze_bn and min(args.overfit or len(data), len(data)) == 1:
+        raise ValueError("one sample: batch norm needs 2 or more, or --freeze_bn True")
     sampler = ResumableSampler(data, world, rank, seed=args.seed)
     # Batch norm cannot be computed of a single sample, so a last batch of one is left out.
     lonely = segmenting and not args.freeze_bn and len(sampler) % batch_size == 1 and len(sampler) > 1

@@ -18,7 +18,10 @@ def load_state(path: str | Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load has no exception of its own
-        raise ValueError(f"--resume {path}: cannot be read as a training state ({error})") from error
+        raise ValueError(
+            f"--resume {path}: cannot be read, it is damaged or no training state; give another …_state.pth, or start "
+            "from a checkpoint (…_pretrain)"
+        ) from error
     if not isinstance(state, dict) or not {"step", "optimizers", "layout"} <= state.keys():
         raise ValueError(f"--resume {path}: is not a training state; give the file …_state.pth, not a checkpoint")
     return state

@@ -277,6 +277,13 @@ def test_batch_that_cannot_be_shared_is_refused_before_processes_start(root, cap
     assert "a batch of 2 cannot be shared by 3 processes" in capsys.readouterr().err
 
 
+def test_several_gpus_where_there_is_none_are_refused_instead_of_a_slow_training(root, capsys):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert train.main([*flags(root, "out", *INPAINTING, "--multi_gpu", "True"), "--device", "auto"]) == 1
+    assert "--multi_gpu True: PyTorch finds no GPU here; --device cpu starts" in capsys.readouterr().err
+
+
 def test_bad_data_stops_before_anything_is_written(root, capsys):
     with (root / "train_data_1" / "annotation.txt").open("a") as file:
         file.write("clean0.png covered0.png\n")
@@ -322,6 +329,7 @@ def test_after_a_loss_that_is_not_finite_a_saved_training_can_go_on(root, capsys
         (["--class_weights", "1"], "--class_weights: 1 numbers for --out_c 2"),
         (["--seg_height", "100"], "--seg_height 100: must be a multiple of 16"),
         (["--train_model", "deeplabv3", "--batch_size2", "1"], "--batch_size2 1: batch norm needs 2"),
+        (["--train_model", "deeplabv3", "--overfit", "1"], "one sample: batch norm needs 2"),
         (["--in_channels", "5"], "--in_channels 5 --out_channels 3: pictures have 3 channels"),
         (["--device", "abacus"], "--device abacus: must be auto, cpu, cuda"),
         (["--baseroot", "nowhere"], "--baseroot nowhere: no such folder"),

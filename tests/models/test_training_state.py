@@ -36,6 +36,10 @@ def test_random_numbers_go_on_where_they_were():
 def test_what_is_no_training_state_is_refused(tmp_path):
     (tmp_path / "a.pth").write_bytes(b"?")
     torch.save({"step": 1}, tmp_path / "b.pth")
-    for name, message in (("a", "cannot be read"), ("b", "is not a training state"), ("c", "no such file")):
+    for name, message in (
+        ("a", "cannot be read, it is damaged or no training state; give"),
+        ("b", "is not a training state"),
+        ("c", "no such file"),
+    ):
         with pytest.raises((ValueError, OSError), match=message):
             load_state(tmp_path / f"{name}.pth")
