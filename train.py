@@ -332,9 +332,9 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         say(f"resumed at step {step} of {total}")
     elif args.resume:
         say(f"nothing to resume in {save_path}: starting anew")
+    journal = Journal(save_path / f"{args.train_model}_log.jsonl" if rank == 0 else None, step or None)
     if state_path.is_file() and not own_state:
         say(f"{state_path} is of an earlier training, kept as {earlier_path.name}; --resume auto would go on with it")
-    journal = Journal(save_path / f"{args.train_model}_log.jsonl" if rank == 0 else None, step or None)
     journal.write("settings", step, **settings)
 
     def save() -> None:

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
@@ -54,39 +54,66 @@ class PendingLosses:
 class Journal:
     """One JSON object a line, and TensorBoard where it is installed.
 
+    While it is open no other process can open it, where the system has locks: two trainings of one network in one
+    folder would overwrite each other's checkpoints.
+
     Args:
         path: of the file; None writes nothing, as all processes but the first.
         keep_until: lines of later steps are dropped, so that a resumed run continues the file without repeating
             itself; None starts it anew.
+
+    Raises:
+        OSError: the file cannot be written, or another process has it.
     """
 
     def __init__(self, path: Path | None, keep_until: int | None) -> None:
-        self.path = path
+        self.file: TextIO | None = None
         self.board: Any = None
         if path is None:
             return
+        self.file = path.open("a+", encoding="utf-8", errors="backslashreplace")
+        self._lock(self.file, path)
         kept = []
-        if keep_until is not None and path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= keep_until]
-        path.write_text("".join(kept), encoding="utf-8")
+        if keep_until is not None:
+            self.file.seek(0)
+            kept = [line for line in self.file if line.endswith("\n") and json.loads(line)["step"] <= keep_until]
+        self.file.truncate(0)
+        self.file.writelines(kept)
+        self.file.flush()
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
         self.board = SummaryWriter(str(path.with_suffix("")), purge_step=None if keep_until is None else keep_until + 1)
 
+    @staticmethod
+    def _lock(file: TextIO, path: Path) -> None:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+        except (BlockingIOError, PermissionError):
+            raise OSError(
+                f"another training is writing '{path}'; let it end, or name another folder (--save_path)"
+            ) from None
+        except OSError:  # a file system without locks
+            return
+
     def close(self) -> None:
         """Write what TensorBoard still holds back; lines of the file are there already."""
+        if self.file is not None:
+            self.file.close()
         if self.board is not None:
             self.board.close()
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a line; numbers go to TensorBoard too."""
-        if self.path is None:
+        if self.file is None:
             return
-        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps({"event": event, "step": step, **values}, ensure_ascii=False) + "\n")
+        self.file.write(json.dumps({"event": event, "step": step, **values}, ensure_ascii=False) + "\n")
+        self.file.flush()
         if self.board is not None:
             for name, value in values.items():
                 if isinstance(value, int | float):

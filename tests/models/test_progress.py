@@ -61,6 +61,20 @@ def test_a_file_name_that_is_no_unicode_is_no_obstacle(tmp_path):
     assert json.loads((tmp_path / "log.jsonl").read_text(encoding="utf-8"))["text"] == text
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_two_trainings_cannot_write_the_same_log(tmp_path):
+    path = tmp_path / "net_log.jsonl"
+    journal = Journal(path, None)
+    journal.write("train", 1, loss=1.0)
+    code = f"from pathlib import Path; from models.progress import Journal; Journal(Path({str(path)!r}), None)"
+    second = [sys.executable, "-c", code]
+    done = subprocess.run(second, cwd=REPOSITORY, capture_output=True, text=True)
+    assert "another training is writing" in done.stderr and "--save_path" in done.stderr
+    assert path.read_text().count("\n") == 1
+    journal.close()
+    assert subprocess.run(second, cwd=REPOSITORY).returncode == 0 and path.read_text() == ""
+
+
 def test_condition_is_told_once_after_it_has_lasted():
     lately = Lately(patience=3)
     looks = [{"won": "x"}, {"won": "x"}, {}, {"won": "x"}, {"won": "x"}, {"won": "x"}, {"won": "x"}]
