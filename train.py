@@ -444,10 +444,14 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         start = "Go on from the last checkpoint (--resume auto)" if own_state else "Nothing is saved yet: start anew"
         advice = f"{start} with lower learning rates, or with --autocast False if this was float16"
         raise NotFinite(f"{error}. {advice}") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, torch.cuda.OutOfMemoryError) as error:
+        text = str(error)
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            flag, reason = "--batch_size2" if segmenting else "--batch_size1", text.partition(". ")[0]
+            text = f"{flag} {global_batch} is too much for this GPU, take fewer ({reason})"
         if rank > 0:  # `main` speaks for the first process alone, which has not met the bad pictures of this one
-            print(f"train.py: process {rank}: {error}", file=sys.stderr, flush=True)
-        raise
+            print(f"train.py: process {rank}: {text}", file=sys.stderr, flush=True)
+        raise ValueError(text) from error
     finally:
         progress.close()
         journal.close()

@@ -319,6 +319,18 @@ def test_after_a_loss_that_is_not_finite_a_saved_training_can_go_on(root, capsys
     assert train.main([*wild[:-1], "1e-4"]) == 0
 
 
+def test_batch_too_large_for_the_gpu_says_which_flag_to_lower(root, monkeypatch, capsys):
+    from models.tasks import InpaintingTask
+
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has …")
+
+    monkeypatch.setattr(InpaintingTask, "step", full)
+    assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 1
+    said = capsys.readouterr().err
+    assert "train.py: --batch_size1 2 is too much for this GPU, take fewer (CUDA out of memory)" in said
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
