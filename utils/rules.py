@@ -23,11 +23,13 @@ MAX_ROWS = 1200  # dark rows looked at in each direction, the darkest first
 MAX_CANDIDATES = 120  # of them followed; a page of dense text has more, but no rules among the rest
 TRACE_PX = 240  # so far back from the hole a rule is followed
 HALF_PX = 14  # and so far to its sides
+FLANK_PX = 9  # a dark row is compared with the rows so far beside it
 LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
 LONE_DOTS_PX = 150  # the same of a dotted one: digits of one width are as much alike over 120 px
 STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
 GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
 TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
+NO_EXTENT = 0.0, 0.0, 0.0, 0.0
 LEAVING_PX = 8  # between a rule and the beginning of one that leaves it
 WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
 SOLID_SHARE = 0.88
@@ -244,7 +246,8 @@ def _ends_before(
         v, b = v[strongest], b[strongest]
     # What stands clear of both sides counts in full, and what keeps its darkness: text does neither.
     level = rows - floor
-    flank = np.maximum(_moved(rows, -9), _moved(rows, 9))
+    beyond = cv2.copyMakeBorder(rows, FLANK_PX, FLANK_PX, 0, 0, cv2.BORDER_REPLICATE)
+    flank = np.maximum(beyond[: -2 * FLANK_PX], beyond[2 * FLANK_PX :])
     clear = np.minimum(level, 2 * np.maximum(rows - flank, 0) + 0.3 * level)
     slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
     total, squares, counts = np.zeros((3, len(v), len(slopes)), np.float32)
@@ -264,28 +267,73 @@ def _ends_before(
     score[counts < 3] = 0
     best = score.argmax(axis=1)
     value = score[np.arange(len(v)), best]
-    ends: list[End] = []
-    tried = 0
+    candidates = []
     near_tried = np.zeros(seen.shape, bool)
     for index in np.argsort(-value, kind="stable").tolist():
-        if value[index] < 0.7 * (threshold - floor) or tried >= MAX_CANDIDATES:
+        if value[index] < 0.7 * (threshold - floor) or len(candidates) >= MAX_CANDIDATES:
             break
         if near_tried[v[index], b[index]]:
             continue
-        tried += 1
+        candidates.append(index)
         near_tried[v[index] - 2 : v[index] + 3, max(0, b[index] - 3) : b[index] + 4] = True
-        v_there = v[index] + slopes[best[index]] * BLOCK_PX / 2
-        if any(_same(End((b[index] + 1) * BLOCK_PX, v_there, slopes[best[index]], 1, 0, 0), other) for other in ends):
+    if not candidates:
+        return []
+    v, b, slope = v[candidates], b[candidates], slopes[best[candidates]]
+    # Each begins at the last pixel of its row before the hole, which the next block meets.
+    start = (b + 1) * BLOCK_PX
+    u = start + hole[v[:, None], start[:, None] + np.arange(BLOCK_PX)].argmax(axis=1) - 1
+    at_u = v + slope * (u - (b + 0.5) * BLOCK_PX)
+    ends: list[End] = []
+    for index in _worth_following(dark, hole, u, at_u, slope, noise):
+        rough = End(float(start[index]), v[index] + slope[index] * BLOCK_PX / 2, float(slope[index]), 1, 0, 0)
+        if any(_same(rough, other) for other in ends):
             continue
-        end = _trace(dark, hole, beside, float(v[index]), int(b[index]), float(slopes[best[index]]), noise)
+        end = _trace(dark, hole, beside, int(u[index]), float(at_u[index]), float(slope[index]), noise)
         if end is not None and not any(_same(end, other) for other in ends):
             ends.append(end)
     return ends
 
 
-def _moved(rows: Array, by: int) -> Array:
-    """The picture's rows from `by` further down, its first and last repeated."""
-    return rows[np.clip(np.arange(len(rows)) + by, 0, len(rows) - 1)]
+def _worth_following(
+    dark: NDArray[np.uint8],
+    hole: NDArray[np.uint8],
+    u: NDArray[np.intp],
+    v: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    noise: float,
+) -> list[int]:
+    """Which of many candidates look like rules along a straight course: four of five do not.
+
+    Args:
+        dark, hole: `(h, w)` uint8.
+        u, v, slope: `(n,)`, the last visible point of each and its direction there.
+        noise: of the grain.
+    """
+    height = len(dark)
+    back = np.arange(float(TRACE_PX))
+    at_u, at_v = u[:, None] - back, v[:, None] - slope[:, None] * back
+    inside = (at_u >= 0) & (at_v >= 0) & (at_v < height - 1)
+    rows, columns = np.clip(np.rint(at_v), 0, height - 1).astype(np.intp), np.maximum(at_u, 0).astype(np.intp)
+    usable = inside & (hole[rows, columns] == 0)
+    usable[:, :3] = at_u[:, :3] >= 0
+    lengths = np.where(usable.all(axis=1), TRACE_PX, usable.argmin(axis=1))
+    offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
+    strips = _strip(dark, at_u.ravel(), at_v.ravel(), offsets).T.reshape(len(offsets), *at_u.shape)
+    lighter = np.minimum(strips[:6].mean(axis=0), strips[-6:].mean(axis=0))
+    cores = strips[HALF_PX - 1 : HALF_PX + 2].mean(axis=0)
+    worth = []
+    for index, length in enumerate(lengths.tolist()):
+        if length < WEAK_PX:
+            continue
+        floor = _median(lighter[index, :length])
+        core = cores[index, :length] - floor
+        near = strips[:, index, : min(STRONG_PX, int(u[index]) + 1)].T - floor
+        if 0.4 < _crowded(near, float(core[:STRONG_PX].max()), noise) < 0.9:
+            continue
+        core = _smoothed(core)
+        if _solid_extent(core, noise)[0] or _periodic_extent(core, noise)[0]:
+            worth.append(index)
+    return worth
 
 
 def _same(one: End, two: End) -> bool:
@@ -308,23 +356,18 @@ def _trace(
     dark: NDArray[np.uint8],
     hole: NDArray[np.uint8],
     beside: NDArray[np.uint8],
-    v: float,
-    block: int,
+    u_end: int,
+    v_end: float,
     slope: float,
     noise: float,
 ) -> End | None:
-    """Follow a candidate back from the hole; None where it is no rule."""
+    """Follow a candidate back from its last visible point; None where it is no rule."""
     height, width = dark.shape
-    row = min(max(round(v), 0), height - 1)
-    start = (block + 1) * BLOCK_PX
-    while start < width and not hole[row, start]:
-        start += 1
-    u_end = start - 1.0
     t = np.arange(0.0, min(TRACE_PX, u_end + 1))
     offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
-    path = np.array([0.0, slope, v + slope * (u_end - (block + 0.5) * BLOCK_PX)])  # in -t
+    path = np.array([0.0, slope, v_end])  # in -t
     length = float(len(t))
-    for turn in range(3):
+    for _ in range(3):
         centre = np.polyval(path, -t)
         strip = _strip(dark, u_end - t, centre, offsets)
         inside = (centre >= 0) & (centre < height - 1)
@@ -336,8 +379,6 @@ def _trace(
             return None
         floor = _median(np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1)))
         core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
-        if turn == 0 and 0.4 < _crowded(strip[:STRONG_PX] - floor, float(core[:STRONG_PX].max()), noise) < 0.9:
-            return None
         length, level, period, likeness = _extent(core, noise)
         if length < WEAK_PX:
             return None
@@ -507,23 +548,30 @@ def _median(values: Array) -> float:
 
 def _extent(core: Array, noise: float) -> tuple[float, float, float, float]:
     """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
-    core = np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
-    level = _median(core[:60])
-    if level > max(2.5, 0.8 * noise):
-        there = core > 0.4 * level
-        share = np.cumsum(there) / np.arange(1, len(core) + 1)
-        lately = np.convolve(there, np.ones(12) / 12)[: len(core)]
-        good = np.flatnonzero((share >= SOLID_SHARE) & (lately >= 0.7) & (np.arange(len(core)) >= 11))
-        if len(good):
-            length = float(good[-1] + 1)
-            if length >= WEAK_PX:
-                lacking = 1 - float(np.minimum(core[: int(length)], level).mean()) / level
-                if lacking > MAX_LACKING_SHORT:  # fine dots that the lens has run together
-                    dotted = _periodic_extent(core, noise)
-                    if dotted[0]:
-                        return dotted
-                return length, level, 0.0, 1.0
+    core = _smoothed(core)
+    length, level = _solid_extent(core, noise)
+    if length:
+        lacking = 1 - float(np.minimum(core[: int(length)], level).mean()) / level
+        dotted = _periodic_extent(core, noise) if lacking > MAX_LACKING_SHORT else NO_EXTENT  # run together by the lens
+        return dotted if dotted[0] else (length, level, 0.0, 1.0)
     return _periodic_extent(core, noise)
+
+
+def _smoothed(core: Array) -> Array:
+    return np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
+
+
+def _solid_extent(core: Array, noise: float) -> tuple[float, float]:
+    """Length and darkness of a solid stroke; length 0 where it is none."""
+    level = _median(core[:60])
+    if level <= max(2.5, 0.8 * noise):
+        return 0.0, level
+    there = core > 0.4 * level
+    share = np.cumsum(there) / np.arange(1, len(core) + 1)
+    lately = np.convolve(there, np.ones(12) / 12)[: len(core)]
+    good = np.flatnonzero((share >= SOLID_SHARE) & (lately >= 0.7))
+    length = float(good[-1] + 1) if len(good) else 0.0
+    return (length if length >= WEAK_PX else 0.0), level
 
 
 def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, float]:
@@ -540,7 +588,9 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
         near = np.correlate(np.concatenate([wave, np.zeros(lags - 1)]), wave) / np.arange(length, length - lags, -1)
         likeness = near / max(float(near[0]), 1e-6)
         inner = likeness[3:-1]
-        high = (inner >= likeness[2:-2]) & (inner > likeness[4:]) & (inner > MIN_LIKENESS)
+        high = (inner > MIN_LIKENESS) & (inner >= likeness[2:-2]) & (inner > likeness[4:])
+        if not high.any():
+            continue
         # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
         peaks = np.flatnonzero(high & (np.minimum.accumulate(likeness)[3:-1] < MAX_LIKENESS_BETWEEN)) + 3
         if not len(peaks):
@@ -554,7 +604,7 @@ def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, fl
             bend = before - 2 * peak + after
             period = (around + (float(np.clip(0.5 * (before - after) / bend, -1, 1)) if bend < 0 else 0)) / many
         return float(length), level, period, float(likeness[peaks[0]])
-    return 0.0, 0.0, 0.0, 0.0
+    return NO_EXTENT
 
 
 def _pair(sight: Sight, ends: list[End], crossing: list[End]) -> tuple[list[tuple[End, End]], list[End]]:
