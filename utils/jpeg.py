@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -370,12 +370,17 @@ def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
     if detail.frame == PROGRESSIVE:
         # Pillow guesses the size of a progressive file at 2 bytes a pixel; noise at the highest quality does not fit
         with contextlib.suppress(OSError), pixels.quiet():
-            output = BytesIO()
-            picture.save(output, "JPEG", progressive=True, **options)
-            return output.getvalue()
-    output = BytesIO()
-    picture.save(output, "JPEG", **options)
-    return output.getvalue()
+            return _saved(picture, BytesIO(), progressive=True, **options)
+    # While it writes to a file of the system, Pillow lets other threads work, which it does not otherwise.
+    with contextlib.suppress(OSError), tempfile.TemporaryFile() as file:
+        return _saved(picture, file, **options)
+    return _saved(picture, BytesIO(), **options)
+
+
+def _saved(picture: Image.Image, file: BinaryIO, **options: Any) -> bytes:
+    picture.save(file, "JPEG", **options)
+    file.seek(0)
+    return file.read()
 
 
 def _encode_exact(
