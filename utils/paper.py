@@ -167,8 +167,9 @@ def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, h
     # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
     lift = cv2.subtract(closed, small)
     low = (strongest(lift) < INK_LEVELS) & ~hidden
-    usual = np.rint(np.median(lift[low], axis=0)) if low.any() else np.zeros(3)
-    return cv2.subtract(closed, (*usual.tolist(), 0.0))
+    count = np.count_nonzero(low)
+    usual = [float(np.partition(channel[low], count // 2)[count // 2]) if count else 0.0 for channel in cv2.split(lift)]
+    return cv2.subtract(closed, (*usual, 0.0))
 
 
 def strongest(channels: NDArray) -> NDArray:

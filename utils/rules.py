@@ -23,6 +23,7 @@ MAX_ROWS = 1200  # dark rows looked at in each direction, the darkest first
 MAX_CANDIDATES = 120  # of them followed; a page of dense text has more, but no rules among the rest
 TRACE_PX = 240  # so far back from the hole a rule is followed
 HALF_PX = 14  # and so far to its sides
+BESIDE = slice(HALF_PX - 9, HALF_PX - 3), slice(HALF_PX + 4, HALF_PX + 10)  # of a strip: both sides of a stroke
 FLANK_PX = 9  # a dark row is compared with the rows so far beside it
 LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
 LONE_DOTS_PX = 150  # the same of a dotted one: digits of one width are as much alike over 120 px
@@ -321,14 +322,16 @@ def _worth_following(
     strips = _strip(dark, at_u.ravel(), at_v.ravel(), offsets).T.reshape(len(offsets), *at_u.shape)
     lighter = np.minimum(strips[:6].mean(axis=0), strips[-6:].mean(axis=0))
     cores = strips[HALF_PX - 1 : HALF_PX + 2].mean(axis=0)
+    sides = [strips[side, :, :STRONG_PX].max(axis=0) for side in BESIDE]
     worth = []
     for index, length in enumerate(lengths.tolist()):
         if length < WEAK_PX:
             continue
         floor = _median(lighter[index, :length])
         core = cores[index, :length] - floor
-        near = strips[:, index, : min(STRONG_PX, int(u[index]) + 1)].T - floor
-        if 0.4 < _crowded(near, float(core[:STRONG_PX].max()), noise) < 0.9:
+        limit = floor + _print_limit(float(core[:STRONG_PX].max()), noise)
+        near = min(STRONG_PX, int(u[index]) + 1)
+        if 0.4 < min(np.count_nonzero(side[index, :near] > limit) for side in sides) / near < 0.9:  # see `_crowded`
             continue
         core = _smoothed(core)
         if _solid_extent(core, noise)[0] or _periodic_extent(core, noise)[0]:
@@ -368,7 +371,7 @@ def _trace(
     path = np.array([0.0, slope, v_end])  # in -t
     length = float(len(t))
     for _ in range(3):
-        centre = np.polyval(path, -t)
+        centre = path[2] - (path[1] - path[0] * t) * t
         strip = _strip(dark, u_end - t, centre, offsets)
         inside = (centre >= 0) & (centre < height - 1)
         at = np.clip(np.rint(centre), 0, height - 1).astype(int)
@@ -497,11 +500,16 @@ def _crowded(strip: Array, level: float, noise: float) -> float:
     thick = _reach(strip, level) if len(strip) >= LONE_PX else (0, 0)
     before, after = (0 if reach < 3 else min(reach, HALF_PX - 9) for reach in thick)
     sides = (
-        strip[:, HALF_PX - 9 - before : HALF_PX - 3 - before],
-        strip[:, HALF_PX + 4 + after : HALF_PX + 10 + after],
+        strip[:, BESIDE[0].start - before : BESIDE[0].stop - before],
+        strip[:, BESIDE[1].start + after : BESIDE[1].stop + after],
     )
-    limit = max(0.5 * level, 3 * noise)  # of six pixels the lightest and the darkest are far apart in noise alone
-    return min(float((side.max(axis=1) > limit).mean()) for side in sides)
+    limit = _print_limit(level, noise)
+    return min(np.count_nonzero(side.max(axis=1) > limit) for side in sides) / len(strip)
+
+
+def _print_limit(level: float, noise: float) -> float:
+    """How dark print beside a stroke is; of six pixels the lightest and the darkest are far apart in noise alone."""
+    return max(0.5 * level, 3 * noise)
 
 
 def _reach(strip: Array, level: float) -> tuple[int, int]:
