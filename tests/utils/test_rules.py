@@ -4,7 +4,8 @@ import pytest
 
 from tests.utils.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet, standing
 from utils.paper import measure_paper
-from utils.rules import Rule, _extent, find_rules
+from utils.rule_ends import _extent
+from utils.rules import Rule, find_rules
 from utils.strokes import draw_rules
 
 HOLE = hole_at(240, 160, 420, 400)
