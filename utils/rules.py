@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from utils.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, Array, End, find_ends, fit_polynomial, strip_along
 
-LONE_DOTS_PX = 150  # the same of a dotted one: digits of one width are as much alike over 120 px
+LONE_DOTS_PX = 150  # visible length of a dotted rule that goes on by itself: digits of one width are alike over 120
 LEAVING_PX = 8  # between a rule and the beginning of one that leaves it
 MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
