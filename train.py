@@ -39,6 +39,11 @@ NORMS = ("bn", "in", "ln", "none")
 INIT_TYPES = ("normal", "xavier", "kaiming", "orthogonal")
 MASK_TYPES = ("single_bbox", "bbox", "free_form")
 AUGMENTATIONS = ("flip", "light")
+PRETRAINED = {  # flags that name weights
+    "deeplabv3": ("deeplabv3_pretrain",),
+    "deepfillv2": ("deepfillv2_generator_pretrain", "deepfillv2_discriminator_pretrain"),
+}
+NO_FILE = {"deeplabv3_pretrain": "imagenet", "resume": "auto"}  # words that such a flag takes instead
 
 OPENMP_SPINS = "1000"  # what GNU OpenMP takes by itself where it has more threads than cores
 DRAWN_SAMPLES = 2400  # of a synthetic root in an epoch: 100 of the published batches
@@ -513,6 +518,7 @@ def check_flags(args: argparse.Namespace) -> None:
 
     Raises:
         ValueError: it names the flag, what was given and what is expected.
+        FileNotFoundError: weights or a state to start from are missing.
     """
     from utils.spec import check_crop
 
@@ -546,6 +552,10 @@ def check_flags(args: argparse.Namespace) -> None:
         )
     if args.train_model == "deeplabv3" and args.batch_size2 < 2 and not args.freeze_bn:
         raise ValueError("--batch_size2 1: batch norm needs 2 samples or more, or --freeze_bn True")
+    for name in (*PRETRAINED[args.train_model], "resume"):
+        file = getattr(args, name)
+        if file and file != NO_FILE.get(name) and not Path(file).is_file():
+            raise FileNotFoundError(f"--{name} {file}: no such file")
 
 
 def check_shares(batch: int, processes: int) -> None:

@@ -345,7 +345,11 @@ def test_batch_too_large_for_the_gpu_says_which_flag_to_lower(root, monkeypatch,
         (["--in_channels", "5"], "--in_channels 5 --out_channels 3: pictures have 3 channels"),
         (["--device", "abacus"], "--device abacus: must be auto, cpu, cuda"),
         (["--baseroot", "nowhere"], "--baseroot nowhere: no such folder"),
-        (["--deepfillv2_generator_pretrain", "nowhere.pth"], "nowhere.pth"),
+        (
+            ["--deepfillv2_generator_pretrain", "nowhere.pth"],
+            "--deepfillv2_generator_pretrain nowhere.pth: no such file",
+        ),
+        (["--resume", "nowhere.pth", "--baseroot", "nowhere"], "--resume nowhere.pth: no such file"),
         (["--augment", "--augment_data_path", "nowhere"], "--augment_data_path nowhere: no such folder"),
     ],
 )
