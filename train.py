@@ -316,7 +316,6 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         return overfit(task, *on_device(images, targets), OVERFIT_SMALLER[args.train_model], say)
     save_path, sample_path = Path(args.save_path), Path(args.sample_path)
     state_path = save_path / f"{args.train_model}_state.pth"
-    earlier_path = state_path.with_stem(f"{state_path.stem}_before")
     if rank == 0:
         save_path.mkdir(parents=True, exist_ok=True)
         sample_path.mkdir(parents=True, exist_ok=True)
@@ -339,7 +338,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         say(f"nothing to resume in {save_path}: starting anew")
     journal = Journal(save_path / f"{args.train_model}_log.jsonl" if rank == 0 else None, step or None)
     if state_path.is_file() and not own_state:
-        say(f"{state_path} is of an earlier training, kept as {earlier_path.name}; --resume auto would go on with it")
+        kept = of_earlier(state_path).name
+        say(f"{state_path} is of an earlier training, kept as {kept}; --resume auto would go on with it")
     journal.write("settings", step, **settings)
 
     def save() -> None:
@@ -352,8 +352,8 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 save_checkpoint(file, network, specs[name], settings=settings, step=step)
             place = {"step": step, "best": best, "random": random_states(), "settings": settings, "layout": layout}
             texts = {name: spec.to_json() for name, spec in specs.items()}
-            if not own_state and state_path.is_file():  # forgetting --resume must not cost a training
-                state_path.replace(earlier_path)
+            if not own_state and state_path.is_file():
+                state_path.replace(of_earlier(state_path))
             write(state_path, {**task.state(), **place, "specs": texts})
             for name, picture in task.samples().items():
                 write_image(sample_path / f"epoch{epoch}_{name}.png", picture)
@@ -382,7 +382,10 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             if found[task.score_name] > best:
                 for name, network in task.results().items():
                     extras = {"settings": settings, "step": step, "scores": found}
-                    save_checkpoint(save_path / f"{name}_best.pth", network, specs[name], **extras)
+                    file = save_path / f"{name}_best.pth"
+                    if best == -math.inf and file.is_file():
+                        file.replace(of_earlier(file))
+                    save_checkpoint(file, network, specs[name], **extras)
         best = max(best, found[task.score_name])
 
     # --- the loop
@@ -556,6 +559,11 @@ def check_flags(args: argparse.Namespace) -> None:
         file = getattr(args, name)
         if file and file != NO_FILE.get(name) and not Path(file).is_file():
             raise FileNotFoundError(f"--{name} {file}: no such file")
+
+
+def of_earlier(path: Path) -> Path:
+    """What a file is called once another training has begun in its folder: forgetting --resume must not cost one."""
+    return path.with_stem(f"{path.stem}_before")
 
 
 def check_shares(batch: int, processes: int) -> None:

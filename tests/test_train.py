@@ -303,6 +303,18 @@ def test_a_training_begun_anew_keeps_the_state_of_the_earlier_one(root, capsys):
     assert (out / "deepfillv2_state.pth").read_bytes() != earlier
 
 
+def test_a_training_begun_anew_keeps_the_best_weights_of_the_earlier_one(root):
+    judged, best = ("--val_fraction", "0.34"), root.parent / "out" / "deepfillv2_G_best.pth"
+    assert train.main(flags(root, "out", *INPAINTING, *judged, "--epochs", "1")) == 0
+    earlier = best.read_bytes()
+    assert train.main(flags(root, "out", *INPAINTING, *judged, "--epochs", "2", "--resume", "auto", "--seed", "0")) == 0
+    resumed = best.read_bytes()
+    assert not best.with_stem("deepfillv2_G_best_before").exists()
+    assert train.main(flags(root, "out", *INPAINTING, *judged, "--epochs", "1", "--lr_g", "0.01")) == 0
+    assert best.with_stem("deepfillv2_G_best_before").read_bytes() == resumed
+    assert best.read_bytes() != earlier
+
+
 def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--lr_g", "1e38", "--epochs", "1")) == 1
     message = capsys.readouterr().err
