@@ -20,6 +20,8 @@ INK_NOISES = 2.5  # ... and in standard deviations of the noise; 3 by 3 means ar
 ROUGH_LEVELS = 2.0  # on a surface without texture half of the pixels are darker by at most so much: print is sparse
 INK_RIM_PX = 7  # the blurred rim of a stroke still darkens the paper: pixels so near ink are left out (diameter)
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
+SHADED_STEP_LEVELS = 8.0  # ... in the occluder's shadow, where that parts two ...
+LEAK_CELLS = 480  # ... of at least so many cells
 ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
 TOUCHING_CELLS = 6
 MAX_SURFACES = 24
@@ -222,15 +224,48 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
             before[axis], middle[axis], after[axis] = slice(None, -2), slice(1, -1), slice(2, None)
             change = strongest(cv2.absdiff(values[tuple(before)], values[tuple(after)]))
             step[tuple(middle)] = np.maximum(step[tuple(middle)], change)
-    inside = ((step < STEP_LEVELS) & ~hidden).astype(np.uint8)
-    count, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
-    kept = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= SURFACE_CELLS][:MAX_SURFACES]
+    borders = (step >= STEP_LEVELS) & ~hidden
+    _, numbers = cv2.connectedComponents((~(borders | hidden)).astype(np.uint8), connectivity=4)
+    numbers = _without_leak(numbers, borders, step, closed, hidden)
+    areas = np.bincount(numbers.ravel())
+    count = len(areas)
+    kept = [n for n in range(1, count) if areas[n] >= SURFACE_CELLS][:MAX_SURFACES]
     order = np.zeros(count, np.int32)
     order[kept] = np.arange(1, len(kept) + 1)
     smooth = _with_desk(order[numbers], closed, hidden)
     if smooth.max() < 2:
         return np.ones(hidden.shape, np.int32)
     return _nearest(_merged(smooth, closed, hidden))
+
+
+def _without_leak(
+    numbers: NDArray[np.int32],
+    borders: NDArray[np.bool_],
+    step: NDArray[np.float32],
+    closed: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+) -> NDArray[np.int32]:
+    """Part the page from a desk that it runs out to beside the hole, where a shadow makes the border between them weak.
+
+    Args:
+        numbers: `(rows, columns)`, the parts that the borders leave, 0 on these.
+        borders: cells with a step large enough for one.
+        step: of every cell, in levels.
+        closed, hidden: as for `_surfaces`.
+    """
+    page = int(np.bincount(numbers.ravel(), np.square(closed.mean(axis=2)).ravel() * (numbers > 0).ravel()).argmax())
+    reach = 2 * SHADOW_CELLS + 1
+    near = cv2.dilate(hidden.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    weak = near & ~hidden & (step >= SHADED_STEP_LEVELS)
+    _, lines = cv2.connectedComponents((borders | weak).astype(np.uint8), connectivity=8)
+    begun = np.zeros(int(lines.max()) + 1, bool)  # a weak border goes on from one that is none
+    begun[lines[borders]] = True
+    apart = ((numbers == page) & ~(weak & begun[lines])).astype(np.uint8)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(apart, connectivity=4)
+    large = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] >= LEAK_CELLS]
+    if len(large) < 2:
+        return numbers
+    return np.where(numbers == page, np.where(parts > 0, numbers.max() + parts, 0), numbers).astype(np.int32)
 
 
 def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:

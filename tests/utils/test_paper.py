@@ -81,6 +81,17 @@ def test_a_corner_of_the_page_comes_before_one_of_light_and_shadow_on_the_desk()
     assert corner == pytest.approx([353, 460], abs=2)
 
 
+def test_an_edge_of_the_page_that_is_weak_beside_the_hole_has_no_gap_there():
+    page, hole = sheet(), hole_at(0, 200, 420, 360)
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    page[:, :250] -= (24 - 13 * np.exp(-np.square(away / 40)))[:, :250, None]
+    paper = measure_paper(covered(page, hole), hole)
+    assert paper.surface[280, 100] != paper.surface[280, 330]
+    assert (paper.surface[hole][:, None] == paper.surface[[20, 540, 20, 540], [100, 100, 330, 330]]).any(axis=0).all()
+    inside = np.flatnonzero(np.diff(paper.surface[280].astype(int)))
+    assert len(inside) == 1 and abs(inside[0] - 249) < 8
+
+
 def test_a_hole_across_the_whole_page_leaves_one_surface():
     hole = hole_at(0, 200, WIDTH, 320)
     assert measure_paper(covered(sheet(), hole), hole).surface.max() == 1
