@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from utils import preprocess
 from utils.options import RemovalOptions, growth_px, scale_of
+from utils.outlines import with_outlines
 from utils.regions import Box, bounds_of, crop, to_mask
 from utils.stages import Segmenter
 
@@ -47,7 +48,8 @@ def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOp
     found = follow_outlines(small, probs, options.threshold, options.confidence)
     levels = preprocess.resize(found.astype(np.uint8) * 255, *image.shape[:2])
     scale = scale_of(*image.shape[:2])
-    return to_mask(levels, HALF_LEVEL, growth_px(options, *image.shape[:2]), options.min_area_px * scale**2)
+    mask = to_mask(levels, HALF_LEVEL, growth_px(options, *image.shape[:2]), options.min_area_px * scale**2)
+    return with_outlines(image, mask)
 
 
 def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, confidence: float) -> Mask:
