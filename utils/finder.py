@@ -48,8 +48,9 @@ def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOp
     found = follow_outlines(small, probs, options.threshold, options.confidence)
     levels = preprocess.resize(found.astype(np.uint8) * 255, *image.shape[:2])
     scale = scale_of(*image.shape[:2])
-    mask = to_mask(levels, HALF_LEVEL, growth_px(options, *image.shape[:2]), options.min_area_px * scale**2)
-    return with_outlines(image, mask)
+    growth = growth_px(options, *image.shape[:2])
+    mask = to_mask(levels, HALF_LEVEL, growth, options.min_area_px * scale**2)
+    return with_outlines(image, mask) if growth > 0 else mask  # ungrown it ends at the occluder's own
 
 
 def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, confidence: float) -> Mask:

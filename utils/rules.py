@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from utils.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, Array, End, find_ends, fit_polynomial, strip_along
 
 LONE_DOTS_PX = 150  # visible length of a dotted rule that goes on by itself: digits of one width are alike over 120
+FEWEST_ACROSS = 3  # ends that tell a family's direction
+MAX_LEAN = 0.17  # 10 degrees, which perspective may turn the families against each other
 LEAVING_PX = 8  # between a rule and the beginning of one that leaves it
 MAX_BARE = 0.4  # of a course along which there may still be a rule below print
 MIN_LIKENESS_LONE = 0.85  # ... and 9 of 10 have this, which is asked for where the other side says nothing
@@ -117,11 +119,22 @@ def find_rules(
     for standing, (joined, _) in enumerate(pairs):
         rules += [_joined(bool(standing), one, two) for one, two in joined]
     single = [(bool(standing), end) for standing, (_, rest) in enumerate(pairs) for end in rest]
-    one_sided = _one_sided(sights, ends, rules, single)
+    one_sided = _one_sided(sights, ends, rules, _upright(single, ends))
     rules += one_sided
     for standing, sight in enumerate(sights):
         rules += _repeated(sight, [rule for rule in rules if rule.standing == bool(standing)])
     return rules
+
+
+def _upright(single: list[tuple[bool, End]], families: Sequence[list[End]]) -> list[tuple[bool, End]]:
+    """The ends without a counterpart that stand across the other family: a long stroke of a letter does not."""
+    upright = []
+    for standing, end in single:
+        slopes = [other.slope for other in families[not standing] if other.length >= STRONG_PX]
+        # Turned by the same angle, the two families' slopes are each other's opposite.
+        if len(slopes) < FEWEST_ACROSS or abs(end.slope + float(np.median(slopes))) < MAX_LEAN:
+            upright.append((standing, end))
+    return upright
 
 
 def _pair(sight: Sight, ends: list[End], crossing: list[End]) -> tuple[list[tuple[End, End]], list[End]]:

@@ -34,6 +34,18 @@ def test_a_hidden_rule_is_found_within_a_pixel(slope, width, ink):
     assert np.abs(rules[0].at(u) - (280 + (u - 330) * slope)).max() < 1
 
 
+@pytest.mark.parametrize(("lean", "found"), [(0.02, True), (-0.29, False)])
+def test_a_stroke_that_leans_against_the_ruled_lines_is_no_rule(lean, found):
+    page = sheet()
+    for y in range(130, 430, 60):
+        lying(page, y, 0, WIDTH)
+    rows = np.arange(HEIGHT)[:, None]
+    off = np.abs(np.arange(WIDTH) - (330 + lean * (rows - 400)))
+    page *= 1 - 0.6 * (np.clip(2 - off, 0, 1) * ((rows >= 380) & (rows < 520)))[..., None]
+    rules, _, _ = rules_of(page)
+    assert any(rule.standing for rule in rules) == found
+
+
 def test_a_standing_rule_is_a_lying_one_of_the_transposed_page():
     page = sheet()
     standing(page, 333.3, 0, HEIGHT)
