@@ -137,17 +137,17 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     bare_pixels = bare[:height, :width].astype(bool)
 
     if count == 1:
-        tone = _enlarged(tones[0], (slice(0, height), slice(0, width)))
+        tone = enlarged(tones[0], (slice(0, height), slice(0, width)))
         return Paper(tone, bare_pixels, np.ones(hole.shape, np.uint8), 1, (), [], noise, light)
 
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
-    area = _area(hole, 2 * CELL_PX)
+    area = area_around(hole, 2 * CELL_PX)
     tone = np.empty((height, width, 3), np.float32)
     for number in range(1, count + 1):
-        own = _area(pixels == number, 0)
-        cv2.copyTo(_enlarged(tones[number - 1], own), (pixels[own] == number).astype(np.uint8), tone[own])
-    near = np.unique(pixels[_area(hole, VOTE_PX)]).tolist()
-    inside = {number: _enlarged(tones[number - 1], area) for number in near}
+        own = area_around(pixels == number, 0)
+        cv2.copyTo(enlarged(tones[number - 1], own), (pixels[own] == number).astype(np.uint8), tone[own])
+    near = np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()
+    inside = {number: enlarged(tones[number - 1], area) for number in near}
     borders = _join(_entries(window, surface, hidden, tones), hole, page)
     pixels[area] = _partition(window[area], inside, pixels[area], hole[area], borders, area)
     # Soft borders in the hole only: outside, nothing is drawn.
@@ -417,21 +417,6 @@ def _specks(missing: NDArray[np.float32], whole: NDArray[np.bool_]) -> NDArray[n
     return missing - around > SHADOW_SHARE
 
 
-def lift_shadow(
-    window: NDArray[np.uint8], hole: NDArray[np.bool_], paper: Paper
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The window without the occluder's shadow beside the hole, and where that changed it, `(h, w)` bool."""
-    shade = np.zeros(hole.shape, bool)
-    if paper.light.max() <= 1:
-        return window, shade
-    part = _area(hole, (SHADOW_CELLS + 1) * CELL_PX)
-    light = _enlarged(paper.light, part)
-    lifted = window.copy()
-    cv2.copyTo(cv2.convertScaleAbs(window[part] * light), 1 - hole[part].astype(np.uint8), lifted[part])
-    shade[part] = (strongest(light) > 1) & ~hole[part]
-    return lifted, shade
-
-
 def _membrane(
     mean: NDArray[np.float32], weight: NDArray[np.float32], needed: NDArray[np.bool_], relaxations: int
 ) -> NDArray[np.float32]:
@@ -474,7 +459,7 @@ def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     return fitted
 
 
-def _enlarged(cells: NDArray[np.float32], part: tuple[slice, slice]) -> NDArray[np.float32]:
+def enlarged(cells: NDArray[np.float32], part: tuple[slice, slice]) -> NDArray[np.float32]:
     """A part of the window, given in pixels, from a picture in cells."""
     (top, bottom), (left, right) = (
         (max(0, along.start // CELL_PX - 1), -(-along.stop // CELL_PX) + 1) for along in part
@@ -662,7 +647,7 @@ def _turn(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     return float(np.arccos(np.clip(one @ two, -1, 1)))
 
 
-def _area(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+def area_around(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     """The rows and columns that the hole takes, and a margin as far as the window goes."""
     x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
     rows, columns = hole.shape

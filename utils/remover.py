@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,10 +101,9 @@ class OccluderRemover:
                 for region in group.regions:
                     inner = region.shifted(-group.box.x0, -group.box.y0)
                     crop(own, inner)[:] |= crop(mask, region)
-                blend.paste(repaired, patch, own, group.box, feather_px)
+                cv2.copyTo(found.lifted, own.astype(np.uint8), crop(repaired, group.box))
                 changed = changed.copy() if changed is mask else changed
                 crop(changed, group.box)[:] |= own
-                continue
             for region in group.regions:
                 rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
                 inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))

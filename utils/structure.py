@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.grain import copy_texture, draw_grain, measure_grain, seed_of
-from utils.paper import Paper, lift_shadow, measure_paper, strongest
+from utils.paper import Paper, measure_paper, strongest
 from utils.rules import Rule, find_rules
+from utils.shadow import lift_shadow
 from utils.strokes import draw_rules
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
@@ -36,6 +37,7 @@ class Structure:
 
     Attributes:
         image: `(h, w, 3)` uint8, equal to the window outside the hole and the shade.
+        lifted: `(h, w, 3)` uint8, the window without the occluder's shadow, with the occluder.
         shade: `(h, w)` bool, where the occluder's shadow beside the hole was lifted.
         tone: `(h, w, 3)` uint8, colour of the bare paper.
         visible: rules that run into the hole, their visible parts as `(n, 2)` points (x, y).
@@ -44,6 +46,7 @@ class Structure:
     """
 
     image: NDArray[np.uint8]
+    lifted: NDArray[np.uint8]
     shade: NDArray[np.bool_]
     tone: NDArray[np.uint8]
     visible: list[NDArray[np.floating]]
@@ -67,16 +70,17 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
     if generated is not None and generated.shape != window.shape:
         raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
     if not hole.any():
-        return Structure(window.copy(), hole, window.copy(), [], [], [])
+        return Structure(window.copy(), window, hole, window.copy(), [], [], [])
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, 255)
-        return Structure(image, ~hole, image, [], [], [])
+        return Structure(image, window, ~hole, image, [], [], [])
     covered = hole.astype(np.uint8)
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
     seen = cv2.bitwise_and(window, window, mask=1 - covered)
     paper = measure_paper(seen, hole)
-    seen, shade = lift_shadow(seen, hole, paper)
-    image = cv2.copyTo(seen, 1 - covered, window.copy())
+    lifted, shade = lift_shadow(window, hole, paper)
+    image = lifted.copy()
+    seen = cv2.bitwise_and(lifted, lifted, mask=1 - covered)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     cv2.copyTo(tone, covered, seen)
     lightest = tone
@@ -108,7 +112,7 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
             values += share * (generated[area] - values)
     cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
     visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
-    return Structure(image, shade, tone, visible, rules, paper.borders)
+    return Structure(image, lifted, shade, tone, visible, rules, paper.borders)
 
 
 def network_rest(

@@ -241,6 +241,26 @@ def test_the_shadow_beside_the_hole_is_lifted_and_what_is_written_there_stays(de
     assert psnr(result.image, page, hole) > 33
 
 
+@pytest.mark.parametrize("depth", [0.025, 0.06])
+def test_a_faint_line_of_shadow_around_the_hole_is_lifted_too(depth):
+    page, hole = table(), disc()
+    picture = covered(in_the_shadow(page, hole, depth, 14), hole)
+    result = repair(picture, hole)
+    rim = (cv2.dilate(hole.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~hole
+    light = page.min(axis=2) > 180  # what is written there is dark anyway
+    before, after = ((page.astype(float) - image)[rim & light].mean() for image in (picture, result.image))
+    assert before > 1.5 and abs(after) < 0.4 * before
+
+
+def test_print_that_shows_through_beside_the_hole_is_no_shadow():
+    page, hole = np.full((HEIGHT, WIDTH, 3), 225.0), disc()
+    y, x = np.arange(HEIGHT)[:, None], np.arange(WIDTH)
+    page[(x // 24 + y // 24) % 2 == 0] *= 0.96
+    picture = np.clip(page + np.random.default_rng(7).normal(0, 2, page.shape), 0, 255).astype(np.uint8)
+    shade = repair(covered(picture, hole), hole).shade
+    assert np.count_nonzero(shade) < 0.01 * np.count_nonzero(hole)
+
+
 def test_a_page_that_is_darker_on_one_side_has_no_shadow():
     page, hole = table(), disc()
     page = np.rint(page * np.linspace(1, 0.6, WIDTH)[None, :, None]).astype(np.uint8)
