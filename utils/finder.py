@@ -15,6 +15,7 @@ from utils import preprocess
 from utils.options import RemovalOptions, growth_px, scale_of
 from utils.outlines import with_outlines
 from utils.regions import Box, bounds_of, crop, to_mask
+from utils.segments import with_segments, without_gaps
 from utils.stages import Segmenter
 
 Probs = NDArray[np.float32]
@@ -26,7 +27,6 @@ SURE_OCCLUDER = 0.98
 OUTLINE_ROUNDS = 2  # of colour models and cut in turn; more change little
 LEARNT_STEP = 2  # colours are learnt from every so many pixels both ways: half the time, and outlines no worse
 SMALL_WINDOW = 10_000  # pixels; below it from every one
-ISLAND_SHARE = 0.05  # of an occluder: smaller gaps in it are filled
 SURROUNDINGS = 1 / 3  # of an occluder's longer side: how much around it shows the colours of the paper
 FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
@@ -75,7 +75,7 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
         crop(found, window)[:] |= _cut(crop(image, window), alone, threshold)
-    return found
+    return with_segments(image, probs, found)
 
 
 def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
@@ -100,16 +100,8 @@ def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
     part = np.ascontiguousarray(crop(classes, around))
     cv2.grabCut(np.ascontiguousarray(crop(image, around)), part, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
     crop(classes, around)[:] = part
-    return _without_islands(_is_occluder(classes))
-
-
-def _without_islands(found: Mask) -> Mask:
-    """Fill small gaps within an occluder, as print on a shirt; large ones show the page, as in a ring of fingers."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~found).astype(np.uint8), connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] < ISLAND_SHARE * np.count_nonzero(found)
-    outside = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    small[outside] = False
-    return found | small[labels]
+    occluder = _is_occluder(classes)
+    return without_gaps(occluder, occluder)
 
 
 def _is_occluder(classes: NDArray[np.uint8]) -> Mask:

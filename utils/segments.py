@@ -1,0 +1,93 @@
+"""The rest of an occluder of which a part was found: what lies beside it, has an outline of its own and is unlike any
+surface where the network sees none, such as the sleeve of a hand or the shirt below a head.
+
+The photo is parted into segments along its edges. One that leaks into the page or the desk, because an edge is weak, is
+mostly page or desk and is not taken.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.paper import strongest
+
+Mask = NDArray[np.bool_]
+
+# Lengths and areas in pixels of the network.
+EDGE_SOFT_PX = 1.0  # standard deviation of the blur in which edges are looked for
+EDGE_LEVELS = 12.0  # change over two pixels that is one
+RIM_PX = 3  # a segment's own pixels end so far before its outline
+REACH_PX = 4  # and it lies beside what is found when so near
+SMALLEST_PX = 60
+LIKELY = 0.15  # mean probability of a segment that is none of the page ...
+MOSTLY = 0.8  # ... unless so much of it is found already
+UNLIKELY = 0.05  # mean probability of surfaces that are no occluder; colours of those ...
+ALIKE_LEVELS = 12.0  # ... may not be so near ...
+SHADE = 0.8, 1.1  # ... in any light between so much of theirs and so much
+ALIKE_SHARE = 0.5  # with so much of that colour elsewhere a segment is not taken
+ROUNDS = 3  # a shirt of stripes is taken from one to the next
+GAP_SHARE = 0.05  # of an occluder: smaller gaps in it are filled, as print on a shirt; in larger ones the page shows
+
+
+def with_segments(image: NDArray[np.uint8], probs: NDArray[np.float32], found: Mask) -> Mask:
+    """Extend what was found to whole segments of the photo.
+
+    Args:
+        image: `(h, w, 3)` uint8 BGR, the photo at the network's size.
+        probs: `(h, w)` float32 in [0, 1].
+        found: `(h, w)` bool, the occluders found.
+
+    Returns:
+        `(h, w)` bool, all of `found` and what belongs to it.
+    """
+    if not found.any():
+        return found
+    count, segments, stats, _ = cv2.connectedComponentsWithStats(_inner(image), connectivity=4)
+    area = stats[:, cv2.CC_STAT_AREA]
+
+    def total(values: NDArray) -> NDArray[np.float64]:
+        return np.bincount(segments.ravel(), values.ravel(), count).astype(float)
+
+    open_area = total(~found)
+    likely = total(np.where(found, 0, probs)) / np.maximum(open_area, 1)
+    large = area >= SMALLEST_PX
+    large[0] = False  # the edges
+    wanted = large & (open_area > 0) & ((likely >= LIKELY) | (open_area <= (1 - MOSTLY) * area))
+    if not wanted.any():
+        return found
+    colours = np.stack([total(channel) for channel in cv2.split(image)], axis=1) / np.maximum(area, 1)[:, None]
+    others = large & (likely < UNLIKELY)
+    for segment in np.flatnonzero(wanted):
+        light = np.clip(colours[segment].mean() / np.maximum(colours.mean(axis=1), 1), *SHADE)[:, None]
+        alike = others & (np.abs(light * colours - colours[segment]).max(axis=1) < ALIKE_LEVELS)
+        wanted[segment] = area[alike].sum() <= ALIKE_SHARE * area[segment]
+    whole = found
+    for _ in range(ROUNDS):
+        touched = np.zeros(count, bool)
+        touched[np.unique(segments[_dilated(whole, REACH_PX)])] = True
+        extended = whole | _dilated((touched & wanted)[segments], RIM_PX)
+        if np.array_equal(extended, whole):
+            break
+        whole = extended
+    return without_gaps(whole, whole & ~found)
+
+
+def without_gaps(found: Mask, occluder: Mask) -> Mask:
+    """Fill what lies wholly inside of what is found and is small beside an occluder, all of them `(h, w)` bool."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~found).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < GAP_SHARE * np.count_nonzero(occluder)
+    small[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False
+    return found | small[labels]
+
+
+def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`(h, w)` uint8, 1 where there is no edge, nor one beside it."""
+    soft = cv2.GaussianBlur(image, (0, 0), EDGE_SOFT_PX)
+    # Scharr's weights sum up to 16 on each side of a pixel, which are two pixels apart.
+    across, down = (cv2.convertScaleAbs(cv2.Scharr(soft, cv2.CV_16S, *way), alpha=1 / 16) for way in ((1, 0), (0, 1)))
+    edge = strongest(cv2.max(across, down))
+    return cv2.erode((edge <= EDGE_LEVELS).astype(np.uint8), np.ones((3, 3), np.uint8))
+
+
+def _dilated(mask: Mask, reach: int) -> Mask:
+    return cv2.dilate(mask.view(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)
