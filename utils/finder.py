@@ -75,7 +75,7 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
         crop(found, window)[:] |= _cut(crop(image, window), alone, threshold)
-    return with_segments(image, probs, found)
+    return with_segments(image, probs, found, threshold, max(confidence, threshold))
 
 
 def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:

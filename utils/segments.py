@@ -29,13 +29,16 @@ ROUNDS = 3  # a shirt of stripes is taken from one to the next
 GAP_SHARE = 0.05  # of an occluder: smaller gaps in it are filled, as print on a shirt; in larger ones the page shows
 
 
-def with_segments(image: NDArray[np.uint8], probs: NDArray[np.float32], found: Mask) -> Mask:
+def with_segments(
+    image: NDArray[np.uint8], probs: NDArray[np.float32], found: Mask, threshold: float, confidence: float
+) -> Mask:
     """Extend what was found to whole segments of the photo.
 
     Args:
         image: `(h, w, 3)` uint8 BGR, the photo at the network's size.
         probs: `(h, w)` float32 in [0, 1].
         found: `(h, w)` bool, the occluders found.
+        threshold, confidence: a segment of this mean and this largest probability need not lie beside one.
 
     Returns:
         `(h, w)` bool, all of `found` and what belongs to it.
@@ -56,14 +59,20 @@ def with_segments(image: NDArray[np.uint8], probs: NDArray[np.float32], found: M
     if not wanted.any():
         return found
     colours = np.stack([total(channel) for channel in cv2.split(image)], axis=1) / np.maximum(area, 1)[:, None]
-    others = large & (likely < UNLIKELY)
+    others = large & (likely < UNLIKELY) & (open_area > (1 - MOSTLY) * area)
     for segment in np.flatnonzero(wanted):
         light = np.clip(colours[segment].mean() / np.maximum(colours.mean(axis=1), 1), *SHADE)[:, None]
         alike = others & (np.abs(light * colours - colours[segment]).max(axis=1) < ALIKE_LEVELS)
         wanted[segment] = area[alike].sum() <= ALIKE_SHARE * area[segment]
+    alone = [
+        segment
+        for segment in np.flatnonzero(wanted & (likely >= threshold))
+        if probs[segments == segment].max() >= confidence
+    ]
     whole = found
     for _ in range(ROUNDS):
         touched = np.zeros(count, bool)
+        touched[alone] = True
         touched[np.unique(segments[_dilated(whole, REACH_PX)])] = True
         extended = whole | _dilated((touched & wanted)[segments], RIM_PX)
         if np.array_equal(extended, whole):

@@ -2,9 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.segments import with_segments, without_gaps
+from utils.segments import with_segments as extended
+from utils.segments import without_gaps
 
+THRESHOLD, CONFIDENCE = 0.5, 0.8
 HAND, SLEEVE = np.s_[300:400, 200:260], np.s_[400:640, 180:290]
+
+
+def with_segments(image, probs, found):
+    return extended(image, probs, found, THRESHOLD, CONFIDENCE)
 
 
 def scene(sleeve=(60, 70, 50), likely=0.2):
@@ -55,10 +61,18 @@ def test_a_desk_of_the_sleeves_colour_is_left_and_so_is_the_sleeve():
     assert (with_segments(image, probs, found) == found).all()
 
 
-def test_something_that_touches_nothing_found_is_left():
+@pytest.mark.parametrize(("likely", "peak", "belongs"), [(0.6, 0.9, True), (0.6, 0.7, False), (0.3, 0.9, False)])
+def test_something_that_touches_nothing_found_must_be_found_by_itself(likely, peak, belongs):
     image, probs, found = scene()
-    image[100:180, 350:450], probs[100:180, 350:450] = (40, 40, 160), 0.6
-    assert not with_segments(image, probs, found)[90:190, 340:460].any()
+    image[100:180, 350:450], probs[100:180, 350:450] = (40, 40, 160), likely
+    probs[140, 400] = peak
+    assert with_segments(image, probs, found)[103:177, 353:447].mean() == belongs
+
+
+def test_a_sleeve_of_the_hands_colour_is_none_of_the_page():
+    image, probs, found = scene((120, 150, 200))
+    image[396:402, 190:280], found[396:402, 190:280] = 40, True  # a bracelet between them
+    assert with_segments(image, probs, found)[SLEEVE].mean() > 0.97
 
 
 def test_where_nothing_is_found_nothing_is_added():
