@@ -21,9 +21,11 @@ REACH_PX = 4  # and it lies beside what is found when so near
 SMALLEST_PX = 60
 LIKELY = 0.15  # mean probability of a segment that is none of the page ...
 MOSTLY = 0.8  # ... unless so much of it is found already
-UNLIKELY = 0.05  # mean probability of surfaces that are no occluder; colours of those ...
+UNLIKELY = 0.05  # probability of surfaces that are no occluder; colours of those ...
 ALIKE_LEVELS = 12.0  # ... may not be so near ...
-SHADE = 0.8, 1.1  # ... in any light between so much of theirs and so much
+SHADE = 0.8, 1.25  # ... in any light between so much of theirs and so much
+SURFACE_PX = 9  # of their colours the median is taken over so many pixels: print is none of them
+STEP_PX = 2  # of those pixels, every so many both ways are looked at
 ALIKE_SHARE = 0.5  # with so much of that colour elsewhere a segment is not taken
 ROUNDS = 3  # a shirt of stripes is taken from one to the next
 GAP_SHARE = 0.05  # of an occluder: smaller gaps in it are filled, as print on a shirt; in larger ones the page shows
@@ -58,12 +60,15 @@ def with_segments(
     wanted = large & (open_area > 0) & ((likely >= LIKELY) | (open_area <= (1 - MOSTLY) * area))
     if not wanted.any():
         return found
-    colours = np.stack([total(channel) for channel in cv2.split(image)], axis=1) / np.maximum(area, 1)[:, None]
-    others = large & (likely < UNLIKELY) & (open_area > (1 - MOSTLY) * area)
+    every = np.s_[::STEP_PX, ::STEP_PX]
+    surfaces, numbers = cv2.medianBlur(image, SURFACE_PX)[every].astype(np.float32), segments[every]
+    bare = (probs[every] < UNLIKELY) & ~found[every]
     for segment in np.flatnonzero(wanted):
-        light = np.clip(colours[segment].mean() / np.maximum(colours.mean(axis=1), 1), *SHADE)[:, None]
-        alike = others & (np.abs(light * colours - colours[segment]).max(axis=1) < ALIKE_LEVELS)
-        wanted[segment] = area[alike].sum() <= ALIKE_SHARE * area[segment]
+        colour = image[(segments == segment) & ~found].mean(axis=0)
+        others = surfaces[bare & (numbers != segment)]
+        light = np.clip(colour.mean() / np.maximum(others.mean(axis=1), 1), *SHADE)[:, None]
+        alike = np.count_nonzero((np.abs(light * others - colour) < ALIKE_LEVELS).all(axis=1))
+        wanted[segment] = alike * STEP_PX**2 <= ALIKE_SHARE * area[segment]
     alone = [
         segment
         for segment in np.flatnonzero(wanted & (likely >= threshold))

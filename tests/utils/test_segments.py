@@ -86,3 +86,13 @@ def test_small_gaps_are_filled_and_large_ones_and_bays_are_not():
     found[20:25, 20:25] = found[40:70, 40:70] = found[10:14, 50:54] = False
     filled = without_gaps(found, found)
     assert filled[20:25, 20:25].all() and not filled[40:70, 40:70].any() and not filled[10:14, 50:54].any()
+
+
+def test_a_cell_of_the_page_into_which_what_is_found_fades_is_left():
+    image, probs, found = scene()
+    image[297:403, 197:303] = 60
+    fading = np.linspace((120, 150, 200), (225, 225, 225), 80)
+    image[300:400, 200:300] = np.concatenate([fading, np.full((20, 3), 225)]).astype(np.uint8)
+    probs[SLEEVE] = found[:] = 0
+    found[300:400, 200:284] = True
+    assert not with_segments(image, probs, found)[300:400, 288:300].any()
