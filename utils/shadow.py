@@ -18,6 +18,7 @@ RIM_PX = 24  # ... and so far one that is too faint or too narrow for cells
 BAND_PX = 4  # it is measured in bands so wide ...
 ALONG_PX = 34  # ... each over so much of the edge ...
 LENGTH_PX = 66  # ... and is at least so long
+BORDER_PX = 25  # width of the band along borders between surfaces where none is looked for
 STEP_PX = 2  # of the pixels, every so many both ways are looked at
 FEWEST_SEEN = 0.01  # bare paper in a square of `ALONG_PX`, as a share of it; from less of it less is lifted
 PRINT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
@@ -44,7 +45,8 @@ def lift_shadow(window: NDArray[np.uint8], hole: Mask, paper: Paper) -> tuple[ND
     if paper.light.max() > 1:
         light = enlarged(paper.light, part)
         lifted, changed = _multiplied(lifted, light), strongest(light) > 1
-    rim = _rim(lifted, hole[part], paper.tone[part], paper.bare[part], paper.surface[part] == paper.page)
+    page = cv2.erode((paper.surface[part] == paper.page).view(np.uint8), np.ones((BORDER_PX, BORDER_PX), np.uint8)) > 0
+    rim = _rim(lifted, hole[part], paper.tone[part], paper.bare[part], page)
     if rim.any():
         lifted, changed = _multiplied(lifted, 1 / (1 - rim[..., None])), changed | (rim > 0)
     if not changed.any():
