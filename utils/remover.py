@@ -101,6 +101,7 @@ class OccluderRemover:
                 for region in group.regions:
                     inner = region.shifted(-group.box.x0, -group.box.y0)
                     crop(own, inner)[:] |= crop(mask, region)
+                # Below the mask too: the repair fades in from there.
                 cv2.copyTo(found.lifted, own.astype(np.uint8), crop(repaired, group.box))
                 changed = changed.copy() if changed is mask else changed
                 crop(changed, group.box)[:] |= own

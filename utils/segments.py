@@ -61,24 +61,21 @@ def with_segments(
     if not wanted.any():
         return found
     every = np.s_[::STEP_PX, ::STEP_PX]
-    surfaces, numbers = cv2.medianBlur(image, SURFACE_PX)[every].astype(np.float32), segments[every]
     bare = (probs[every] < UNLIKELY) & ~found[every]
+    others, numbers = cv2.medianBlur(image, SURFACE_PX)[every][bare].astype(np.float32), segments[every][bare]
+    brightness = np.maximum(others.mean(axis=1), 1)
+    alone = np.zeros(count, bool)  # need not lie beside what is found
     for segment in np.flatnonzero(wanted):
-        colour = image[(segments == segment) & ~found].mean(axis=0)
-        others = surfaces[bare & (numbers != segment)]
-        light = np.clip(colour.mean() / np.maximum(others.mean(axis=1), 1), *SHADE)[:, None]
-        alike = np.count_nonzero((np.abs(light * others - colour) < ALIKE_LEVELS).all(axis=1))
-        wanted[segment] = alike * STEP_PX**2 <= ALIKE_SHARE * area[segment]
-    alone = [
-        segment
-        for segment in np.flatnonzero(wanted & (likely >= threshold))
-        if probs[segments == segment].max() >= confidence
-    ]
+        own = segments == segment
+        colour = image[own & ~found].mean(axis=0)
+        light = np.clip(colour.mean() / brightness, *SHADE)[:, None]
+        alike = (np.abs(light * others - colour) < ALIKE_LEVELS).all(axis=1) & (numbers != segment)
+        wanted[segment] = np.count_nonzero(alike) * STEP_PX**2 <= ALIKE_SHARE * area[segment]
+        alone[segment] = likely[segment] >= threshold and probs[own].max() >= confidence
     whole = found
     for _ in range(ROUNDS):
-        touched = np.zeros(count, bool)
-        touched[alone] = True
-        touched[np.unique(segments[_dilated(whole, REACH_PX)])] = True
+        touched = alone.copy()
+        touched[segments[_dilated(whole, REACH_PX)]] = True
         extended = whole | _dilated((touched & wanted)[segments], RIM_PX)
         if np.array_equal(extended, whole):
             break
