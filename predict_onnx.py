@@ -103,8 +103,9 @@ def main(argv: list[str] | None = None) -> int:
     keep_freed_memory(shared=True)  # before the libraries below start their threads
     import cv2
 
-    from utils import images, onnx_backend
+    from utils import images
     from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos, make_target
+    from utils.runtime import onnx_backend
 
     if args.doctor:
         return _doctor(args.deeplabv3_onnx)
@@ -196,7 +197,7 @@ def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[st
 
 
 def _doctor(segmenter_graph: str) -> int:
-    from utils.doctor import examine
+    from utils.runtime.doctor import examine
 
     found, problems = examine(segmenter_graph)
     print("\n".join(found))

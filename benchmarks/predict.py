@@ -32,12 +32,13 @@ from onnx import helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from utils import images, onnx_backend, preprocess  # noqa: E402
+from utils import images, preprocess  # noqa: E402
 from utils.compat import remove_as_published  # noqa: E402
 from utils.flags import add_switch, positive_int  # noqa: E402
 from utils.folder import default_workers  # noqa: E402
 from utils.options import PROVIDERS  # noqa: E402
 from utils.report import format_table  # noqa: E402
+from utils.runtime import onnx_backend  # noqa: E402
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec  # noqa: E402
 from utils.stages import Inpainter, Segmenter  # noqa: E402
 

@@ -169,7 +169,7 @@ def load_remover(args: argparse.Namespace) -> "OccluderRemover":
     Raises:
         ValueError, OSError: a graph cannot be used or a flag is out of range.
     """
-    from utils import onnx_backend
+    from utils.runtime import onnx_backend
 
     graphs = args.deeplabv3_onnx, args.deepfillv2_onnx
     return onnx_backend.load_remover(*graphs, removal_options(args), args.provider)[0]

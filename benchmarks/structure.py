@@ -26,7 +26,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 from utils.baselines import opencv_inpaint  # noqa: E402
 from utils.flags import positive_int  # noqa: E402
-from utils.structure import repair  # noqa: E402
+from utils.page.structure import repair  # noqa: E402
 
 HEIGHT, WIDTH = 3600, 2700
 CONTEXT_PX = 400

@@ -1,8 +1,8 @@
 """Feed damaged picture files to the reader and the writer: `python -m tests.fuzz_images --count 3000`.
 
-Not part of the normal test run. Every file is one of `tests.utils.samples`, changed by a random mutation that follows
-from the seed and the file's number alone. A worker process reads each file, repairs a patch, writes it and reads it
-again; this process watches it. What may happen: a picture, or one `ValueError` of one line. What may not: any other
+Not part of the normal test run. Every file is one of `tests.utils.formats.samples`, changed by a random mutation that
+follows from the seed and the file's number alone. A worker process reads each file, repairs a patch, writes it and
+reads it again; this process watches it. What may happen: a picture, or one `ValueError` of one line. What may not: any other
 error, a crash, more than `--seconds` for one file, more than `--megabytes` above the memory at the start, a word
 on stderr, a file left behind, a written file that cannot be read or that differs outside the patch where its format
 is lossless.
@@ -25,7 +25,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.utils.samples import photo_files
+from tests.utils.formats.samples import photo_files
 from utils import images
 
 MAX_PIXELS = 10_000_000

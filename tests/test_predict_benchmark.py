@@ -4,7 +4,7 @@ import pytest
 from benchmarks import predict
 from tests.graphs import own_specs, write_generator, write_segmenter
 from utils import images
-from utils.onnx_backend import load_segmenter
+from utils.runtime.onnx_backend import load_segmenter
 from utils.stages import Segmenter
 
 

@@ -23,9 +23,9 @@ from tqdm import tqdm
 from utils import images, preprocess
 from utils.images import Photo
 from utils.options import growth_px
+from utils.page.structure import debug_picture
 from utils.regions import Box, crop, grow
 from utils.remover import OccluderRemover, Removal
-from utils.structure import debug_picture
 
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
 MASKS, COMPARISONS, STRUCTURE = "masks", "comparisons", "structure"  # folders in `save_dir` of what is written beside

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils import bmp, jpeg, pixels, png, tiff, webp
-from utils.metadata import Header
+from utils.formats import bmp, jpeg, pixels, png, tiff, webp
+from utils.formats.metadata import Header
 from utils.regions import Box, bounds_of, crop
 
 MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; far above it is a decompression bomb

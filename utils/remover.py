@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import blend, preprocess, regions, structure
+from utils import blend, preprocess, regions
 from utils.compat import remove_as_published
-from utils.finder import find_mask
+from utils.finding.finder import find_mask
 from utils.options import RemovalOptions, scale_of
+from utils.page import structure
+from utils.page.structure import Structure
 from utils.regions import Box, RegionGroup, crop
 from utils.stages import Inpainter, Segmenter
-from utils.structure import Structure
 
 LEAST_VISIBLE = 0.01  # of a photo: with less of it nothing can be continued, and a mask is likelier wrong than that
 PUBLISHED_CROP = 1536  # pixels; the crop where there is no inpainting network to state its own

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.utils import samples
-from utils import images, jpeg, metadata, pixels
+from tests.utils.formats import samples
+from utils import images
+from utils.formats import jpeg, metadata, pixels
 from utils.images import copy_photo, list_photos, read_image, read_mark, read_mask, read_photo, write_image, write_photo
 
 FILES = samples.photo_files()

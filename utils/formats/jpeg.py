@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils import metadata, pixels
-from utils.metadata import EXIF_LEAD, Header
+from utils.formats import metadata, pixels
+from utils.formats.metadata import EXIF_LEAD, Header
 
 XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
 PHOTOSHOP_LEAD = b"Photoshop 3.0\0"

@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.utils.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet, standing
-from utils.paper import measure_paper
-from utils.rule_ends import _extent
-from utils.rules import Rule, find_rules
-from utils.strokes import draw_rules
+from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet, standing
+from utils.page.paper import measure_paper
+from utils.page.rule_ends import _extent
+from utils.page.rules import Rule, find_rules
+from utils.page.strokes import draw_rules
 
 HOLE = hole_at(240, 160, 420, 400)
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.rule_ends import DOUBLE_PX, HALF_PX, End, belonging
-from utils.rules import Rule
+from utils.page.rule_ends import DOUBLE_PX, HALF_PX, End, belonging
+from utils.page.rules import Rule
 
 PROFILE_STEP = 0.5  # pixels between the samples of a profile
 OVERLAP_PX = 60  # a rule is drawn so far back over its visible part (of which nothing changes)

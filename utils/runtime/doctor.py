@@ -8,9 +8,9 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from utils import onnx_backend
-from utils.onnx_backend import Graph
 from utils.options import PROVIDERS
+from utils.runtime import onnx_backend
+from utils.runtime.onnx_backend import Graph
 
 PACKAGES = (
     "onnxruntime",

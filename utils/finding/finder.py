@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils import preprocess
+from utils.finding.outlines import with_outlines
+from utils.finding.segments import with_segments, without_gaps
 from utils.options import RemovalOptions, growth_px, scale_of
-from utils.outlines import with_outlines
 from utils.regions import Box, bounds_of, crop, to_mask
-from utils.segments import with_segments, without_gaps
 from utils.stages import Segmenter
 
 Probs = NDArray[np.float32]

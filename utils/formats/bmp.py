@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import pixels
-from utils.metadata import Header
+from utils.formats import pixels
+from utils.formats.metadata import Header
 
 RGB, BITFIELDS = 0, 3  # values of biCompression
 BGRA_MASKS = (0xFF0000, 0xFF00, 0xFF)

@@ -2,7 +2,7 @@ import pytest
 
 import predict_onnx
 from tests.graphs import own_specs, write_segmenter
-from utils import doctor, onnx_backend, openvino_session
+from utils.runtime import doctor, onnx_backend, openvino_session
 
 
 @pytest.fixture

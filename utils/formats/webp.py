@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils import metadata, pixels
-from utils.metadata import EXIF_LEAD, Header
+from utils.formats import metadata, pixels
+from utils.formats.metadata import EXIF_LEAD, Header
 
 QUALITY = 95  # of a lossy file written again; the file does not say its own in a way that can be used
 ANIMATION, ALPHA = 0x02, 0x10  # flags of the VP8X chunk

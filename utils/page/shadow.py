@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.paper import CELL_PX, SHADOW_CELLS, Paper, area_around, enlarged, strongest
+from utils.page.paper import CELL_PX, SHADOW_CELLS, Paper, area_around, enlarged, strongest
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -19,11 +19,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from utils import openvino_session
-from utils.batching import Batcher
-from utils.openvino_session import OpenVinoSession
 from utils.options import PROVIDERS, RemovalOptions
 from utils.remover import OccluderRemover
+from utils.runtime import openvino_session
+from utils.runtime.batching import Batcher
+from utils.runtime.openvino_session import OpenVinoSession
 from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, segmenter_spec
 from utils.spec import inpaint_spec as published_spec
 from utils.stages import Array, Inpainter, Run, Segmenter

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.paper import strongest
+from utils.page.paper import strongest
 
 Mask = NDArray[np.bool_]
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.utils.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet
-from utils.paper import measure_paper
+from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet
+from utils.page.paper import measure_paper
 
 
 def test_tone_below_the_hole_is_that_of_the_paper_around():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tests.graphs import own_specs, write_generator, write_segmenter
-from utils import onnx_backend, openvino_session
-from utils.onnx_backend import choose_provider, load_inpainter, load_segmenter
+from utils.runtime import onnx_backend, openvino_session
+from utils.runtime.onnx_backend import choose_provider, load_inpainter, load_segmenter
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_sizes_that_a_graph_leaves_free_are_those_of_its_spec(amd, tmp_path):
 def test_importing_it_reports_nothing_to_its_makers(amd, tmp_path):
     write_segmenter(tmp_path / "s.onnx", fixed=True)
     code = (
-        "import sys; from utils.openvino_session import OpenVinoSession; from pathlib import Path; "
+        "import sys; from utils.runtime.openvino_session import OpenVinoSession; from pathlib import Path; "
         f"OpenVinoSession(Path({str(tmp_path / 's.onnx')!r})); "
         "sys.exit(any(name.startswith('openvino_telemetry') and module for name, module in sys.modules.items()))"
     )

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.structure import debug_picture, repair
+from utils.page.structure import debug_picture, repair
 
 HEIGHT, WIDTH = 800, 900
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.segments import with_segments as extended
-from utils.segments import without_gaps
+from utils.finding.segments import with_segments as extended
+from utils.finding.segments import without_gaps
 
 THRESHOLD, CONFIDENCE = 0.5, 0.8
 HAND, SLEEVE = np.s_[300:400, 200:260], np.s_[400:640, 180:290]

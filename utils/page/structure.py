@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.grain import copy_texture, draw_grain, measure_grain, seed_of
-from utils.paper import Paper, measure_paper, strongest
-from utils.rules import Rule, find_rules
-from utils.shadow import lift_shadow
-from utils.strokes import draw_rules
+from utils.page.grain import copy_texture, draw_grain, measure_grain, seed_of
+from utils.page.paper import Paper, measure_paper, strongest
+from utils.page.rules import Rule, find_rules
+from utils.page.shadow import lift_shadow
+from utils.page.strokes import draw_rules
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
 FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.paper import strongest
+from utils.page.paper import strongest
 
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at
 MAX_SAMPLES = 64

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils import metadata, pixels
-from utils.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
+from utils.formats import metadata, pixels
+from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
 
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 SAMPLES, SAMPLE_FORMAT, XMP, PHOTOSHOP, EXTRA_SAMPLES = 277, 339, 700, 34377, 338

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.grain import draw_grain, measure_grain, seed_of
+from utils.page.grain import draw_grain, measure_grain, seed_of
 
 
 def noisy(strength: float, blur: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

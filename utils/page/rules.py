@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, Array, End, find_ends, fit_polynomial, strip_along
+from utils.page.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, Array, End, find_ends, fit_polynomial, strip_along
 
 LONE_DOTS_PX = 150  # visible length of a dotted rule that goes on by itself: digits of one width are alike over 120
 FEWEST_ACROSS = 3  # ends that tell a family's direction

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from utils.batching import Batcher
+from utils.runtime.batching import Batcher
 from utils.spec import GENERATOR, inpaint_spec
 from utils.stages import Inpainter
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.graphs import own_specs, write_generator, write_segmenter
-from utils import onnx_backend, openvino_session
-from utils.onnx_backend import choose_provider, describe, load_inpainter, load_segmenter
+from utils.runtime import onnx_backend, openvino_session
+from utils.runtime.onnx_backend import choose_provider, describe, load_inpainter, load_segmenter
 from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.outlines import with_outlines
+from utils.finding.outlines import with_outlines
 
 HEIGHT, WIDTH = 2000, 1500
 PAPER, LINE = 205, 150

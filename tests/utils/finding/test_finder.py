@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.finder import find_mask, follow_outlines
+from utils.finding.finder import find_mask, follow_outlines
 from utils.metrics import iou
 from utils.options import RemovalOptions
 from utils.spec import segmenter_spec
