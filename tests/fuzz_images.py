@@ -2,8 +2,8 @@
 
 Not part of the normal test run. Every file is one of `tests.utils.formats.samples`, changed by a random mutation that
 follows from the seed and the file's number alone. A worker process reads each file, repairs a patch, writes it and
-reads it again; this process watches it. What may happen: a picture, or one `ValueError` of one line. What may not: any other
-error, a crash, more than `--seconds` for one file, more than `--megabytes` above the memory at the start, a word
+reads it again; this process watches it. What may happen: a picture, or one `ValueError` of one line. What may not: any
+other error, a crash, more than `--seconds` for one file, more than `--megabytes` above the memory at the start, a word
 on stderr, a file left behind, a written file that cannot be read or that differs outside the patch where its format
 is lossless.
 """
