@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.surroundings import lookup_table
-
-Image = NDArray[np.uint8]
+from utils.arrays import Image
 
 MARKS = {0: 0.5, 1: 0.28, 2: 0.14, 3: 0.08}  # marks on a page
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from utils.arrays import Image
 
 FIELD_SIDE = 512  # pixels of the stored patterns
 PHOTO_CHANCE = 0.3  # of a surface cut from a photograph where there are any

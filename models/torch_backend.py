@@ -7,8 +7,9 @@ from torch import nn
 
 from models import checkpoint
 from models.gated_conv import fold
+from utils.arrays import Floats
 from utils.spec import NetworkSpec
-from utils.stages import Array, Run
+from utils.stages import Run
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -78,7 +79,7 @@ def as_run(network: nn.Module, device: str | torch.device = "auto") -> Run:
     network = network.eval().to(device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def run(*arrays: Array) -> tuple[Array, ...]:
+    def run(*arrays: Floats) -> tuple[Floats, ...]:
         inputs = [torch.from_numpy(array).to(device, memory_format=torch.channels_last) for array in arrays]
         outputs = network(*inputs)
         outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs

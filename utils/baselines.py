@@ -6,16 +6,15 @@ smeared into the middle, and they are many times faster.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from utils.arrays import Image, Mask
 
 METHODS = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}
 SCALES = (1, 2, 4)  # full, half and quarter resolution
 RADIUS_PX = 5.0  # neighbourhood that OpenCV looks at, in reduced pixels; 3, its examples' value, scores lower on pages
 
 
-def opencv_inpaint(
-    image: NDArray[np.uint8], mask: NDArray[np.bool_], method: str = "telea", scale: int = 4
-) -> NDArray[np.uint8]:
+def opencv_inpaint(image: Image, mask: Mask, method: str = "telea", scale: int = 4) -> Image:
     """Fill the mask from its surroundings.
 
     Args:

@@ -2,8 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Floats, Image, Mask
 from utils.regions import Box, crop
 
 # Width of the ring around the hole whose colour the patch is matched to, as a share of the crop's longer side:
@@ -14,9 +14,7 @@ RING_SHARE = 0.03
 OFFSET_SIDE = 192
 
 
-def paste(
-    image: NDArray[np.uint8], patch: NDArray[np.uint8], mask: NDArray[np.bool_], box: Box, feather_px: float
-) -> None:
+def paste(image: Image, patch: Image, mask: Mask, box: Box, feather_px: float) -> None:
     """Blend `patch` into `image` inside the mask; every other pixel keeps its value.
 
     Args:
@@ -39,7 +37,7 @@ def paste(
     target[edge] = np.rint(target[edge] * (1 - alpha) + patch[edge] * alpha).astype(np.uint8)
 
 
-def match_tone(patch: NDArray[np.uint8], surroundings: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def match_tone(patch: Image, surroundings: Image, mask: Mask) -> Image:
     """Shift the colours of a patch so that they meet the surroundings all along the hole.
 
     The difference between photo and patch is measured in a ring around the hole, where the generator has drawn what
@@ -69,7 +67,7 @@ def match_tone(patch: NDArray[np.uint8], surroundings: NDArray[np.uint8], mask: 
     return np.asarray(cv2.add(patch, offset, dtype=cv2.CV_8U), np.uint8)  # rounded and kept in range
 
 
-def spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def spread(values: Floats, weights: Floats) -> Floats:
     """Extend known values smoothly over the unknown ones (pull-push interpolation, Gortler et al. 1996).
 
     Args:
@@ -80,7 +78,7 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
         `(h, w, C)` float32: close to `values` where `weights` is 1, a smooth continuation elsewhere.
     """
     height, width = weights.shape
-    known: NDArray[np.float32] = values * weights[..., None]
+    known: Floats = values * weights[..., None]
     if max(height, width) == 1:
         return np.divide(known, np.maximum(weights[..., None], 1e-6), dtype=np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)

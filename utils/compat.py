@@ -6,9 +6,9 @@ outside [0, 255] are clamped where they wrapped round there, and a photo with no
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from utils import preprocess
+from utils.arrays import Floats, Image, Mask, Plane
 from utils.preprocess import MASK_LEVEL
 from utils.regions import Box, crop, square_box
 from utils.stages import Inpainter, Segmenter
@@ -16,9 +16,7 @@ from utils.stages import Inpainter, Segmenter
 DILATION = np.ones((4, 4), np.uint8)  # at the size of the segmentation net
 
 
-def remove_as_published(
-    image: NDArray[np.uint8], segmenter: Segmenter, inpainter: Inpainter
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[Box]]:
+def remove_as_published(image: Image, segmenter: Segmenter, inpainter: Inpainter) -> tuple[Image, Mask, list[Box]]:
     """Repair one photo as the published script does.
 
     Args:
@@ -61,7 +59,7 @@ def remove_as_published(
     return repaired, mask > 0, [box]
 
 
-def _published_mask(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+def _published_mask(logits: Floats, height: int, width: int) -> Plane:
     """Classes → `(height, width)` uint8 in file values, with the soft edge that the enlargement gives."""
     found = cv2.dilate(logits.argmax(0).astype(np.uint8), DILATION)
     return preprocess.resize(found * np.uint8(MASK_LEVEL), height, width)

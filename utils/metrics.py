@@ -22,7 +22,8 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from utils.arrays import AnyArray, Floats, Image, Mask
 
 DATA_RANGE = 255.0
 WINDOW = 11  # side of the Gaussian window of SSIM, in pixels
@@ -34,11 +35,8 @@ STRIP_ROWS = 256
 RING_PX = 32  # width of the ring around the mask in which the seam shows
 BOUNDARY_PX = 8  # a little more than one pixel of the 480×640 segmentation net in a photo of 3000×4000
 
-Array8 = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
-
-def squared_error(a: Array8, b: Array8, mask: Mask | None = None) -> tuple[float, int]:
+def squared_error(a: Image, b: Image, mask: Mask | None = None) -> tuple[float, int]:
     """Sum of squared differences and how many values it runs over.
 
     Args:
@@ -69,7 +67,7 @@ def squared_error(a: Array8, b: Array8, mask: Mask | None = None) -> tuple[float
     return float(total), count
 
 
-def psnr(a: Array8, b: Array8, mask: Mask | None = None) -> float:
+def psnr(a: Image, b: Image, mask: Mask | None = None) -> float:
     """Peak signal-to-noise ratio in dB, `inf` for identical pictures and `nan` where the mask is empty.
 
     Args and errors as `squared_error`.
@@ -80,7 +78,7 @@ def psnr(a: Array8, b: Array8, mask: Mask | None = None) -> float:
     return math.inf if total == 0 else 10 * math.log10(DATA_RANGE**2 * count / total)
 
 
-def ssim(a: Array8, b: Array8) -> float:
+def ssim(a: Image, b: Image) -> float:
     """Mean structural similarity, in [-1, 1].
 
     Args:
@@ -95,7 +93,7 @@ def ssim(a: Array8, b: Array8) -> float:
     return float(np.mean(means))
 
 
-def ms_ssim(a: Array8, b: Array8) -> float:
+def ms_ssim(a: Image, b: Image) -> float:
     """Multi-scale structural similarity, in [0, 1].
 
     Args:
@@ -142,7 +140,7 @@ def ring(mask: Mask, ring_px: int = RING_PX) -> Mask:
     return near
 
 
-def restoration_scores(prediction: Array8, truth: Array8, mask: Mask | None = None) -> dict[str, float]:
+def restoration_scores(prediction: Image, truth: Image, mask: Mask | None = None) -> dict[str, float]:
     """The scores of one repaired photo.
 
     Args:
@@ -244,7 +242,7 @@ def mean(values: Iterable[float]) -> float:
     return math.inf if known else math.nan
 
 
-def _check_pair(a: NDArray, b: NDArray) -> None:
+def _check_pair(a: AnyArray, b: AnyArray) -> None:
     if a.shape != b.shape:
         raise ValueError(f"the pictures differ in size: {_size(a)} and {_size(b)}; they must be equal")
     if a.dtype != np.uint8 or b.dtype != np.uint8:
@@ -253,29 +251,29 @@ def _check_pair(a: NDArray, b: NDArray) -> None:
         raise ValueError(f"a picture must be (H, W) or (H, W, C) with at least one pixel, not {a.shape}")
 
 
-def _check_side(a: NDArray) -> None:
+def _check_side(a: AnyArray) -> None:
     if min(a.shape[:2]) < WINDOW:
         raise ValueError(f"structural similarity needs at least {WINDOW} pixels a side, the picture has {_size(a)}")
 
 
-def _check_mask(mask: NDArray, a: NDArray) -> None:
+def _check_mask(mask: AnyArray, a: AnyArray) -> None:
     if mask.dtype != np.bool_ or mask.shape != a.shape[:2]:
         raise ValueError(f"the mask must be bool of size {_size(a)}, not {mask.dtype} of {_size(mask)}")
 
 
-def _check_masks(prediction: NDArray, truth: NDArray) -> None:
+def _check_masks(prediction: AnyArray, truth: AnyArray) -> None:
     if prediction.dtype != np.bool_ or truth.dtype != np.bool_:
         raise ValueError(f"masks must be bool, not {prediction.dtype} and {truth.dtype}")
     if prediction.shape != truth.shape or prediction.ndim != 2:
         raise ValueError(f"the masks differ in size: {_size(prediction)} and {_size(truth)}; they must be equal")
 
 
-def _size(a: NDArray) -> str:
+def _size(a: AnyArray) -> str:
     """Width × height × channels, as a user reads sizes."""
     return "×".join(str(n) for n in (*a.shape[1::-1], *a.shape[2:]))
 
 
-def _channels(a: Array8, b: Array8) -> Iterable[tuple[NDArray, NDArray]]:
+def _channels(a: Image, b: Image) -> Iterable[tuple[AnyArray, AnyArray]]:
     if a.ndim == 2:
         yield a, b
         return
@@ -283,7 +281,7 @@ def _channels(a: Array8, b: Array8) -> Iterable[tuple[NDArray, NDArray]]:
         yield cv2.extractChannel(a, channel), cv2.extractChannel(b, channel)
 
 
-def _similarities(x: NDArray, y: NDArray, reflect: bool) -> tuple[float, float]:
+def _similarities(x: AnyArray, y: AnyArray, reflect: bool) -> tuple[float, float]:
     """Mean of luminance · contrast · structure, and of contrast · structure, over one channel.
 
     Args:
@@ -303,7 +301,7 @@ def _similarities(x: NDArray, y: NDArray, reflect: bool) -> tuple[float, float]:
     return full / (height * width), contrast / (height * width)
 
 
-def _strip_similarities(x: NDArray, y: NDArray) -> tuple[float, float]:
+def _strip_similarities(x: AnyArray, y: AnyArray) -> tuple[float, float]:
     """Sums of both similarities over the positions of a strip where the window fits.
 
     Sum and difference of the two need four blurs where the textbook needs five: with s = x + y and d = x - y,
@@ -316,7 +314,7 @@ def _strip_similarities(x: NDArray, y: NDArray) -> tuple[float, float]:
         return float(count), float(count)
     x, y = x.astype(np.float32), y.astype(np.float32)
 
-    def blur(p: NDArray) -> NDArray:
+    def blur(p: AnyArray) -> AnyArray:
         return cv2.GaussianBlur(p, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT_101)[inner]
 
     c1, c2 = np.float32(2 * (K1 * DATA_RANGE) ** 2), np.float32(2 * (K2 * DATA_RANGE) ** 2)
@@ -335,7 +333,7 @@ def _strip_similarities(x: NDArray, y: NDArray) -> tuple[float, float]:
     return float(contrast.sum(dtype=np.float64)), sum_contrast
 
 
-def _halve(x: NDArray) -> NDArray[np.float32]:
+def _halve(x: AnyArray) -> Floats:
     """2×2 means; an odd last row or column is dropped."""
     height, width = x.shape[0] // 2, x.shape[1] // 2
     out = np.empty((height, width), np.float32)

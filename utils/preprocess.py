@@ -8,30 +8,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Plane, Reals
+
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)  # of 8-bit pixels, scaled to [0, 1]
 MASK_LEVEL = 128  # value of the occluder in mask files; 0 is paper
 
 
-def resize(image: NDArray, height: int, width: int) -> NDArray:
+def resize(image: AnyArray, height: int, width: int) -> AnyArray:
     """Bilinear resize of an `(H, W)` or `(H, W, C)` array of any OpenCV type to `(height, width)`."""
     if image.shape[:2] == (height, width):
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def is_landscape(image: NDArray) -> bool:
+def is_landscape(image: AnyArray) -> bool:
     """Whether an `(H, W, …)` picture is wider than high; such a picture is transposed before a network sees it."""
     return image.shape[0] < image.shape[1]
 
 
-def transpose(image: NDArray) -> NDArray:
+def transpose(image: AnyArray) -> AnyArray:
     """Swap height and width (not a rotation); its own inverse. Returns a contiguous array."""
     return np.ascontiguousarray(image.swapaxes(0, 1))
 
 
-def to_segmenter_input(
-    image: NDArray[np.uint8], height: int, width: int, mean: float, std: float
-) -> NDArray[np.float32]:
+def to_segmenter_input(image: Image, height: int, width: int, mean: float, std: float) -> Floats:
     """One photo as the segmentation net reads it.
 
     Args:
@@ -45,7 +45,7 @@ def to_segmenter_input(
     return _planes(resize(image, height, width), (LEVELS - np.float32(mean)) / np.float32(std))
 
 
-def to_label(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.int64]:
+def to_label(mask: Plane, height: int, width: int) -> NDArray[np.int64]:
     """A mask file's pixels as classes: resized, divided by 128, truncated, clipped.
 
     Args:
@@ -57,12 +57,12 @@ def to_label(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.int
     return (resize(mask, height, width) >= MASK_LEVEL).astype(np.int64)
 
 
-def to_generator_image(crop: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+def to_generator_image(crop: Image, side: int) -> Floats:
     """A crop as the generator reads it: `(h, w, 3)` uint8 → `(3, side, side)` float32 in [0, 1]."""
     return _planes(resize(crop, side, side), LEVELS)
 
 
-def _planes(image: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _planes(image: Image, values: Floats) -> Floats:
     """`(H, W, 3)` uint8 → `(3, H, W)` float32 by a table of 256 values: nine times faster than computing each pixel."""
     planes = np.empty((image.shape[2], *image.shape[:2]), np.float32)
     for channel, plane in enumerate(planes):
@@ -70,7 +70,7 @@ def _planes(image: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np
     return planes
 
 
-def to_generator_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+def to_generator_mask(mask: Plane, side: int) -> Floats:
     """A mask crop in file values as the generator reads it.
 
     Args:
@@ -90,7 +90,7 @@ def inner_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     return max(1, round(height * side / longer)), max(1, round(width * side / longer))
 
 
-def fit_square(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def fit_square(crop: Image, side: int) -> Image:
     """Fit an `(h, w)` or `(h, w, C)` crop into a square of `side` pixels.
 
     A crop that is not square, as of a photo smaller than the usual crop, keeps its proportions: its last rows or
@@ -103,6 +103,6 @@ def fit_square(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.pad(small, ((0, bottom), (0, right)) + ((0, 0),) * (small.ndim - 2), mode="edge")
 
 
-def to_image(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+def to_image(values: Reals) -> Image:
     """Network output to pixels: `(3, h, w)` float, clamped to [0, 1] → `(h, w, 3)` uint8 BGR, rounded."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)

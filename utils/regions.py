@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from utils.arrays import AnyArray, Mask
 
 
 class Box(NamedTuple):
@@ -85,13 +86,13 @@ def _shifted(start: int, length: int, side: int, limit: int) -> int:
     return max(0, min(centre - side // 2, limit - side))
 
 
-def bounds_of(mask: NDArray) -> Box | None:
+def bounds_of(mask: AnyArray) -> Box | None:
     """The box of the non-zero pixels of an `(H, W)` mask, or None where there are none."""
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8))
     return Box(x, y, x + width, y + height) if width else None
 
 
-def to_mask(levels: NDArray, threshold: float, grow_px: float, min_area_px: float) -> NDArray[np.bool_]:
+def to_mask(levels: AnyArray, threshold: float, grow_px: float, min_area_px: float) -> Mask:
     """Threshold a map of the occluders, drop specks, grow what is left.
 
     Args:
@@ -115,7 +116,7 @@ def to_mask(levels: NDArray, threshold: float, grow_px: float, min_area_px: floa
     return mask
 
 
-def connected_bounds(mask: NDArray[np.bool_]) -> list[Box]:
+def connected_bounds(mask: Mask) -> list[Box]:
     """The bounds of each connected part of an `(H, W)` bool mask; parts less than `LABEL_STEP` pixels apart are one.
 
     The parts are told apart on a reduced mask: at full size that alone would take longer than the rest of the flow.
@@ -141,14 +142,14 @@ def connected_bounds(mask: NDArray[np.bool_]) -> list[Box]:
     return bounds
 
 
-def grow(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
+def grow(mask: Mask, radius_px: float) -> Mask:
     """Every pixel within `radius_px` (Euclidean) of an `(H, W)` bool mask; the mask itself at radius 0 or below."""
     if radius_px <= 0 or not mask.any():
         return mask
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) <= radius_px
 
 
-def find_regions(mask: NDArray[np.bool_], crop_side: int) -> list[RegionGroup]:
+def find_regions(mask: Mask, crop_side: int) -> list[RegionGroup]:
     """Group the connected regions of the mask, each group with the crop that the generator will see.
 
     Regions that fit together into one crop share it; a region too large for the crop gets a larger one.
@@ -198,6 +199,6 @@ def _even(value: float) -> int:
     return 2 * int(np.ceil(value / 2))
 
 
-def crop(image: NDArray, box: Box) -> NDArray:
+def crop(image: AnyArray, box: Box) -> AnyArray:
     """The pixels of a box: a view of an `(H, W)` or `(H, W, C)` array."""
     return image[box.slices()]

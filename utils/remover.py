@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from utils import blend, preprocess, regions
+from utils.arrays import Image, Mask
 from utils.compat import remove_as_published
 from utils.finding.finder import find_mask
 from utils.options import RemovalOptions, scale_of
@@ -29,8 +29,8 @@ class Removal(NamedTuple):
         structures: for each repaired crop its box and what was measured in it; empty with `--structure off`.
     """
 
-    image: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
+    image: Image
+    mask: Mask
     boxes: list[Box]
     structures: list[tuple[Box, Structure]]
 
@@ -54,7 +54,7 @@ class OccluderRemover:
         self.inpainter = inpainter
         self.options = options
 
-    def __call__(self, image: NDArray[np.uint8]) -> Removal:
+    def __call__(self, image: Image) -> Removal:
         """Repair one photo.
 
         Args:
@@ -68,13 +68,11 @@ class OccluderRemover:
             return Removal(*remove_as_published(image, self.segmenter, self.inpainter), [])
         return self.repair(image, self.find_mask(image), lift_shadow=self.options.lift_shadow)
 
-    def find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    def find_mask(self, image: Image) -> Mask:
         """Where the photo is covered: `(H, W, 3)` uint8 → `(H, W)` bool, grown past the occluders' soft edge."""
         return find_mask(image, self.segmenter, self.options)
 
-    def repair(
-        self, image: NDArray[np.uint8], mask: NDArray[np.bool_], *, lift_shadow: bool = False, coarse: bool = False
-    ) -> Removal:
+    def repair(self, image: Image, mask: Mask, *, lift_shadow: bool = False, coarse: bool = False) -> Removal:
         """Repaint a known mask.
 
         Args:
@@ -114,9 +112,7 @@ class OccluderRemover:
             boxes = regions.connected_bounds(changed)
         return Removal(repaired, changed, boxes, structures)
 
-    def _patch(
-        self, image: NDArray[np.uint8], mask: NDArray[np.bool_], group: RegionGroup, coarse: bool
-    ) -> tuple[NDArray[np.uint8], Structure | None]:
+    def _patch(self, image: Image, mask: Mask, group: RegionGroup, coarse: bool) -> tuple[Image, Structure | None]:
         """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's."""
         photo, hole = crop(image, group.box), crop(mask, group.box)
         drawn = None

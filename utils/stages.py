@@ -7,15 +7,14 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils import preprocess
+from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
 from utils.spec import NetworkSpec
 
-Array = NDArray[np.float32]
-Run = Callable[..., tuple[Array, ...]]
+Run = Callable[..., tuple[Floats, ...]]
 
 PART_STEP = 0.5  # of a part's length: from one part of a long photo to the next
 LONGEST_RATIO = 32  # what is longer still is squeezed to that, or a picture a pixel high would take thousands of parts
@@ -33,7 +32,7 @@ class Segmenter:
         self.run = run
         self.spec = spec
 
-    def logits(self, image: NDArray[np.uint8]) -> Array:
+    def logits(self, image: Image) -> Floats:
         """The network's answer at its own size.
 
         Args:
@@ -46,7 +45,7 @@ class Segmenter:
         images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
         return self.run(images)[0][0]
 
-    def reduced(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def reduced(self, image: Image) -> Image:
         """The photo as small as the network sees it.
 
         Args:
@@ -63,7 +62,7 @@ class Segmenter:
             size = min(-(-longer * size[1] // shorter), LONGEST_RATIO * size[1]), size[1]
         return preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
 
-    def __call__(self, image: NDArray[np.uint8]) -> Array:
+    def __call__(self, image: Image) -> Floats:
         """Probability that each pixel of the reduced photo is covered.
 
         A landscape photo is transposed for the network and back. A long one is looked at in parts, each as large as the
@@ -88,7 +87,7 @@ class Segmenter:
             seen[top : top + part] += 1
         return probs / seen
 
-    def _probs(self, image: NDArray[np.uint8]) -> Array:
+    def _probs(self, image: Image) -> Floats:
         paper, occluder = self.logits(image)
         return 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
 
@@ -112,7 +111,7 @@ class Inpainter:
         assert self.spec.imgsize is not None
         return self.spec.imgsize
 
-    def outputs(self, images: Array, masks: Array) -> tuple[Array, Array]:
+    def outputs(self, images: Floats, masks: Floats) -> tuple[Floats, Floats]:
         """Coarse and refined output for prepared batches.
 
         Args:
@@ -125,9 +124,7 @@ class Inpainter:
         first, second = self.run(images * (1 - masks), masks)
         return first, second
 
-    def __call__(
-        self, crops: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]], coarse: bool = False
-    ) -> list[NDArray[np.uint8]]:
+    def __call__(self, crops: Sequence[Image], masks: Sequence[Mask], coarse: bool = False) -> list[Image]:
         """Repaint crops of any size.
 
         Args:
@@ -141,9 +138,7 @@ class Inpainter:
         pictures = self.draw(crops, masks, coarse)
         return [preprocess.resize(picture, *mask.shape) for picture, mask in zip(pictures, masks, strict=True)]
 
-    def draw(
-        self, crops: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]], coarse: bool = False
-    ) -> list[NDArray[np.uint8]]:
+    def draw(self, crops: Sequence[Image], masks: Sequence[Mask], coarse: bool = False) -> list[Image]:
         """Repaint crops at the network's size.
 
         A crop that is not square is reduced until its longer side fits and its last rows or columns are repeated to

@@ -9,17 +9,14 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from utils import preprocess
+from utils.arrays import Floats, Image, Mask, Plane
 from utils.finding.outlines import with_outlines
 from utils.finding.segments import with_segments, without_gaps
 from utils.options import RemovalOptions, growth_px, scale_of
 from utils.regions import Box, bounds_of, crop, to_mask
 from utils.stages import Segmenter
-
-Probs = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # What the network leaves open lies between two probabilities: this share of the threshold, and this one.
 SURE_PAPER = 0.4
@@ -32,7 +29,7 @@ FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 
 
-def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOptions) -> Mask:
+def find_mask(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Mask:
     """Where a photo is covered.
 
     Args:
@@ -53,7 +50,7 @@ def find_mask(image: NDArray[np.uint8], segmenter: Segmenter, options: RemovalOp
     return with_outlines(image, mask) if growth > 0 else mask  # ungrown it ends at the occluder's own
 
 
-def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, confidence: float) -> Mask:
+def follow_outlines(image: Image, probs: Floats, threshold: float, confidence: float) -> Mask:
     """Drop regions that the network is nowhere sure of, and let the others end where the colours change.
 
     Args:
@@ -78,7 +75,7 @@ def follow_outlines(image: NDArray[np.uint8], probs: Probs, threshold: float, co
     return with_segments(image, probs, found, threshold, max(confidence, threshold))
 
 
-def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
+def _cut(image: Image, probs: Floats, threshold: float) -> Mask:
     """One region by its colours: photo `(h, w, 3)` and probabilities `(h, w)` there → `(h, w)` bool, True inside."""
     # What is left open begins as occluder: a sleeve of which the network is in doubt is unlike any paper around it.
     classes = np.where(probs >= SURE_PAPER * threshold, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
@@ -104,7 +101,7 @@ def _cut(image: NDArray[np.uint8], probs: Probs, threshold: float) -> Mask:
     return without_gaps(occluder, occluder)
 
 
-def _is_occluder(classes: NDArray[np.uint8]) -> Mask:
+def _is_occluder(classes: Plane) -> Mask:
     return (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
 
 

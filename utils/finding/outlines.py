@@ -7,13 +7,10 @@ lie across. A rule of the page that happens to run there goes on beyond the mask
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Indices, Mask, Plane, Reals
 from utils.options import scale_of
 from utils.regions import Box, connected_bounds, crop
-
-Mask = NDArray[np.bool_]
-Array = NDArray[np.floating]
 
 # Lengths in pixels of a photo 4000 pixels high.
 STEP_PX = 2  # between two points of the edge
@@ -42,7 +39,7 @@ MOST = 0.8  # of the points must agree
 GOING_ON = 0.7  # of a rule is seen beyond
 
 
-def with_outlines(image: NDArray[np.uint8], mask: Mask) -> Mask:
+def with_outlines(image: Image, mask: Mask) -> Mask:
     """Extend a mask to the outlines that run along it.
 
     Args:
@@ -67,7 +64,7 @@ def with_outlines(image: NDArray[np.uint8], mask: Mask) -> Mask:
     return extended
 
 
-def _missed(grey: NDArray[np.uint8], covered: NDArray[np.uint8], bounds: Box, scale: float) -> list[Array]:
+def _missed(grey: Plane, covered: Plane, bounds: Box, scale: float) -> list[Reals]:
     """Polygons `(n, 2)` (x, y) between the edge of one region and its outlines.
 
     Args:
@@ -112,9 +109,7 @@ def _missed(grey: NDArray[np.uint8], covered: NDArray[np.uint8], bounds: Box, sc
     return polygons
 
 
-def _lines_beside(
-    grey: NDArray[np.uint8], covered: NDArray[np.uint8], edge: Array, outwards: Array, scale: float
-) -> tuple[Array, Array]:
+def _lines_beside(grey: Plane, covered: Plane, edge: Reals, outwards: Reals, scale: float) -> tuple[Reals, Reals]:
     """How far from each of `(n, 2)` points an even line runs along the edge, -1 where none does, and its darkness."""
     far = np.arange(REACH_PX + BEYOND_PX) * scale
     xs, ys = (edge[:, axis, None] + outwards[:, axis, None] * far for axis in (0, 1))
@@ -135,7 +130,7 @@ def _lines_beside(
     return away, level
 
 
-def _bridge(away: Array, widest: int, limit: float) -> None:
+def _bridge(away: Reals, widest: int, limit: float) -> None:
     """Fill gaps (-1) of a closed line, in place, where its distances on both sides differ by no more than a limit.
 
     The larger one is taken: where the outline has a corner it lies farther from the mask.
@@ -148,7 +143,7 @@ def _bridge(away: Array, widest: int, limit: float) -> None:
             away[(one[-1] + 1 + np.arange(gap)) % len(away)] = max(first, last)
 
 
-def _goes_on(grey: NDArray[np.uint8], covered: NDArray[np.uint8], end: Array, level: float, scale: float) -> bool:
+def _goes_on(grey: Plane, covered: Plane, end: Reals, level: float, scale: float) -> bool:
     """Whether a line of the page itself: it goes on, straight, from its `(n, 2)` last points to away from the mask."""
     way = cv2.fitLine(end.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01)[:2, 0]
     way = way * np.sign(way @ (end[0] - end[-1]))
@@ -171,9 +166,7 @@ def _goes_on(grey: NDArray[np.uint8], covered: NDArray[np.uint8], end: Array, le
     return bool(seen[-CLEAR:].all() and straight > GOING_ON * np.count_nonzero(seen))
 
 
-def _read(
-    grey: NDArray[np.uint8], covered: NDArray[np.uint8], xs: Array, ys: Array
-) -> tuple[NDArray[np.float32], Mask]:
+def _read(grey: Plane, covered: Plane, xs: Reals, ys: Reals) -> tuple[Floats, Mask]:
     """The photo at some places, float32, and which of them are covered or lie outside of it."""
     at = xs.astype(np.float32), ys.astype(np.float32)
     values = cv2.remap(grey, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -181,14 +174,14 @@ def _read(
     return values.astype(np.float32), hidden > 0
 
 
-def _around(values: NDArray, count: int) -> NDArray:
+def _around(values: AnyArray, count: int) -> AnyArray:
     """So many values around each of a closed line, as a new last axis."""
     half = count // 2
     closed = np.concatenate([values[-half:], values, values[:half]])
     return np.lib.stride_tricks.sliding_window_view(closed, count, axis=0)
 
 
-def _runs(chosen: Mask) -> list[NDArray[np.intp]]:
+def _runs(chosen: Mask) -> list[Indices]:
     """The indices of each run of chosen points of a closed line."""
     if chosen.all():
         return [np.arange(len(chosen))]

@@ -7,11 +7,9 @@ mostly page or desk and is not taken.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Mask, Reals
 from utils.page.paper import strongest
-
-Mask = NDArray[np.bool_]
 
 # Lengths and areas in pixels of the network.
 EDGE_SOFT_PX = 1.0  # standard deviation of the blur in which edges are looked for
@@ -31,9 +29,7 @@ ROUNDS = 3  # a shirt of stripes is taken from one to the next
 GAP_SHARE = 0.05  # of an occluder: smaller gaps in it are filled, as print on a shirt; in larger ones the page shows
 
 
-def with_segments(
-    image: NDArray[np.uint8], probs: NDArray[np.float32], found: Mask, threshold: float, confidence: float
-) -> Mask:
+def with_segments(image: Image, probs: Floats, found: Mask, threshold: float, confidence: float) -> Mask:
     """Extend what was found to whole segments of the photo.
 
     Args:
@@ -50,7 +46,7 @@ def with_segments(
     count, segments, stats, _ = cv2.connectedComponentsWithStats(_inner(image), connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
 
-    def total(values: NDArray) -> NDArray[np.float64]:
+    def total(values: AnyArray) -> Reals:
         return np.bincount(segments.ravel(), values.ravel(), count).astype(float)
 
     open_area = total(~found)
@@ -91,7 +87,7 @@ def without_gaps(found: Mask, occluder: Mask) -> Mask:
     return found | small[labels]
 
 
-def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _inner(image: Image) -> Image:
     """`(h, w)` uint8, 1 where there is no edge, nor one beside it."""
     soft = cv2.GaussianBlur(image, (0, 0), EDGE_SOFT_PX)
     # Scharr's weights sum up to 16 on each side of a pixel, which are two pixels apart.

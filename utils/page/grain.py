@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Floats, Image, Indices, Mask, Plane
 from utils.page.paper import strongest
 
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at
@@ -18,9 +19,7 @@ TEXTURE_SHARE = 0.6  # of the pattern's strength: looks alike, and errs less whe
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 
 
-def measure_grain(
-    window: NDArray[np.uint8], tone: NDArray[np.float32], bare: NDArray[np.bool_]
-) -> NDArray[np.complex128] | None:
+def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex128] | None:
     """Spectrum of the grain.
 
     Args:
@@ -59,7 +58,7 @@ def measure_grain(
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :] @ vectors.conj().swapaxes(-1, -2)
 
 
-def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, seed: int) -> NDArray[np.float32]:
+def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, seed: int) -> Floats:
     """Noise `(height, width, 3)` float32 with the given spectrum and mean 0; equal seeds give equal noise."""
     rng = np.random.default_rng(seed)
     # The measured spectrum as a small filter, laid into a larger tile: finer in frequency, periodic without a seam.
@@ -75,9 +74,7 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
     return np.tile(tile.transpose(1, 2, 0).astype(np.float32), repeats)[:height, :width]
 
 
-def copy_texture(
-    window: NDArray[np.uint8], tone: NDArray[np.uint8], source: NDArray[np.bool_], target: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def copy_texture(window: Image, tone: Image, source: Mask, target: Mask) -> Floats:
     """Pattern of a desk for where it is hidden: pieces of the visible desk, moved there as they lie.
 
     Args:
@@ -140,15 +137,13 @@ def copy_texture(
     return texture
 
 
-def _some(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
+def _some(mask: Plane) -> Indices:
     """At most some `MAX_POINTS` points (y, x) of a mask, evenly taken."""
     points = np.flatnonzero(mask)
     return np.stack(np.divmod(points[:: max(1, len(points) // MAX_POINTS)], mask.shape[1]), axis=1)
 
 
-def _moved(
-    picture: NDArray[np.uint8], points: NDArray[np.intp], shifts: NDArray[np.intp]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _moved(picture: Image, points: Indices, shifts: Indices) -> tuple[Image, Mask]:
     """The picture at each point moved by each shift, `(shifts, points, …)`, and which of these lie in it."""
     height, width = picture.shape[:2]
     y, x = (points[None] + shifts[:, None]).transpose(2, 0, 1)
@@ -156,7 +151,7 @@ def _moved(
     return picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], inside
 
 
-def seed_of(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> int:
+def seed_of(window: Image, hole: Mask) -> int:
     """A number that the visible pixels decide."""
     seen = window[::4, ::4][~hole[::4, ::4]]
     return int(seen.sum(dtype=np.int64)) * 1000003 + int(np.count_nonzero(hole))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Labels, Mask, Plane, Points
 from utils.blend import spread
 
 CELL_PX = 8  # side of a measuring cell: noise averages out, light hardly changes
@@ -65,14 +65,14 @@ class Paper:
             occluder's shadow leaves there; 1 where there is no shadow.
     """
 
-    tone: NDArray[np.float32]
-    bare: NDArray[np.bool_]
-    surface: NDArray[np.uint8]
+    tone: Floats
+    bare: Mask
+    surface: Plane
     page: int
     rough: tuple[int, ...]
-    borders: list[NDArray[np.float64]]
+    borders: list[Points]
     noise: float
-    light: NDArray[np.float32]
+    light: Floats
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class _Entry:
     `length` is how far it was followed, in pixels.
     """
 
-    point: NDArray[np.float64]
-    heading: NDArray[np.float64]
+    point: Points
+    heading: Points
     length: float
     surfaces: tuple[int, int]
 
 
-def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
+def measure_paper(window: Image, hole: Mask) -> Paper:
     """Measure the bare paper around a hole and continue it across.
 
     Args:
@@ -159,7 +159,7 @@ def measure_paper(window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Paper:
     return Paper(tone, bare_pixels, pixels, page, rough, borders, noise, light)
 
 
-def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def _closed(window: Image, covered: Plane, width: int, height: int) -> Image:
     """The window at cells of half the side with everything dark and narrow filled up; 0 deep in the hole."""
     small = cv2.resize(window, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, 3)
     hidden = cv2.resize(covered * 255, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width) > 0
@@ -174,13 +174,13 @@ def _closed(window: NDArray[np.uint8], covered: NDArray[np.uint8], width: int, h
     return cv2.subtract(closed, (*usual, 0.0))
 
 
-def strongest(channels: NDArray) -> NDArray:
+def strongest(channels: AnyArray) -> AnyArray:
     """The largest of three channels: `(h, w, 3)` → `(h, w)` of the same type; NumPy takes ten times as long."""
     blue, green, red = cv2.split(channels)
     return cv2.max(cv2.max(blue, green), red)
 
 
-def _noise_of(window: NDArray[np.uint8], covered: NDArray[np.uint8]) -> float:
+def _noise_of(window: Image, covered: Plane) -> float:
     """Standard deviation of the grain, from differences of pixels two apart (strokes are a small share of them)."""
     green = np.ascontiguousarray(window[::3, :, 1])
     both = (covered[::3, 2:] | covered[::3, :-2]) == 0
@@ -196,9 +196,7 @@ def _noise_of(window: NDArray[np.uint8], covered: NDArray[np.uint8]) -> float:
     return float(np.clip(1.4826 * median / np.sqrt(2), 0.3, 20))
 
 
-def _cell_means(
-    window: NDArray[np.uint8], weight: NDArray[np.uint8], cells: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _cell_means(window: Image, weight: Plane, cells: tuple[int, int]) -> tuple[Floats, Floats]:
     """Share of the weighted pixels in each cell `(rows, columns)`, and their mean colour `(rows, columns, 3)`."""
     columns, rows = cells
     share = cv2.resize(weight * 255, cells, interpolation=cv2.INTER_AREA).reshape(rows, columns) / np.float32(255)
@@ -212,7 +210,7 @@ def _cell_means(
     return share, sums / np.maximum(counts, 1)[..., None]
 
 
-def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _surfaces(closed: Image, hidden: Mask) -> Labels:
     """Number the surfaces of the visible cells from 1; hidden cells get the number of the nearest visible one."""
     if hidden.all():
         return np.ones(hidden.shape, np.int32)
@@ -239,12 +237,12 @@ def _surfaces(closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[n
 
 
 def _without_leak(
-    numbers: NDArray[np.int32],
-    borders: NDArray[np.bool_],
-    step: NDArray[np.float32],
-    closed: NDArray[np.uint8],
-    hidden: NDArray[np.bool_],
-) -> NDArray[np.int32]:
+    numbers: Labels,
+    borders: Mask,
+    step: Floats,
+    closed: Image,
+    hidden: Mask,
+) -> Labels:
     """Part the page from a desk that it runs out to beside the hole, where a shadow makes the border between them weak.
 
     Args:
@@ -268,7 +266,7 @@ def _without_leak(
     return np.where(numbers == page, np.where(parts > 0, numbers.max() + parts, 0), numbers).astype(np.int32)
 
 
-def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _with_desk(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
     """Add what is patterned, a desk or a carpet, and therefore fell into small pieces, as surfaces of their own.
 
     It is much darker than the page and reaches the edge of the window; what is dark on the page does not.
@@ -297,7 +295,7 @@ def _with_desk(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: ND
     return table[result]
 
 
-def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _merged(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
     """Join surfaces that only the hole keeps apart: alike beside it, and without a border between them elsewhere."""
     count = int(numbers.max())
     reach = cv2.dilate(hidden.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
@@ -326,7 +324,7 @@ def _merged(numbers: NDArray[np.int32], closed: NDArray[np.uint8], hidden: NDArr
     return joined.astype(np.int32)[numbers]
 
 
-def _nearest(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+def _nearest(numbers: Labels) -> Labels:
     """Replace every 0 by the nearest other number."""
     _, index = cv2.distanceTransformWithLabels(
         (numbers == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -336,16 +334,14 @@ def _nearest(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     return table[index]
 
 
-def _page_of(surface: NDArray[np.int32], mean: NDArray[np.float32], share: NDArray[np.float32]) -> int:
+def _page_of(surface: Labels, mean: Floats, share: Floats) -> int:
     """The surface that is large and bright."""
     weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
     sums = np.bincount(surface.ravel(), weight.ravel(), minlength=2)
     return int(sums[1:].argmax()) + 1
 
 
-def _rough(
-    surface: NDArray[np.int32], darkness: NDArray[np.uint8], covered: NDArray[np.uint8], page: int
-) -> tuple[int, ...]:
+def _rough(surface: Labels, darkness: Plane, covered: Plane, page: int) -> tuple[int, ...]:
     """Numbers of the surfaces besides the page that have a texture."""
     few = slice(CELL_PX // 2, None, CELL_PX)
     dark, visible = darkness[few, few], covered[few, few] == 0
@@ -354,7 +350,7 @@ def _rough(
     return tuple(number for number, levels in own.items() if levels.size and np.median(levels) > ROUGH_LEVELS)
 
 
-def _continued(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _continued(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     """Colour of one surface on every cell, from its cells weighted by `share`."""
     weight = np.where((share > 0.08) & ~hidden, share, 0).astype(np.float32)
     if not weight.any():  # no cell is wholly visible: what is seen of each has to do
@@ -369,7 +365,7 @@ def _continued(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: ND
     return _membrane(mean, weight, beside, RELAXATIONS)
 
 
-def _light(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     """What each cell has to be multiplied by to be free of the occluder's shadow, `(rows, columns, 3)`, 1 or more.
 
     The shadow begins at the hole and fades away from it. Cells of the page further out tell how light it is without; on
@@ -410,16 +406,14 @@ def _light(mean: NDArray[np.float32], share: NDArray[np.float32], hidden: NDArra
     return light
 
 
-def _specks(missing: NDArray[np.float32], whole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _specks(missing: Floats, whole: Mask) -> Mask:
     """Cells that are darker than those around them, of which only wholly visible ones count: ink that was missed."""
     lightest = cv2.erode(np.where(whole, missing, 1).astype(np.float32), np.ones((3, 3), np.uint8))
     around = cv2.dilate(np.where(whole, lightest, -1).astype(np.float32), np.ones((5, 5), np.uint8))
     return missing - around > SHADOW_SHARE
 
 
-def _membrane(
-    mean: NDArray[np.float32], weight: NDArray[np.float32], needed: NDArray[np.bool_], relaxations: int
-) -> NDArray[np.float32]:
+def _membrane(mean: Floats, weight: Floats, needed: Mask, relaxations: int) -> Floats:
     """Trend, smoothed deviations from it where they are known, and elsewhere their membrane, exact where needed."""
     trend = _trend(mean, weight)
     deviation = (mean - trend) * weight[..., None]
@@ -438,7 +432,7 @@ def _membrane(
     return np.clip(values + trend, 0, 255).astype(np.float32)
 
 
-def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _trend(mean: Floats, weight: Floats) -> Floats:
     """Plane through the known cells `(rows, columns, 3)`, twice fitted, the second time without what lies far off."""
     rows, columns = weight.shape
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
@@ -459,7 +453,7 @@ def _trend(mean: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     return fitted
 
 
-def enlarged(cells: NDArray[np.float32], part: tuple[slice, slice]) -> NDArray[np.float32]:
+def enlarged(cells: Floats, part: tuple[slice, slice]) -> Floats:
     """A part of the window, given in pixels, from a picture in cells."""
     (top, bottom), (left, right) = (
         (max(0, along.start // CELL_PX - 1), -(-along.stop // CELL_PX) + 1) for along in part
@@ -474,10 +468,10 @@ def enlarged(cells: NDArray[np.float32], part: tuple[slice, slice]) -> NDArray[n
 
 
 def _entries(
-    window: NDArray[np.uint8],
-    surface: NDArray[np.int32],
-    hidden: NDArray[np.bool_],
-    tones: list[NDArray[np.float32]],
+    window: Image,
+    surface: Labels,
+    hidden: Mask,
+    tones: list[Floats],
 ) -> list[_Entry]:
     """Where borders between surfaces run into the hole."""
     distance = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
@@ -506,11 +500,11 @@ def _entries(
 
 
 def _entry(
-    window: NDArray[np.uint8],
-    surface: NDArray[np.int32],
-    hidden: NDArray[np.bool_],
-    tones: list[NDArray[np.float32]],
-    cell: NDArray[np.float64],
+    window: Image,
+    surface: Labels,
+    hidden: Mask,
+    tones: list[Floats],
+    cell: Points,
     pair: tuple[int, int],
 ) -> _Entry | None:
     """Follow the border back from the hole and fit a line to it, to a fraction of a pixel."""
@@ -543,9 +537,9 @@ def _entry(
 
 
 def _measured(
-    window: NDArray[np.uint8],
-    hidden: NDArray[np.bool_],
-    tones: list[NDArray[np.float32]],
+    window: Image,
+    hidden: Mask,
+    tones: list[Floats],
     entry: _Entry,
     reach: int,
 ) -> _Entry | None:
@@ -595,7 +589,7 @@ def _measured(
     return _Entry(start + normal * line[1], heading / np.hypot(*heading), length, entry.surfaces)
 
 
-def _join(entries: list[_Entry], hole: NDArray[np.bool_], page: int) -> list[NDArray[np.float64]]:
+def _join(entries: list[_Entry], hole: Mask, page: int) -> list[Points]:
     """Continue borders through the hole: to the entry opposite, to the corner two of them form, or straight on.
 
     Where several corners are possible, that of the page is one; desks are of pieces of light and shadow.
@@ -603,7 +597,7 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_], page: int) -> list[NDA
     height, width = hole.shape
     left = list(range(len(entries)))
     lines = []
-    costs: list[tuple[float, int, int, list[NDArray[np.float64]]]] = []
+    costs: list[tuple[float, int, int, list[Points]]] = []
     for i, one in enumerate(entries):
         for j in range(i):
             two = entries[j]
@@ -643,11 +637,11 @@ def _join(entries: list[_Entry], hole: NDArray[np.bool_], page: int) -> list[NDA
     return lines
 
 
-def _turn(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+def _turn(one: Points, two: Points) -> float:
     return float(np.arccos(np.clip(one @ two, -1, 1)))
 
 
-def area_around(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+def area_around(hole: Mask, margin: int) -> tuple[slice, slice]:
     """The rows and columns that the hole takes, and a margin as far as the window goes."""
     x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
     rows, columns = hole.shape
@@ -657,7 +651,7 @@ def area_around(hole: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     )
 
 
-def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _beyond(point: Points, way: Points, wide: Plane) -> Points:
     """The first point from `point` on along `way` that lies outside the hole, at most `RIM_PX` off."""
     heading = way / max(float(np.hypot(*way)), 1e-9)
     points = point + heading * np.arange(RIM_PX + 1)[:, None]
@@ -671,13 +665,13 @@ def _beyond(point: NDArray[np.float64], way: NDArray[np.float64], wide: NDArray[
 
 
 def _partition(
-    window: NDArray[np.uint8],
-    tones: dict[int, NDArray[np.float32]],
-    surface: NDArray[np.uint8],
-    hole: NDArray[np.bool_],
-    borders: list[NDArray[np.float64]],
+    window: Image,
+    tones: dict[int, Floats],
+    surface: Plane,
+    hole: Mask,
+    borders: list[Points],
     area: tuple[slice, slice],
-) -> NDArray[np.uint8]:
+) -> Plane:
     """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
 
     The hole is taken a little larger: outside it, surfaces are known to a cell only. Of the surfaces beside the hole

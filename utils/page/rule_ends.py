@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from utils.arrays import AnyArray, Floats, Indices, Mask, Plane, Reals
 
 BLOCK_PX = 8  # darkness is averaged so far along before rules are looked for: noise and dots average out
 SEARCH_BLOCKS = 12
@@ -66,14 +65,14 @@ class End:
     period: float = 0.0
     likeness: float = 1.0
 
-    def points(self, standing: bool) -> Array:
+    def points(self, standing: bool) -> Reals:
         """Both ends of the visible part, `(2, 2)` points (x, y) of the window."""
         back = self.side * self.length
         course = np.array([(self.u, self.v), (self.u - back, self.v - self.slope * back)])
         return course[:, ::-1] if standing else course
 
 
-def find_ends(dark: NDArray[np.uint8], hole: NDArray[np.uint8], beside: NDArray[np.uint8], noise: float) -> list[End]:
+def find_ends(dark: Plane, hole: Plane, beside: Plane, noise: float) -> list[End]:
     """Ends of rules at both sides of the hole, of those whose direction fits the others'.
 
     Args:
@@ -105,9 +104,7 @@ def _agreeing(ends: list[End]) -> list[End]:
     return [end for end in ends if abs(end.slope - np.polyval(line, end.v / 1000)) < 0.02 + 1.5 / end.length]
 
 
-def _ends_before(
-    dark: NDArray[np.uint8], hole: NDArray[np.uint8], beside: NDArray[np.uint8], noise: float
-) -> list[End]:
+def _ends_before(dark: Plane, hole: Plane, beside: Plane, noise: float) -> list[End]:
     """Ends of rules that meet the hole at larger u."""
     v, block, slope = _candidates(dark, hole, noise)
     if not len(v):
@@ -127,9 +124,7 @@ def _ends_before(
     return ends
 
 
-def _candidates(
-    dark: NDArray[np.uint8], hole: NDArray[np.uint8], noise: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+def _candidates(dark: Plane, hole: Plane, noise: float) -> tuple[Indices, Indices, Reals]:
     """Dark rows before the hole, those first that keep their darkness best in some direction.
 
     Returns:
@@ -202,11 +197,11 @@ def _candidates(
 
 
 def _worth_following(
-    dark: NDArray[np.uint8],
-    hole: NDArray[np.uint8],
-    u: NDArray[np.intp],
-    v: NDArray[np.float64],
-    slope: NDArray[np.float64],
+    dark: Plane,
+    hole: Plane,
+    u: Indices,
+    v: Reals,
+    slope: Reals,
     noise: float,
 ) -> list[int]:
     """Which of many candidates look like rules along a straight course: four of five do not.
@@ -252,7 +247,7 @@ def _same(one: End, two: End) -> bool:
     return abs(one.u - two.u) < 40 and (abs(at_two - two.v) < 5 or abs(back_one - back_two) < 5)
 
 
-def strip_along(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray, slant: float = 0.0) -> NDArray[np.float32]:
+def strip_along(picture: AnyArray, u: AnyArray, v: AnyArray, offsets: AnyArray, slant: float = 0.0) -> Floats:
     """The picture along a path: `(len(u), len(offsets))` float32, contiguous along the path; `slant` is du/dv."""
     across = offsets.astype(np.float32)[:, None]
     ys = across + v.astype(np.float32)
@@ -262,9 +257,9 @@ def strip_along(picture: NDArray, u: NDArray, v: NDArray, offsets: NDArray, slan
 
 
 def _trace(
-    dark: NDArray[np.uint8],
-    hole: NDArray[np.uint8],
-    beside: NDArray[np.uint8],
+    dark: Plane,
+    hole: Plane,
+    beside: Plane,
     u_end: int,
     v_end: float,
     slope: float,
@@ -334,7 +329,7 @@ def _trace(
     return End(u_end + forward, v_there, slope_there, 1, length + forward, core_level, period, likeness)
 
 
-def _middle(strip: Array, offsets: Array, period: float) -> float:
+def _middle(strip: Reals, offsets: Reals, period: float) -> float:
     """Offset of the middle of a stroke and of what runs beside it within `DOUBLE_PX`."""
     # What is print beside the rule is light in places.
     profile = strip.mean(axis=0) if period else np.sort(strip, axis=0)[len(strip) // 5]
@@ -345,7 +340,7 @@ def _middle(strip: Array, offsets: Array, period: float) -> float:
     return float((weight * offsets).sum() / max(float(weight.sum()), 1e-6))
 
 
-def belonging(profile: NDArray, peak: float, gap: int) -> NDArray[np.bool_]:
+def belonging(profile: AnyArray, peak: float, gap: int) -> Mask:
     """What of a profile belongs to the stroke in its middle: dark parts with no more than `gap` samples between."""
     dark = profile > 0.3 * peak
     middle = len(profile) // 2
@@ -360,7 +355,7 @@ def belonging(profile: NDArray, peak: float, gap: int) -> NDArray[np.bool_]:
     return keep
 
 
-def _is_even(strip: Array, core: Array, level: float, likeness: float, noise: float) -> bool:
+def _is_even(strip: Reals, core: Reals, level: float, likeness: float, noise: float) -> bool:
     """Whether a stroke is as dark all along as a rule is; a row of letters comes and goes.
 
     Args:
@@ -390,7 +385,7 @@ def _is_even(strip: Array, core: Array, level: float, likeness: float, noise: fl
     return bool(likeness) or lacking <= limit + 0.25 * noise / level
 
 
-def _alike(core: Array, side: Array) -> float:
+def _alike(core: Reals, side: Reals) -> float:
     """Correlation of a stroke's darkness along its course with that beside it: stems of letters reach there."""
     one, two = core - core.mean(), side.mean(axis=1) - side.mean()
     return (
@@ -400,7 +395,7 @@ def _alike(core: Array, side: Array) -> float:
     )
 
 
-def _crowded(strip: Array, level: float, noise: float) -> float:
+def _crowded(strip: Reals, level: float, noise: float) -> float:
     """Share of a stroke's length with print close to its clearer side."""
     # Beside a thick stroke, beyond its own soft rim.
     thick = _reach(strip, level) if len(strip) >= LONE_PX else (0, 0)
@@ -418,7 +413,7 @@ def _print_limit(level: float, noise: float) -> float:
     return max(0.5 * level, 3 * noise)
 
 
-def _reach(strip: Array, level: float) -> tuple[int, int]:
+def _reach(strip: Reals, level: float) -> tuple[int, int]:
     """How many pixels a stroke reaches to both sides of its path; (0, 0) where that is too broad for a stroke."""
     # Dark along more than half of it; double strokes are lighter between.
     dark = 2 * np.count_nonzero(strip > 0.6 * level, axis=0) > len(strip)
@@ -426,7 +421,7 @@ def _reach(strip: Array, level: float) -> tuple[int, int]:
     return (0, 0) if before + after > MAX_THICK_PX else (max(0, before - 1), max(0, after - 1))
 
 
-def _robust_fit(t: Array, shift: Array) -> Array:
+def _robust_fit(t: Reals, shift: Reals) -> Reals:
     """Correction of a path as polynomial coefficients (c2, c1, c0); bent only where that fits clearly better."""
     middle = _median(shift)
     near = np.abs(shift - middle) < 3
@@ -440,14 +435,14 @@ def _robust_fit(t: Array, shift: Array) -> Array:
     return np.concatenate([[0.0], line])
 
 
-def fit_polynomial(t: Array, shift: Array, degree: int) -> tuple[Array, float]:
+def fit_polynomial(t: Reals, shift: Reals, degree: int) -> tuple[Reals, float]:
     """Polynomial through points with few outliers: coefficients as for `numpy.polyval`, median misfit."""
     scale = max(float(np.abs(t).max()), 1e-9)
     powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=1)
     ridge = 1e-9 * np.eye(degree + 1)
     weighted = powers
-    misfit: Array = np.zeros(len(t))
-    line: Array = np.zeros(degree + 1)
+    misfit: Reals = np.zeros(len(t))
+    line: Reals = np.zeros(degree + 1)
     for _ in range(3):
         line = np.linalg.solve(weighted.T @ powers + ridge, weighted.T @ shift)
         misfit = np.abs(shift - powers @ line)
@@ -455,12 +450,12 @@ def fit_polynomial(t: Array, shift: Array, degree: int) -> tuple[Array, float]:
     return line / scale ** np.arange(degree, -1, -1), _median(misfit)
 
 
-def _median(values: Array) -> float:
+def _median(values: Reals) -> float:
     """The upper median; of few values `numpy.median` takes ten times as long."""
     return float(np.sort(values)[len(values) // 2])
 
 
-def _extent(core: Array, noise: float) -> tuple[float, float, float, float]:
+def _extent(core: Reals, noise: float) -> tuple[float, float, float, float]:
     """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
     core = _smoothed(core)
     length, level = _solid_extent(core, noise)
@@ -471,11 +466,11 @@ def _extent(core: Array, noise: float) -> tuple[float, float, float, float]:
     return _periodic_extent(core, noise)
 
 
-def _smoothed(core: Array) -> Array:
+def _smoothed(core: Reals) -> Reals:
     return np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
 
 
-def _solid_extent(core: Array, noise: float) -> tuple[float, float]:
+def _solid_extent(core: Reals, noise: float) -> tuple[float, float]:
     """Length and darkness of a solid stroke; length 0 where it is none."""
     level = _median(core[:60])
     if level <= max(2.5, 0.8 * noise):
@@ -488,7 +483,7 @@ def _solid_extent(core: Array, noise: float) -> tuple[float, float]:
     return (length if length >= WEAK_PX else 0.0), level
 
 
-def _periodic_extent(core: Array, noise: float) -> tuple[float, float, float, float]:
+def _periodic_extent(core: Reals, noise: float) -> tuple[float, float, float, float]:
     """Length, darkness, period and autocorrelation of a dotted or dashed stroke; length 0 where it is none."""
     for length in (len(core), 2 * len(core) // 3, len(core) // 2):
         if length < STRONG_PX:

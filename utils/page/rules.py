@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.page.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, Array, End, find_ends, fit_polynomial, strip_along
+from utils.arrays import Mask, Plane, Reals
+from utils.page.rule_ends import LONE_PX, STRONG_PX, TRACE_PX, End, find_ends, fit_polynomial, strip_along
 
 LONE_DOTS_PX = 150  # visible length of a dotted rule that goes on by itself: digits of one width are alike over 120
 FEWEST_ACROSS = 3  # ends that tell a family's direction
@@ -50,7 +50,7 @@ class Rule:
     slope1: float
     ends: tuple[End, ...]
 
-    def at(self, u: Array | float) -> Array:
+    def at(self, u: Reals | float) -> Reals:
         """Position across at `u`; straight on beyond the ends."""
         length = self.u1 - self.u0
         u = np.asarray(u, np.float64)
@@ -63,7 +63,7 @@ class Rule:
         )
         return inside + np.minimum(u - self.u0, 0) * self.slope0 + np.maximum(u - self.u1, 0) * self.slope1
 
-    def points(self, step: float = 4.0) -> Array:
+    def points(self, step: float = 4.0) -> Reals:
         """The rule as `(n, 2)` points (x, y) of the window."""
         u = np.linspace(self.u0, self.u1, max(2, round((self.u1 - self.u0) / step)))
         v = self.at(u)
@@ -82,10 +82,10 @@ class Sight:
         page: number of the page's surface.
     """
 
-    dark: NDArray[np.uint8]
-    hole: NDArray[np.uint8]
-    beside: NDArray[np.uint8]
-    surface: NDArray[np.uint8]
+    dark: Plane
+    hole: Plane
+    beside: Plane
+    surface: Plane
     noise: float
     page: int
 
@@ -97,9 +97,7 @@ class Sight:
         return Sight(dark, hole, beside, surface, self.noise, self.page)
 
 
-def find_rules(
-    dark: NDArray[np.uint8], hole: NDArray[np.bool_], surface: NDArray[np.uint8], noise: float, page: int
-) -> list[Rule]:
+def find_rules(dark: Plane, hole: Mask, surface: Plane, noise: float, page: int) -> list[Rule]:
     """Every rule that runs into the hole, continued.
 
     Args:
@@ -343,7 +341,7 @@ def _repeated(sight: Sight, rules: list[Rule]) -> list[Rule]:
     return found
 
 
-def _even_shares(steps: Array, index: int) -> list[int]:
+def _even_shares(steps: Reals, index: int) -> list[int]:
     """Into how many equal parts a step may be cut, so that one of the steps nearby is a multiple of a part."""
     others = np.delete(steps, index)[max(0, index - NEIGHBOURS) : index + NEIGHBOURS]
     shares = []
@@ -396,7 +394,7 @@ def _slope(rule: Rule, u: float) -> float:
     return float(rule.at(u + 4) - rule.at(u - 4)) / 8
 
 
-def _traces(sight: Sight, rule: Rule, u0: float, u1: float, sides: set[int]) -> tuple[Array, Array]:
+def _traces(sight: Sight, rule: Rule, u0: float, u1: float, sides: set[int]) -> tuple[Reals, Reals]:
     """Mean darkness in a rule's path and beside it, in steps of `TRACK_PX` to the given sides of the hole.
 
     Beside it is where it is lightest within a few pixels, on the darker side: text stands that near its rule.
@@ -484,7 +482,7 @@ class Track:
 
     u0: float
     u1: float
-    course: Array
+    course: Reals
     ended: bool
 
     def at(self, u: float) -> float:
@@ -645,7 +643,7 @@ def _straightened(end: End, family: Sequence[End]) -> End:
         terms.append(u)
     basis = np.stack(terms, axis=1)
     weight = np.ones(len(v))
-    expected: Array = np.zeros(len(terms))
+    expected: Reals = np.zeros(len(terms))
     for _ in range(4):
         expected = np.linalg.lstsq(basis * weight[:, None], slope * weight, rcond=None)[0]
         off = np.abs(slope - basis @ expected)

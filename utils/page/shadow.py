@@ -6,12 +6,9 @@ for that, would stand around the repair as a line: it is measured in narrow band
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Floats, Image, Mask, Reals
 from utils.page.paper import CELL_PX, SHADOW_CELLS, Paper, area_around, enlarged, strongest
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 REACH_PX = (SHADOW_CELLS + 1) * CELL_PX  # so far from the hole a shadow may lie ...
 RIM_PX = 24  # ... and so far one that is too faint or too narrow for cells
@@ -26,7 +23,7 @@ HALF_LEVEL = 0.5 / 255  # changes nothing
 FAINTEST_RIM = 0.006  # what takes less of the light than this is none; from twice as much on all of it is lifted
 
 
-def lift_shadow(window: NDArray[np.uint8], hole: Mask, paper: Paper) -> tuple[NDArray[np.uint8], Mask]:
+def lift_shadow(window: Image, hole: Mask, paper: Paper) -> tuple[Image, Mask]:
     """Give the page at a hole the light back that the occluder takes from it.
 
     Args:
@@ -57,7 +54,7 @@ def lift_shadow(window: NDArray[np.uint8], hole: Mask, paper: Paper) -> tuple[ND
     return whole, shade
 
 
-def _rim(window: NDArray[np.uint8], hole: Mask, tone: Array, bare: Mask, page: Mask) -> Array:
+def _rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask) -> Floats:
     """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page."""
     few = np.s_[::STEP_PX, ::STEP_PX]
     away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[few]
@@ -65,7 +62,7 @@ def _rim(window: NDArray[np.uint8], hole: Mask, tone: Array, bare: Mask, page: M
     known = bare[few] & page[few] & (np.abs(missing) < PRINT_SHARE)
     square = ALONG_PX // STEP_PX, ALONG_PX // STEP_PX
 
-    def band(near: float) -> tuple[Array, Mask]:
+    def band(near: float) -> tuple[Floats, Mask]:
         own = (known & (away > near) & (away <= near + BAND_PX)).astype(np.float32)
         seen = cv2.blur(own, square)
         amount = cv2.blur(missing * own, square) / np.maximum(seen, FEWEST_SEEN)
@@ -89,5 +86,5 @@ def _rim(window: NDArray[np.uint8], hole: Mask, tone: Array, bare: Mask, page: M
     return np.asarray(np.where(page & (rim > HALF_LEVEL), rim, 0), np.float32)
 
 
-def _multiplied(image: NDArray[np.uint8], factors: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _multiplied(image: Image, factors: Reals) -> Image:
     return np.asarray(cv2.convertScaleAbs(image * factors), np.uint8)

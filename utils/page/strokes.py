@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Indices, Mask, Reals
 from utils.page.rule_ends import DOUBLE_PX, HALF_PX, End, belonging
 from utils.page.rules import Rule
 
@@ -29,13 +29,11 @@ class Stroke:
         period: length of the pattern in pixels, 0 for a solid rule.
     """
 
-    shade: NDArray[np.float32]
+    shade: Floats
     period: float = 0.0
 
 
-def draw_rules(
-    window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32], rules: list[Rule]
-) -> NDArray[np.float32]:
+def draw_rules(window: Image, hole: Mask, tone: Floats, rules: list[Rule]) -> Floats:
     """What the rules take of the paper's light; crossings are drawn once.
 
     Args:
@@ -56,7 +54,7 @@ def draw_rules(
     return ink
 
 
-def measure_stroke(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDArray[np.float32], end: End) -> Stroke:
+def measure_stroke(window: Image, hole: Mask, tone: Floats, end: End) -> Stroke:
     """What a rule looks like where it is seen, beside the hole.
 
     Args:
@@ -101,7 +99,7 @@ def measure_stroke(window: NDArray[np.uint8], hole: NDArray[np.bool_], tone: NDA
     return Stroke(np.where((_trimmed(mean) != 0).any(axis=1)[:, None], pattern, 0), end.period)
 
 
-def _trimmed(profile: NDArray) -> NDArray[np.float32]:
+def _trimmed(profile: AnyArray) -> Floats:
     """The profile `(n, 3)` without its ground and without what does not belong to the stroke in its middle."""
     flank = int(4 / PROFILE_STEP)
     base = np.minimum(np.median(profile[:flank], axis=0), np.median(profile[-flank:], axis=0))
@@ -113,7 +111,7 @@ def _trimmed(profile: NDArray) -> NDArray[np.float32]:
     return np.where(keep[:, None], profile, 0).astype(np.float32)
 
 
-def _draw(shade: NDArray[np.float32], rule: Rule, strokes: list[Stroke]) -> None:
+def _draw(shade: Floats, rule: Rule, strokes: list[Stroke]) -> None:
     """Draw one lying rule into `shade`; where something is darker already, that stays."""
     height, width = shade.shape[:2]
     # At a visible end the drawing overlaps what is seen: a rim that cuts the rule at an angle leaves no notch.
@@ -135,7 +133,7 @@ def _draw(shade: NDArray[np.float32], rule: Rule, strokes: list[Stroke]) -> None
     shade[at] = np.maximum(shade[at], drawn[inside])
 
 
-def _phases(rule: Rule, strokes: list[Stroke], u: NDArray[np.intp]) -> list[NDArray[np.floating]]:
+def _phases(rule: Rule, strokes: list[Stroke], u: Indices) -> list[Reals]:
     """For each stroke the place in its pattern, in periods, at each `u`; two patterns are brought into step."""
     periods = [stroke.period for stroke in strokes]
     own = [(u - end.u) * end.side / max(stroke.period, 1) for end, stroke in zip(rule.ends, strokes, strict=True)]
@@ -158,7 +156,7 @@ def _phases(rule: Rule, strokes: list[Stroke], u: NDArray[np.intp]) -> list[NDAr
     return [run, lag - run]
 
 
-def _sampled(stroke: Stroke, phase: NDArray[np.floating], place: NDArray[np.floating]) -> NDArray[np.float32]:
+def _sampled(stroke: Stroke, phase: Reals, place: Reals) -> Floats:
     """The stroke's shade `(len(phase), n, 3)` at places across it."""
     across = place.astype(int)
     part = (place - across)[..., None].astype(np.float32)

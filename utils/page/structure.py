@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats, Image, Mask, Points, Reals
 from utils.page.grain import copy_texture, draw_grain, measure_grain, seed_of
 from utils.page.paper import Paper, measure_paper, strongest
 from utils.page.rules import Rule, find_rules
@@ -45,16 +45,16 @@ class Structure:
         borders: borders between surfaces, for example page and desk, continued in the hole, as `(n, 2)` points.
     """
 
-    image: NDArray[np.uint8]
-    lifted: NDArray[np.uint8]
-    shade: NDArray[np.bool_]
-    tone: NDArray[np.uint8]
-    visible: list[NDArray[np.floating]]
+    image: Image
+    lifted: Image
+    shade: Mask
+    tone: Image
+    visible: list[Reals]
     continued: list[Rule]
-    borders: list[NDArray[np.float64]]
+    borders: list[Points]
 
 
-def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArray[np.uint8] | None = None) -> Structure:
+def repair(window: Image, hole: Mask, generated: Image | None = None) -> Structure:
     """Fill a hole with what its surroundings say lies below it.
 
     Args:
@@ -116,12 +116,12 @@ def repair(window: NDArray[np.uint8], hole: NDArray[np.bool_], generated: NDArra
 
 
 def network_rest(
-    generated: NDArray[np.uint8],
-    window: NDArray[np.uint8],
+    generated: Image,
+    window: Image,
     paper: Paper,
-    ink: NDArray[np.float32],
-    hole: NDArray[np.bool_],
-) -> NDArray[np.float32]:
+    ink: Floats,
+    hole: Mask,
+) -> Floats:
     """What the network draws on the page beyond paper and rules, `(h, w, 3)` float32, 0 where it may be its own error.
 
     The network sees paper and rules too, only reduced. So they are reduced like its picture before they are taken out.
@@ -132,7 +132,7 @@ def network_rest(
     step = max(1.0, max(height, width) / NETWORK_SIDE)
     size = max(1, round(width / step)), max(1, round(height / step))
 
-    def reduced(image: NDArray) -> NDArray[np.float32]:
+    def reduced(image: AnyArray) -> Floats:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return small.reshape(size[1], size[0], -1).astype(np.float32)
 
@@ -162,7 +162,7 @@ def network_rest(
     return kept.reshape(ink.shape)
 
 
-def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) -> list[int]:
+def not_paper(window: Image, paper: Paper, hole: Mask) -> list[int]:
     """Numbers of the surfaces in the hole that paper and rules do not describe: a patterned desk, a picture.
 
     Args:
@@ -186,23 +186,21 @@ def not_paper(window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_]) 
     return strange
 
 
-def _keeps_to(
-    generated: NDArray[np.uint8], window: NDArray[np.uint8], paper: Paper, hole: NDArray[np.bool_], number: int
-) -> bool:
+def _keeps_to(generated: Image, window: Image, paper: Paper, hole: Mask, number: int) -> bool:
     """Whether the network continues a patterned surface in its own colours."""
     few, beside = _sampled(hole)
     own = paper.surface[::SAMPLE_STEP, ::SAMPLE_STEP] == number
     return _straying(generated, paper, few & own) < GUESS_STRAYS * _straying(window, paper, beside & own)
 
 
-def _sampled(hole: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _sampled(hole: Mask) -> tuple[Mask, Mask]:
     """Every fourth pixel of every fourth row: whether it lies in the hole; whether beside it."""
     few = hole[::SAMPLE_STEP, ::SAMPLE_STEP]
     side = 2 * (FOREIGN_RING_PX // SAMPLE_STEP) + 1
     return few, (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
 
 
-def _straying(picture: NDArray[np.uint8], paper: Paper, where: NDArray[np.bool_]) -> float:
+def _straying(picture: Image, paper: Paper, where: Mask) -> float:
     """Median difference of a picture from the paper's tone, in levels, at some of the sampled pixels.
 
     A pattern is everywhere, print on a tinted row is not.
@@ -211,7 +209,7 @@ def _straying(picture: NDArray[np.uint8], paper: Paper, where: NDArray[np.bool_]
     return float(np.median(np.abs(there - tone))) if len(tone) else 0.0
 
 
-def debug_picture(structure: Structure, window: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def debug_picture(structure: Structure, window: Image, hole: Mask) -> Image:
     """The window with the paper's tone in its hole, visible rules in green, continued ones in red, borders in blue.
 
     Args:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.stages import Array, Run
+from utils.arrays import Floats
+from utils.stages import Run
 
 
 class Batcher:
@@ -25,7 +26,7 @@ class Batcher:
         self.waiting: deque[_Request] = deque()
         self.turn = threading.Lock()
 
-    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+    def __call__(self, *inputs: Floats) -> tuple[Floats, ...]:
         """What `run` gives for these inputs alone.
 
         Args:
@@ -73,10 +74,10 @@ class Batcher:
 class _Request:
     """Inputs of one call, and what came of them."""
 
-    def __init__(self, inputs: tuple[Array, ...]) -> None:
+    def __init__(self, inputs: tuple[Floats, ...]) -> None:
         self.inputs = inputs
         self.count = len(inputs[0])
         self.shapes = [values.shape[1:] for values in inputs]
-        self.outputs: tuple[Array, ...] = ()
+        self.outputs: tuple[Floats, ...] = ()
         self.error: Exception | None = None
         self.done = False

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from utils.arrays import AnyArray, Floats
 from utils.options import PROVIDERS, RemovalOptions
 from utils.remover import OccluderRemover
 from utils.runtime import openvino_session
@@ -26,7 +26,7 @@ from utils.runtime.batching import Batcher
 from utils.runtime.openvino_session import OpenVinoSession
 from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, segmenter_spec
 from utils.spec import inpaint_spec as published_spec
-from utils.stages import Array, Inpainter, Run, Segmenter
+from utils.stages import Inpainter, Run, Segmenter
 
 _EP_NAMES = {
     "cuda": "CUDAExecutionProvider",
@@ -195,7 +195,7 @@ class Graph:
                 f"{sorted(self.outputs)} are needed, it has {sorted(found_in)} and {sorted(found_out)}"
             )
 
-    def run(self, **feeds: Array) -> tuple[Array, ...]:
+    def run(self, **feeds: Floats) -> tuple[Floats, ...]:
         """Run a batch; a graph with a fixed batch size gets it in pieces.
 
         Args:
@@ -220,7 +220,7 @@ class Graph:
             return Batcher(run, _MAX_BATCH[self.provider])
         turns = threading.Semaphore(self.workers)
 
-        def run_in_turn(*inputs: Array) -> tuple[Array, ...]:
+        def run_in_turn(*inputs: Floats) -> tuple[Floats, ...]:
             with turns:
                 return run(*inputs)
 
@@ -320,7 +320,7 @@ def _with_fixed_size(spec: NetworkSpec, height: int | None, width: int | None) -
     return replace(spec, input_height=height or spec.input_height, input_width=width or spec.input_width)
 
 
-def _filled_up(values: NDArray, count: int) -> NDArray:
+def _filled_up(values: AnyArray, count: int) -> AnyArray:
     """Repeat the last item until there are `count`."""
     missing = count - len(values)
     return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from utils.arrays import Floats
 from utils.spec import METADATA_KEY, NetworkSpec
-from utils.stages import Array
 
 PROVIDER = "OpenVINOExecutionProvider"  # what ONNX Runtime calls it
 
@@ -83,7 +83,7 @@ class OpenVinoSession:
         """What it runs on."""
         return [PROVIDER]
 
-    def run(self, outputs: Sequence[str], feeds: dict[str, Array]) -> list[Array]:
+    def run(self, outputs: Sequence[str], feeds: dict[str, Floats]) -> list[Floats]:
         """Arrays by the inputs' names → arrays in the order of `outputs`."""
         request = self.requests.get()
         try:
