@@ -46,6 +46,7 @@ def cut(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from utils.images import list_photos, read_image, write_image
+    from utils.originals import is_same_folder
     from utils.preprocess import is_landscape, resize, transpose
 
     source, target = Path(args.src_image_dir), Path(args.save_dir)
@@ -58,6 +59,9 @@ def cut(args: argparse.Namespace) -> int:
         print(f"cut_crops.py: {what}", file=sys.stderr)
         return 1
     target.mkdir(parents=True, exist_ok=True)
+    if is_same_folder(target, source):
+        print(f"cut_crops.py: --save_dir {target}: the folder of the pages themselves; name another", file=sys.stderr)
+        return 1
     written = skipped = 0
     for number, path in enumerate(tqdm(pages, unit="page")):
         rng = np.random.default_rng((args.seed, number))

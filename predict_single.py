@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     from models import torch_backend
     from utils import images, preprocess
     from utils.folder import overlay
+    from utils.originals import is_same
     from utils.remover import OccluderRemover
     from utils.stages import Inpainter, Segmenter
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = removal_options(args)
         images.check_extension(target)
-        if target.resolve() == source.resolve():
+        if is_same(target, source):
             raise ValueError(f"--save_path '{target}' is the photo itself; name another file")
         segment, segment_spec = torch_backend.segmenter_run(args.deeplabv3_pretrain, args.device, args.backbone)
         if options.without_network:

@@ -1,5 +1,7 @@
 """A folder of photos through the remover, several at a time; a failed photo never stops the rest."""
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +25,7 @@ from tqdm import tqdm
 from utils import images, preprocess
 from utils.images import Photo
 from utils.options import growth_px
+from utils.originals import Originals, identity, is_same, is_same_folder
 from utils.page.structure import debug_picture
 from utils.regions import Box, crop, grow
 from utils.remover import OccluderRemover, Removal
@@ -115,27 +118,54 @@ def check_folders(options: FolderOptions) -> None:
         if folder is not None and not folder.is_dir():
             found = "a file; give the folder it lies in" if folder.exists() else "no such folder"
             raise FileNotFoundError(f"{flag} '{folder}': {found}")
-    source, target = options.src_image_dir.resolve(), options.save_dir.resolve()
-    if source == target:
+    source, target = options.src_image_dir, options.save_dir
+    if is_same_folder(target, source):
         raise ValueError(
-            f"--save_dir '{options.save_dir}' is the folder of the photos themselves; name another one, "
-            "the originals are never overwritten"
+            f"--save_dir '{target}' is the folder of the photos themselves, under this name or another; name another "
+            "folder, the originals are never overwritten"
         )
-    if options.recursive and source.is_relative_to(target):
+    if options.recursive and any(is_same(folder, target) for folder in source.resolve().parents):
         raise ValueError(
             f"--save_dir '{options.save_dir}' contains the folder of the photos; name another one, the results of "
             "subfolders could overwrite originals"
         )
-    if options.mask_dir is not None and options.mask_dir.resolve() == target:
+    if options.mask_dir is not None and is_same_folder(target, options.mask_dir):
         raise ValueError(
             f"--save_dir '{options.save_dir}' is the folder of your masks, which results could overwrite; name another"
         )
+    for flag, name, wanted in _extras(options):
+        for folder, whose in ((source, "photos"), (options.mask_dir, "masks")):
+            if wanted and folder is not None and is_same_folder(target / name, folder):
+                raise ValueError(
+                    f"{flag} writes to '{target / name}', which is the folder of your {whose}; name another --save_dir"
+                )
     if options.mask_dir is None and options.mask_mode == "add":
         raise ValueError("--mask_mode add needs --mask_dir, the folder of the masks to add")
     if options.save_dir.is_file():
         raise NotADirectoryError(f"--save_dir '{options.save_dir}': a file, not a folder")
     if options.report is not None and options.report.suffix.lower() in images.EXTENSIONS:
         raise ValueError(f"--report '{options.report}': the name of a picture; name a file like run.jsonl")
+    if options.report is not None and options.report.is_file() and not _is_report(options.report):
+        raise ValueError(
+            f"--report '{options.report}': that file is no report of an earlier run, and is not written to; name "
+            "another file, for example run.jsonl"
+        )
+
+
+def _extras(options: FolderOptions) -> tuple[tuple[str, str, bool], ...]:
+    """Flag, folder below `save_dir`, and whether it is wanted, of what is written beside the photos."""
+    return (
+        ("--save_mask", MASKS, options.save_mask),
+        ("--save_comparison", COMPARISONS, options.save_comparison),
+        ("--save_structure", STRUCTURE, options.save_structure),
+    )
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is empty or begins with a line of JSON, as reports do."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return file.read(1) in (b"", b"{")
+    return True  # it cannot be read: the one who opens it for writing says why
 
 
 def make_target(options: FolderOptions) -> None:
@@ -168,8 +198,13 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
         ValueError: masks, comparisons or structures would be written among the results of such a subfolder.
     """
     source = options.src_image_dir
-    below = [folder.resolve() for folder in (options.save_dir, options.mask_dir) if folder is not None]
-    below = [folder for folder in below if source.resolve() in folder.parents]
+    below = {identity(folder) for folder in (options.save_dir, options.mask_dir) if folder is not None}
+    below -= {None, identity(source)}
+
+    @functools.cache
+    def is_below(folder: Path) -> bool:
+        return folder != source and (identity(folder) in below or is_below(folder.parent))
+
     unreadable: list[str] = []
     found = images.list_photos(
         source,
@@ -177,12 +212,8 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
         lambda error: unreadable.append(str(error)),
         images.EXTENSIONS | images.OTHER_EXTENSIONS,
     )
-    found = [path for path in found if not any(folder in path.resolve().parents for folder in below)]
-    for flag, name, wanted in (
-        ("--save_mask", MASKS, options.save_mask),
-        ("--save_comparison", COMPARISONS, options.save_comparison),
-        ("--save_structure", STRUCTURE, options.save_structure),
-    ):
+    found = [path for path in found if not is_below(path.parent)]
+    for flag, name, wanted in _extras(options):
         if wanted and any(source / name in path.parents for path in found):
             raise ValueError(
                 f"{flag} writes to '{options.save_dir / name}', where the photos of '{source / name}' would go, too; "
@@ -226,9 +257,9 @@ def clean_folder(
 
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
-    room = Room(options.num_workers)
+    run = _Run(remover, options, Room(options.num_workers), Originals(lambda: _originals(photos, options)))
     with ThreadPoolExecutor(options.num_workers) as workers:
-        futures = deque(workers.submit(_clean, remover, path, options, room) for path in photos)
+        futures = deque(workers.submit(_clean, run, path) for path in photos)
         try:
             while futures:
                 result = futures[0].result()
@@ -242,13 +273,21 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
             workers.shutdown(cancel_futures=True)
 
 
-def _clean(remover: OccluderRemover, path: Path, options: FolderOptions, room: "Room") -> Result:
-    source = _read(path, options)
+def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
+    """What no result may come to lie on."""
+    masks = []
+    if options.mask_dir is not None:
+        masks = images.list_photos(options.mask_dir, options.recursive, on_error=lambda error: None)
+    return [*photos, *masks]
+
+
+def _clean(run: "_Run", path: Path) -> Result:
+    source = _read(path, run.options)
     if source.photo is None:
         return source.result
     try:
-        with room.taken(-(-source.photo.image[..., 0].size // PIXELS_PER_WORKER)):
-            return _write(source, _repair(remover, source, options), options)
+        with run.room.taken(-(-source.photo.image[..., 0].size // PIXELS_PER_WORKER)):
+            return _write(source, _repair(run.remover, source, run.options), run)
     except Exception as error:  # of OpenCV, of a provider or a mistake of ours: the other photos are still done
         _fail(source.result, error)
         return source.result
@@ -275,6 +314,16 @@ class Room:
             with self.change:
                 self.free += wanted
                 self.change.notify_all()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the photos of one run share."""
+
+    remover: OccluderRemover
+    options: FolderOptions
+    room: Room
+    originals: Originals
 
 
 @dataclass
@@ -359,22 +408,22 @@ def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -
     return removal
 
 
-def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> Result:
-    result, photo = source.result, source.photo
+def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
+    result, photo, options = source.result, source.photo, run.options
     if removal is None or photo is None:
         return result
     started = time.perf_counter()
     target = options.save_dir / result.name
     try:
         _make_folder(target.parent)
-        if target.parent.resolve() == source.path.parent.resolve():
-            raise ValueError(f"the result would overwrite it: '{target.parent}' is a link to the folder of the photo")
+        run.originals.refuse(target, source.path)
         if removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes
             result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
         # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
-        _write_extras(photo.image, removal, result.name, options)
+        _write_extras(photo.image, removal, source, run)
+        run.originals.refuse(target, source.path)  # the folders may have changed since
         if options.plain:
             images.write_image(target, removal.image)
         elif removal.boxes:
@@ -382,19 +431,23 @@ def _write(source: _Source, removal: Removal | None, options: FolderOptions) -> 
             images.write_photo(target, photo, removal.image, removal.mask, jpeg=options.jpeg, mark=mark)
         else:
             images.copy_photo(source.path, target)
+        run.originals.note(target)
     except (ValueError, OSError, MemoryError) as error:
         _fail(result, error)
     result.milliseconds["write"] = _milliseconds(started)
     return result
 
 
-def _write_extras(image: NDArray[np.uint8], removal: Removal, name: str, options: FolderOptions) -> None:
+def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, run: _Run) -> None:
     """Mask, comparison and structure, in folders of their own below `save_dir`, named after the photo's whole name."""
+    name, options = source.result.name, run.options
 
     def write(folder: str, file: str, picture: NDArray[np.uint8]) -> None:
         path = options.save_dir / folder / f"{file}.png"
         _make_folder(path.parent)
+        run.originals.refuse(path, source.path)
         images.write_image(path, picture)
+        run.originals.note(path)
 
     if options.save_mask:
         write(MASKS, name, removal.mask.astype(np.uint8) * 255)
