@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Mask, Reals
-from utils.page.paper import strongest
+from utils.page.cells import strongest
 
 # Lengths and areas in pixels of the network.
 EDGE_SOFT_PX = 1.0  # standard deviation of the blur in which edges are looked for

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Floats, Image, Indices, Mask, Plane
-from utils.page.paper import strongest
+from utils.page.cells import strongest
 
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at
 MAX_SAMPLES = 64

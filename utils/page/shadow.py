@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Mask, Reals
-from utils.page.paper import CELL_PX, SHADOW_CELLS, Paper, area_around, enlarged, strongest
+from utils.page.cells import CELL_PX, area_around, enlarge, strongest
+from utils.page.light import SHADOW_CELLS
+from utils.page.paper import Paper
 
 REACH_PX = (SHADOW_CELLS + 1) * CELL_PX  # so far from the hole a shadow may lie ...
 RIM_PX = 24  # ... and so far one that is too faint or too narrow for cells
@@ -40,7 +42,7 @@ def lift_shadow(window: Image, hole: Mask, paper: Paper) -> tuple[Image, Mask]:
     part = area_around(hole, REACH_PX)
     lifted, changed = window[part], shade[part]
     if paper.light.max() > 1:
-        light = enlarged(paper.light, part)
+        light = enlarge(paper.light, part)
         lifted, changed = _multiplied(lifted, light), strongest(light) > 1
     page = cv2.erode((paper.surface[part] == paper.page).view(np.uint8), np.ones((BORDER_PX, BORDER_PX), np.uint8)) > 0
     rim = _rim(lifted, hole[part], paper.tone[part], paper.bare[part], page)

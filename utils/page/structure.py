@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Mask, Points, Reals
+from utils.page.cells import strongest
 from utils.page.grain import copy_texture, draw_grain, measure_grain, seed_of
-from utils.page.paper import Paper, measure_paper, strongest
+from utils.page.paper import Paper, measure_paper
 from utils.page.rules import Rule, find_rules
 from utils.page.shadow import lift_shadow
 from utils.page.strokes import draw_rules
@@ -94,7 +95,7 @@ def repair(window: Image, hole: Mask, generated: Image | None = None) -> Structu
     x, y, width, height = cv2.boundingRect(covered)
     area = np.s_[y : y + height, x : x + width]
     values = paper.tone[area] * (1 - ink[area])
-    desk = np.isin(paper.surface, paper.rough)
+    desk = np.isin(paper.surface, paper.textured)
     for number in np.unique(paper.surface[desk & hole]):
         own = paper.surface == number
         values += copy_texture(seen, tone, own & ~hole, own & hole)[area]

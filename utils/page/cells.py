@@ -1,0 +1,168 @@
+"""A window in cells of 8 pixels: what is ink there, how light bare paper is, and back to pixels.
+
+Light on a page changes slowly: on cells it is measured with little noise and continued in little time. Unless a
+constant says otherwise, it was chosen on the drawn pages of `benchmarks/structure.py`.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from utils.arrays import AnyArray, Floats, Image, Labels, Mask, Plane
+
+CELL_PX = 8  # side of a cell: noise averages out, light hardly changes
+CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
+INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
+INK_NOISES = 2.5  # least darkness of ink in standard deviations of the noise
+INK_MEAN_PX = 3  # side of the squares whose mean darkness is compared with both
+INK_RIM_PX = 7  # diameter around ink that is left out: the blurred rim of a stroke still darkens the paper
+NOISE_ROW_STEP = 3  # the noise is measured on one row of so many
+MIN_NOISE, MAX_NOISE = 0.3, 20.0  # levels; a picture without any noise has no scale to compare with
+MAD_TO_SIGMA = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A window filled up to whole cells, its last rows and columns repeated.
+
+    Attributes:
+        window: `(CELL_PX * rows, CELL_PX * columns, 3)` uint8 BGR.
+        covered: `(CELL_PX * rows, CELL_PX * columns)` uint8, 1 in the hole.
+        hidden: `(rows, columns)`, True for cells that the hole takes a part of.
+    """
+
+    window: Image
+    covered: Plane
+    hidden: Mask
+
+
+def lay_grid(window: Image, hole: Mask) -> Grid:
+    """Cut a window `(h, w, 3)` with its hole `(h, w)` into cells."""
+    height, width = hole.shape
+    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    padding = (0, rows * CELL_PX - height, 0, columns * CELL_PX - width)
+    covered = cv2.copyMakeBorder(hole.astype(np.uint8), *padding, cv2.BORDER_REPLICATE)
+    hidden = _reduce(covered * 255, rows, columns) > 0
+    return Grid(cv2.copyMakeBorder(window, *padding, cv2.BORDER_REPLICATE), covered, hidden)
+
+
+def _reduce(picture: Image, rows: int, columns: int) -> Image:
+    """A picture averaged to so many rows and columns; OpenCV drops a lone channel or row, this does not."""
+    small = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+    return small.reshape(rows, columns, *picture.shape[2:])
+
+
+def close_ink(grid: Grid) -> Image:
+    """The window at half cells with everything dark and narrow filled up, `(2 * rows, 2 * columns, 3)` uint8.
+
+    It is 0 deep in the hole.
+    """
+    rows, columns = grid.hidden.shape
+    small = _reduce(grid.window, 2 * rows, 2 * columns)
+    hidden = _reduce(grid.covered * 255, 2 * rows, 2 * columns) > 0
+    small[hidden] = 0
+    side = CLOSE_PX // (CELL_PX // 2) | 1
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
+    lift = cv2.subtract(closed, small)
+    plain = (strongest(lift) < INK_LEVELS) & ~hidden
+    count = np.count_nonzero(plain)
+    usual = [
+        float(np.partition(channel[plain], count // 2)[count // 2]) if count else 0.0 for channel in cv2.split(lift)
+    ]
+    return cv2.subtract(closed, (*usual, 0.0))
+
+
+def reduce_closed(closed: Image, grid: Grid) -> Image:
+    """What `close_ink` gave, by whole cells: `(rows, columns, 3)` uint8."""
+    return _reduce(closed, *grid.hidden.shape)
+
+
+def measure_noise(grid: Grid) -> float:
+    """Standard deviation of the grain in levels, from pixels two apart: strokes are a small share of them."""
+    green = np.ascontiguousarray(grid.window[::NOISE_ROW_STEP, :, 1])
+    covered = grid.covered[::NOISE_ROW_STEP]
+    both_visible = (covered[:, 2:] | covered[:, :-2]) == 0
+    if not both_visible.any():
+        return 1.0
+    steps = cv2.absdiff(green[:, 2:], green[:, :-2])[both_visible]
+    # A histogram median between whole levels: plain medians of rounded values jump by a level.
+    counts = np.cumsum(np.bincount(steps, minlength=4))
+    half = counts[-1] / 2
+    level = int(np.searchsorted(counts, half))
+    below = counts[level - 1] if level else 0
+    median = level - 0.5 + (half - below) / max(counts[level] - below, 1) if level else 0.5 * half / max(counts[0], 1)
+    return float(np.clip(MAD_TO_SIGMA * median / np.sqrt(2), MIN_NOISE, MAX_NOISE))
+
+
+def measure_darkness(grid: Grid, closed: Image) -> Plane:
+    """Levels that each pixel of the grid's window lies below what is lightest around it, `(h, w)` uint8."""
+    lightest = cv2.resize(closed, grid.window.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return strongest(cv2.subtract(lightest, cv2.blur(grid.window, (INK_MEAN_PX, INK_MEAN_PX))))
+
+
+def find_bare(grid: Grid, darkness: Plane, noise: float) -> Plane:
+    """Visible pixels without ink and away from it, 1 in `(h, w)` uint8; all visible ones where that leaves none."""
+    ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
+    ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
+    bare = ((ink | grid.covered) == 0).astype(np.uint8)
+    return bare if bare.any() else 1 - grid.covered
+
+
+def cell_means(window: Image, weight: Plane) -> tuple[Floats, Floats]:
+    """Share of the weighted pixels in each cell `(rows, columns)`, and their mean colour `(rows, columns, 3)`.
+
+    Args:
+        window: `(h, w, 3)` uint8 in whole cells.
+        weight: `(h, w)` uint8, 1 for the pixels that count.
+    """
+    rows, columns = weight.shape[0] // CELL_PX, weight.shape[1] // CELL_PX
+    share = np.asarray(_reduce(weight * 255, rows, columns) / np.float32(255), np.float32)
+    chosen = cv2.bitwise_and(window, window, mask=weight)
+    # Sums of the rows of a cell first: no float copy of the window.
+    sums = np.zeros((rows, columns * CELL_PX, 3), np.float32)
+    for row in range(CELL_PX):
+        cv2.accumulate(chosen[row::CELL_PX], sums)
+    sums = cv2.resize(sums, (columns, rows), interpolation=cv2.INTER_AREA).reshape(rows, columns, 3) * CELL_PX
+    counts = np.rint(share * CELL_PX**2)
+    return share, sums / np.maximum(counts, 1)[..., None]
+
+
+def enlarge(cells: Floats, area: tuple[slice, slice]) -> Floats:
+    """An area of the window, given in pixels, from a picture in cells."""
+    (top, bottom), (left, right) = (
+        (max(0, along.start // CELL_PX - 1), -(-along.stop // CELL_PX) + 1) for along in area
+    )
+    large = cv2.resize(cells[top:bottom, left:right], None, fx=CELL_PX, fy=CELL_PX, interpolation=cv2.INTER_LINEAR)
+    y, x = (
+        slice(along.start - CELL_PX * first, along.stop - CELL_PX * first)
+        for along, first in zip(area, (top, left), strict=True)
+    )
+    return np.ascontiguousarray(large[y, x])
+
+
+def area_around(hole: Mask, margin_px: int) -> tuple[slice, slice]:
+    """The rows and columns that the hole takes, and a margin as far as the window goes."""
+    x, y, width, height = cv2.boundingRect(hole.astype(np.uint8))
+    rows, columns = hole.shape
+    return (
+        slice(max(0, y - margin_px), min(rows, y + height + margin_px)),
+        slice(max(0, x - margin_px), min(columns, x + width + margin_px)),
+    )
+
+
+def strongest(channels: AnyArray) -> AnyArray:
+    """The largest of three channels: `(h, w, 3)` → `(h, w)` of the same type; NumPy takes ten times as long."""
+    blue, green, red = cv2.split(channels)
+    return cv2.max(cv2.max(blue, green), red)
+
+
+def fill_with_nearest(numbers: Labels) -> Labels:
+    """Replace every 0 by the nearest other number."""
+    _, index = cv2.distanceTransformWithLabels(
+        (numbers == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(index.max()) + 1, np.int32)
+    table[index[numbers > 0]] = numbers[numbers > 0]
+    return table[index]

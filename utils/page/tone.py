@@ -1,0 +1,89 @@
+"""The colour of one bare surface on every cell, below ink and below the hole: a plane plus a membrane.
+
+The constants were chosen on the drawn pages of `benchmarks/structure.py`, by the error of the tone below the hole.
+"""
+
+import cv2
+import numpy as np
+
+from utils.arrays import Floats, Mask
+from utils.blend import spread
+from utils.page.cells import strongest
+
+BARE_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
+DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are darker than expected
+DARK_LEVELS = 5.0  # a cell beside the hole that is so much darker is its shadow, or the edge of a thing
+OUTER_PER_BESIDE = 4  # known cells further out for each beside the hole, before these are judged by those
+RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows its pyramid
+EXPECTED_RELAXATIONS = 8  # membrane steps where the fill is only compared with
+SMOOTH_CELLS = 1.5  # standard deviation of the smoothing of what is measured
+MIN_SMOOTH_WEIGHT = 0.05  # a cell is known from so much smoothed weight on
+TREND_RIDGE = 1e-6, 1e-2, 1e-2  # on the plane's level and slopes, in shares of the weight: few cells tell no slope
+OUTLIER_MEDIANS = 3.0  # a cell so many times the median distance off the plane is left out of it
+MIN_OUTLIER_LEVELS = 4.0  # a cell that is nearer to the plane than this stays in it
+
+
+def continue_tone(mean: Floats, share: Floats, hidden: Mask) -> Floats:
+    """Colour of one surface on every cell, `(rows, columns, 3)` in levels.
+
+    Args:
+        mean: `(rows, columns, 3)`, colour of each cell.
+        share: `(rows, columns)`, how much of each cell is this surface, bare.
+        hidden: `(rows, columns)`, True where the hole takes a part of the cell.
+    """
+    weight = np.where((share > BARE_SHARE) & ~hidden, share, 0).astype(np.float32)
+    if not weight.any():  # no cell is wholly visible: what is seen of each has to do
+        weight = share.astype(np.float32)
+    beside = cv2.dilate(hidden.astype(np.uint8), np.ones((2 * DARK_CELLS + 1,) * 2, np.uint8)) > 0
+    outer = np.where(beside, 0, weight).astype(np.float32)
+    if np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, int(np.count_nonzero(beside & ~hidden))):
+        expected = fit_membrane(mean, outer, beside, EXPECTED_RELAXATIONS)
+        dark = beside & ((expected - mean).mean(axis=2) > DARK_LEVELS)
+        weight = np.where(dark, 0, weight).astype(np.float32)
+    return fit_membrane(mean, weight, beside, RELAXATIONS)
+
+
+def fit_membrane(mean: Floats, weight: Floats, needed: Mask, relaxations: int) -> Floats:
+    """Trend, smoothed deviations from it where they are known, and elsewhere their membrane, exact where needed.
+
+    Args:
+        mean: `(rows, columns, 3)`, colour of each cell in levels.
+        weight: `(rows, columns)`, 0 where it is unknown.
+        needed: `(rows, columns)`, True where the membrane is relaxed.
+        relaxations: steps of it.
+    """
+    trend = _fit_plane(mean, weight)
+    deviation = (mean - trend) * weight[..., None]
+    total = cv2.GaussianBlur(weight, (0, 0), SMOOTH_CELLS)
+    smooth = cv2.GaussianBlur(deviation, (0, 0), SMOOTH_CELLS) / np.maximum(total, 1e-4)[..., None]
+    known = (weight > 0) & (total > MIN_SMOOTH_WEIGHT)
+    values = spread(smooth, known.astype(np.float32))
+    free = needed & ~known
+    if free.any() and known.any():
+        x, y, width, height = cv2.boundingRect(free.astype(np.uint8))
+        area = np.s_[max(0, y - 1) : y + height + 1, max(0, x - 1) : x + width + 1]
+        membrane, moving = values[area], free[area].astype(np.uint8)
+        for _ in range(relaxations):
+            cv2.copyTo(cv2.blur(membrane, (3, 3), borderType=cv2.BORDER_REFLECT_101), moving, membrane)
+    return np.clip(values + trend, 0, 255).astype(np.float32)
+
+
+def _fit_plane(mean: Floats, weight: Floats) -> Floats:
+    """Plane through the known cells `(rows, columns, 3)`, twice fitted, the second time without what lies far off."""
+    rows, columns = weight.shape
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    y, x = (y - rows / 2) / max(rows, columns), (x - columns / 2) / max(rows, columns)
+    basis = np.stack([np.ones_like(x), x, y], axis=-1)
+    flat, colours = basis.reshape(-1, 3), mean.reshape(-1, 3)
+    current = weight
+    fitted = np.zeros_like(mean)
+    for _ in range(2):
+        scaled = flat * current.reshape(-1, 1)
+        normal = scaled.T @ flat + np.diag(TREND_RIDGE) * max(float(current.sum()), 1e-6)
+        planes = np.linalg.solve(normal, scaled.T @ colours)
+        fitted = (flat @ planes.astype(np.float32)).reshape(mean.shape)
+        distance = strongest(cv2.absdiff(mean, fitted))
+        chosen = distance[weight > 0]
+        limit = max(MIN_OUTLIER_LEVELS, OUTLIER_MEDIANS * float(np.median(chosen))) if chosen.size else 0.0
+        current = np.where(distance < limit, weight, 0).astype(np.float32)
+    return fitted
