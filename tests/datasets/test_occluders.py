@@ -4,9 +4,6 @@ import pytest
 
 from datasets import occluders
 from datasets.occluders import (
-    FREE_KINDS,
-    KINDS,
-    RARE_KINDS,
     Cutout,
     Occluder,
     cover,
@@ -19,6 +16,8 @@ from datasets.occluders import (
     vary,
     warp,
 )
+from datasets.occluders.kinds import KINDS, RARE_KINDS
+from datasets.occluders.sprite import FREE_KINDS
 
 
 def rng(seed=0):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from datasets import pages
-from datasets.pages import KINDS, Layout, Rule, Shape, Text, draw_layout, find_fonts, render, rules_of
-from datasets.pages import _Page as Page
+from datasets.pages import Layout, Rule, Shape, Text, draw_layout, find_fonts, fonts, render, rules_of
+from datasets.pages.kinds import KINDS
+from datasets.pages.writer import Page
 
 INK = (0, 0, 0)
 
@@ -180,7 +181,7 @@ def test_no_font_folder_means_no_further_fonts():
 
 
 def test_a_machine_without_fonts_gives_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FONT_PLACES", (str(tmp_path / "nowhere"), str(tmp_path)))
+    monkeypatch.setattr(fonts, "FONT_PLACES", (str(tmp_path / "nowhere"), str(tmp_path)))
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     (tmp_path / "emoji.ttf").write_bytes(b"not for text")
     assert pages.machine_fonts() == []

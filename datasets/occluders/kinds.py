@@ -1,0 +1,74 @@
+"""The kinds of drawn occluders, and how often each comes."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from datasets.occluders import people, things
+from datasets.occluders.sprite import Canvas, Occluder, finish
+
+# Chances of each kind on a page: people mostly cover a page with what they hold it with.
+KINDS = {"finger": 0.24, "hand": 0.2, "arm": 0.12, "head": 0.26, "pen": 0.06, "card": 0.05, "cup": 0.04, "phone": 0.03}
+# What the finder is trained on beside them: harder and stranger things than a contest's pages are covered with.
+RARE_KINDS = {
+    "crown": 0.26,
+    "blob": 0.3,
+    "intruder": 0.14,
+    "cable": 0.08,
+    "glasses": 0.08,
+    "coin": 0.05,
+    "eraser": 0.05,
+    "ruler": 0.04,
+}
+RARE_SHARE = 0.35  # of the numbers of `drawn_occluder`
+OCCLUDER_STREAM = 0x0CC1  # keeps the numbers of `drawn_occluder` apart from other uses of small seeds
+
+DRAWN_BY: dict[str, Callable[[np.random.Generator, int], Canvas]] = {
+    "finger": people.draw_finger,
+    "hand": people.draw_hand,
+    "arm": people.draw_arm,
+    "head": people.draw_head,
+    "crown": people.draw_crown,
+    "pen": things.draw_pen,
+    "card": things.draw_card,
+    "cup": things.draw_cup,
+    "phone": things.draw_phone,
+    "blob": things.draw_blob,
+    "intruder": things.draw_intruder,
+    "cable": things.draw_cable,
+    "glasses": things.draw_glasses,
+    "coin": things.draw_coin,
+    "eraser": things.draw_eraser,
+    "ruler": things.draw_ruler,
+}
+
+
+def draw_occluder(rng: np.random.Generator, side: int, kind: str | None = None) -> Occluder:
+    """Draw one occluder.
+
+    Args:
+        rng: decides everything.
+        side: longer side of the sprite in pixels.
+        kind: a key of `DRAWN_BY`; None draws one of `KINDS`.
+    """
+    if kind is None:
+        kind = str(rng.choice(list(KINDS), p=np.array(list(KINDS.values())) / sum(KINDS.values())))
+    return Occluder(kind, finish(DRAWN_BY[kind](rng, side), rng))
+
+
+@lru_cache(maxsize=2048)
+def drawn_occluder(number: int, side: int) -> Occluder:
+    """The occluder of a number, the same each time, now and then one of `RARE_KINDS`.
+
+    Kept, for drawing one takes longer than all else in a sample.
+
+    Args:
+        number: which one.
+        side: longer side of the sprite in pixels.
+    """
+    rng = np.random.default_rng((number, OCCLUDER_STREAM))
+    if rng.random() < RARE_SHARE:
+        kind = str(rng.choice(list(RARE_KINDS), p=np.array(list(RARE_KINDS.values())) / sum(RARE_KINDS.values())))
+        return draw_occluder(rng, side, kind)
+    return draw_occluder(rng, side)
