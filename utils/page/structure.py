@@ -9,27 +9,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.arrays import AnyArray, Floats, Image, Mask, Points, Reals
+from utils.arrays import Floats, Image, Mask, Plane, Points, Reals
 from utils.page.cells import strongest
-from utils.page.grain import copy_texture, draw_grain, measure_grain, seed_of
+from utils.page.grain import draw_grain, measure_grain, seed_of
+from utils.page.network_rest import add_rest
 from utils.page.paper import Paper, measure_paper
 from utils.page.rules import Rule, find_rules
 from utils.page.shadow import lift_shadow
 from utils.page.strokes import draw_rules
+from utils.page.texture import copy_texture
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
-FOREIGN_RING_PX = 60  # so far around the hole its surroundings are looked at
-SAMPLE_STEP = 4  # ... every so many pixels
-FOREIGN_LEVELS = 3.0  # a surface half of which strays by so much from its own smooth colour has a pattern
-MIN_BARE_SHARE = 0.12  # with less bare paper beside the hole it lies in a picture, not on paper; dense text leaves 0.3
-GUESS_STRAYS = 1.5  # what strays so many times as far from a surface's colour as the surface itself is no part of it
-FOREIGN_SOFT_PX = 3.0
-NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
-RING_CELLS = 10  # so far around the hole, in pixels of the network, its picture is compared with what is seen
-REST_NOISES = 2.0  # what the network draws beyond paper and rules counts from so many of its errors there ...
-REST_LEVELS = 30.0  # ... and from so many levels (a pale smear of text reads worse than clean paper) ...
-MIN_PRINTED_SHARE = 0.25  # ... where so much of the page seen nearby is print; rules alone take less ...
-MIN_SEEN_SHARE = 0.1  # ... of at least so much that is seen
+WHITE = 255  # the paper of a window that shows none
 
 
 @dataclass(frozen=True)
@@ -66,148 +57,90 @@ def repair(window: Image, hole: Mask, generated: Image | None = None) -> Structu
     Raises:
         ValueError: the shapes do not fit.
     """
+    _check_shapes(window, hole, generated)
+    if not hole.any():
+        return Structure(window.copy(), window, hole, window.copy(), [], [], [])
+    if hole.all():  # nothing is visible that could be continued
+        image = generated.copy() if generated is not None else np.full_like(window, WHITE)
+        return Structure(image, window, ~hole, image, [], [], [])
+    # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
+    paper = measure_paper(_blank(window, hole), hole)
+    lifted, shade = lift_shadow(window, hole, paper)
+    tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
+    visible = _blank(lifted, hole)
+    cv2.copyTo(tone, hole.astype(np.uint8), visible)
+    rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
+    image = _fill(lifted, visible, hole, paper, tone, rules, generated, seed_of(window, hole))
+    visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
+    return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders)
+
+
+def _check_shapes(window: Image, hole: Mask, generated: Image | None) -> None:
     if window.ndim != 3 or window.shape[2] != 3 or window.shape[:2] != hole.shape:
         raise ValueError(f"the window is {window.shape} and its hole {hole.shape}: (h, w, 3) and (h, w) are needed")
     if generated is not None and generated.shape != window.shape:
         raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
-    if not hole.any():
-        return Structure(window.copy(), window, hole, window.copy(), [], [], [])
-    if hole.all():  # nothing is visible that could be continued
-        image = generated.copy() if generated is not None else np.full_like(window, 255)
-        return Structure(image, window, ~hole, image, [], [], [])
-    covered = hole.astype(np.uint8)
-    # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
-    seen = cv2.bitwise_and(window, window, mask=1 - covered)
-    paper = measure_paper(seen, hole)
-    lifted, shade = lift_shadow(window, hole, paper)
-    image = lifted.copy()
-    seen = cv2.bitwise_and(lifted, lifted, mask=1 - covered)
-    tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
-    cv2.copyTo(tone, covered, seen)
+
+
+def _blank(window: Image, hole: Mask) -> Image:
+    """A copy of the window with 0 in its hole."""
+    return np.asarray(cv2.bitwise_and(window, window, mask=1 - hole.astype(np.uint8)), np.uint8)
+
+
+def _measure_darkness(visible: Image, tone: Image, paper: Paper) -> Plane:
+    """Levels that each pixel lies below the paper, in the channel that shows it best: `(h, w)` uint8.
+
+    Args:
+        visible: `(h, w, 3)` uint8, the window with bare paper in its hole.
+        tone: `(h, w, 3)` uint8, the bare paper.
+        paper: its surfaces.
+    """
     lightest = tone
     if paper.surface.max() > 1:  # a rule between two of them is darker than both
         kernel = np.ones((BORDER_GUARD_PX, BORDER_GUARD_PX), np.uint8)
         border = cv2.dilate(paper.surface, kernel) != cv2.erode(paper.surface, kernel)
         lightest = cv2.copyTo(cv2.erode(tone, kernel), border.astype(np.uint8), tone.copy())
-    rules = find_rules(strongest(cv2.subtract(lightest, seen)), hole, paper.surface, paper.noise, paper.page)
-    ink = draw_rules(seen, hole, paper.tone, rules)
-
-    x, y, width, height = cv2.boundingRect(covered)
-    area = np.s_[y : y + height, x : x + width]
-    values = paper.tone[area] * (1 - ink[area])
-    desk = np.isin(paper.surface, paper.textured)
-    for number in np.unique(paper.surface[desk & hole]):
-        own = paper.surface == number
-        values += copy_texture(seen, tone, own & ~hole, own & hole)[area]
-    spectrum = measure_grain(seen, paper.tone, paper.bare)
-    if spectrum is not None:
-        grain = draw_grain(spectrum, height, width, seed_of(window, hole))
-        values += grain if not desk.any() else grain * ~desk[area][..., None]
-    if generated is not None:
-        values += network_rest(generated, seen, paper, ink, hole)[area]
-        patterned = not_paper(seen, paper, hole)
-        kept = [number for number in patterned if _keeps_to(generated, seen, paper, hole, number)]
-        if kept:
-            foreign = (np.isin(paper.surface, kept) & hole).astype(np.float32)
-            share = cv2.GaussianBlur(foreign, (0, 0), FOREIGN_SOFT_PX)[area][..., None]
-            values += share * (generated[area] - values)
-    cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
-    visible = [end.points(rule.standing) for rule in rules for end in rule.ends]
-    return Structure(image, lifted, shade, tone, visible, rules, paper.borders)
+    return strongest(cv2.subtract(lightest, visible))
 
 
-def network_rest(
-    generated: Image,
-    window: Image,
-    paper: Paper,
-    ink: Floats,
+def _fill(
+    lifted: Image,
+    visible: Image,
     hole: Mask,
-) -> Floats:
-    """What the network draws on the page beyond paper and rules, `(h, w, 3)` float32, 0 where it may be its own error.
-
-    The network sees paper and rules too, only reduced. So they are reduced like its picture before they are taken out.
-    What counts as nothing is its error beside the hole, where it draws what is seen. In the hole it guesses: nothing
-    comes in where the page nearby shows no print that could go on.
-    """
-    height, width = hole.shape
-    step = max(1.0, max(height, width) / NETWORK_SIDE)
-    size = max(1, round(width / step)), max(1, round(height / step))
-
-    def reduced(image: AnyArray) -> Floats:
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return small.reshape(size[1], size[0], -1).astype(np.float32)
-
-    covered = reduced(hole.astype(np.uint8) * 255)[..., 0]
-    page = reduced((paper.surface == paper.page).astype(np.uint8) * 255)[..., 0] > 254
-    inside, seen = page & (covered > 127), page & (covered == 0)
-    if not inside.any():
-        return np.zeros(ink.shape, np.float32)
-    drawn = reduced(generated)
-    explained = reduced(paper.tone * (1 - ink))
-    near = cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_CELLS + 1,) * 2, np.uint8)) > 0
-    error = np.abs(drawn - reduced(window)).max(axis=2)[near & seen]
-    noise = 1.4826 * float(np.median(error)) if error.size else REST_LEVELS
-    rest = drawn - explained
-    # The light half of what it draws is its paper, text is darker; its paper is no news.
-    rest -= np.percentile(rest[inside], 75, axis=0) - 0.67 * noise
-    strength = np.abs(rest).max(axis=2)
-    # Beside a rule a shift of a fraction of the network's pixel looks like a line: ask for more there.
-    lines = cv2.dilate(reduced(ink.max(axis=2))[..., 0], np.ones((3, 3), np.uint8))
-    threshold = max(REST_NOISES * noise, REST_LEVELS) + lines * explained.mean(axis=2)
-    confidence = np.clip(cv2.GaussianBlur(strength, (0, 0), 0.7) / threshold - 1, 0, 1)
-    print_seen = seen * (1 - reduced(paper.bare.astype(np.uint8))[..., 0])
-    page_share, print_share = (cv2.blur(m.astype(np.float32), (4 * RING_CELLS + 1,) * 2) for m in (seen, print_seen))
-    printed = print_share > MIN_PRINTED_SHARE * np.maximum(page_share, MIN_SEEN_SHARE)
-    confidence *= page & printed
-    kept = cv2.resize(rest * confidence[..., None], (width, height), interpolation=cv2.INTER_CUBIC)
-    return kept.reshape(ink.shape)
-
-
-def not_paper(window: Image, paper: Paper, hole: Mask) -> list[int]:
-    """Numbers of the surfaces in the hole that paper and rules do not describe: a patterned desk, a picture.
+    paper: Paper,
+    tone: Image,
+    rules: list[Rule],
+    generated: Image | None,
+    seed: int,
+) -> Image:
+    """The window with its hole painted: paper, rules, a desk's texture, grain, and what the network adds.
 
     Args:
-        window: `(h, w, 3)` uint8.
-        paper: its surfaces.
+        lifted, visible: `(h, w, 3)` uint8, the window without shadow; the same with bare paper in its hole.
         hole: `(h, w)` bool.
+        paper, rules: what to paint.
+        tone: `(h, w, 3)` uint8, the paper's.
+        generated: what the network draws, or None.
+        seed: of the grain.
     """
-    few, beside = _sampled(hole)
-    surface, bare = (array[::SAMPLE_STEP, ::SAMPLE_STEP] for array in (paper.surface, paper.bare))
-    strange = []
-    for number in np.unique(surface[few]).tolist():
-        own = beside & (surface == number)
-        if np.count_nonzero(own) < 50:
-            continue
-        if number == paper.page:
-            foreign = bare[own].mean() < MIN_BARE_SHARE
-        else:
-            foreign = _straying(window, paper, own) > FOREIGN_LEVELS + 0.67 * paper.noise
-        if foreign:
-            strange.append(number)
-    return strange
-
-
-def _keeps_to(generated: Image, window: Image, paper: Paper, hole: Mask, number: int) -> bool:
-    """Whether the network continues a patterned surface in its own colours."""
-    few, beside = _sampled(hole)
-    own = paper.surface[::SAMPLE_STEP, ::SAMPLE_STEP] == number
-    return _straying(generated, paper, few & own) < GUESS_STRAYS * _straying(window, paper, beside & own)
-
-
-def _sampled(hole: Mask) -> tuple[Mask, Mask]:
-    """Every fourth pixel of every fourth row: whether it lies in the hole; whether beside it."""
-    few = hole[::SAMPLE_STEP, ::SAMPLE_STEP]
-    side = 2 * (FOREIGN_RING_PX // SAMPLE_STEP) + 1
-    return few, (cv2.dilate(few.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~few
-
-
-def _straying(picture: Image, paper: Paper, where: Mask) -> float:
-    """Median difference of a picture from the paper's tone, in levels, at some of the sampled pixels.
-
-    A pattern is everywhere, print on a tinted row is not.
-    """
-    there, tone = (array[::SAMPLE_STEP, ::SAMPLE_STEP][where] for array in (picture, paper.tone))
-    return float(np.median(np.abs(there - tone))) if len(tone) else 0.0
+    covered = hole.astype(np.uint8)
+    x, y, width, height = cv2.boundingRect(covered)
+    area = np.s_[y : y + height, x : x + width]
+    ink = draw_rules(visible, hole, paper.tone, rules)
+    values: Floats = paper.tone[area] * (1 - ink[area])
+    desk = np.isin(paper.surface, paper.textured)
+    for number in np.unique(paper.surface[desk & hole]):
+        surface = paper.surface == number
+        values += copy_texture(visible, tone, surface & ~hole, surface & hole)[area]
+    spectrum = measure_grain(visible, paper.tone, paper.bare)
+    if spectrum is not None:
+        grain = draw_grain(spectrum, height, width, seed)
+        values += grain if not desk.any() else grain * ~desk[area][..., None]
+    if generated is not None:
+        values = add_rest(values, generated, visible, paper, ink, hole)
+    image = lifted.copy()
+    cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
+    return image
 
 
 def debug_picture(structure: Structure, window: Image, hole: Mask) -> Image:

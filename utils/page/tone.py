@@ -1,6 +1,6 @@
 """The colour of one bare surface on every cell, below ink and below the hole: a plane plus a membrane.
 
-The constants were chosen on the drawn pages of `benchmarks/structure.py`, by the error of the tone below the hole.
+The constants were chosen on the drawn pages of `benchmarks/structure.py`.
 """
 
 import cv2

@@ -1,0 +1,118 @@
+"""Texture of a desk, a carpet or a cloth for where it is hidden: pieces of what is seen of it, moved there as they lie.
+
+Only `STRENGTH` was weighed against the error; of the other constants no more is recorded than what they say.
+"""
+
+import cv2
+import numpy as np
+
+from utils.arrays import Floats, Image, Indices, Mask, Plane, Reals
+from utils.page.cells import strongest
+
+STEP_PX = 20  # between the distances that a piece may be moved by
+DIRECTIONS = 16  # that it may be moved in
+COMPARED_RIM_PX = 24  # a moved piece goes on from what is seen so near
+UNSURE_PX = 14  # the border of what is seen is known to a cell of the paper only, and a thing's edge is soft
+STRANGE_MEDIANS = 5.0  # a thing on the desk is off its tone by so many times the median, and by `STRANGE_LEVELS` more
+STRANGE_LEVELS = 10.0  # on a plain desk the median is near nothing
+MAX_POINTS = 100  # of the hidden part and of its rim, at which the moves are compared
+MIN_KNOWN_SHARE = 0.3  # of the rim's points, for a move to be compared there
+UNKNOWN_MISMATCH = 2.0  # of a move that cannot be compared; the mean of all is 1
+MIN_PIECE_SHARE = 0.02  # of what is still hidden; a smaller piece is not worth a seam
+MAX_PIECES = 6  # that a hidden part is put together from
+STRENGTH = 0.6  # of the pattern: looks alike, and errs less where it lies otherwise than the hidden one
+
+
+def copy_texture(window: Image, tone: Image, source: Mask, target: Mask) -> Floats:
+    """Pattern of a desk for where it is hidden.
+
+    Args:
+        window: `(h, w, 3)` uint8.
+        tone: `(h, w, 3)` uint8, smooth colour of the desk.
+        source: `(h, w)` bool, where it is seen.
+        target: `(h, w)` bool, where it is hidden.
+
+    Returns:
+        `(h, w, 3)` float32, differences from the tone; 0 outside the target and where no piece fits.
+    """
+    texture = np.zeros(tone.shape, np.float32)
+    pattern = _find_pattern(window, tone, source)
+    if pattern is None or not target.any():
+        return texture
+    shifts = _list_shifts(*target.shape)
+    mismatch = _compare(window, pattern, target, shifts)
+    x, y, width, height = cv2.boundingRect(target.astype(np.uint8))
+    missing = target[y : y + height, x : x + width].astype(np.uint8)
+    for _ in range(MAX_PIECES):
+        points = _spread_points(missing) + np.array((y, x))
+        if not len(points):
+            break
+        known, inside = _move(pattern, points, shifts)
+        covered = (known * inside).mean(axis=1)
+        cost = mismatch + 1 - covered
+        cost[covered < MIN_PIECE_SHARE] = np.inf
+        best = int(cost.argmin())
+        if not np.isfinite(cost[best]):
+            break
+        dy, dx = shifts[best]
+        way = np.array([[1, 0, -dx - x], [0, 1, -dy - y]], np.float32)
+        piece = cv2.warpAffine(pattern, way, (width, height), flags=cv2.INTER_NEAREST) & missing
+        rows, columns = np.nonzero(piece)
+        rows, columns = rows + y, columns + x
+        difference = window[rows + dy, columns + dx].astype(np.float32) - tone[rows + dy, columns + dx]
+        texture[rows, columns] = STRENGTH * difference
+        missing &= 1 - piece
+    return texture
+
+
+def _find_pattern(window: Image, tone: Image, source: Mask) -> Plane | None:
+    """1 where nothing but the desk's own pattern is seen: no things on it, no edge of a page; None where nowhere."""
+    square = np.ones((2 * UNSURE_PX + 1,) * 2, np.uint8)
+    visible = cv2.erode(source.astype(np.uint8), square, borderValue=1)
+    if not visible.any():
+        return None
+    difference = strongest(cv2.absdiff(window, tone))
+    limit = STRANGE_MEDIANS * float(np.median(difference[visible > 0])) + STRANGE_LEVELS
+    strange = (difference > limit).astype(np.uint8) & visible
+    strange = cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return visible & (1 - cv2.dilate(strange, square))
+
+
+def _list_shifts(height: int, width: int) -> Indices:
+    """Moves that are tried, `(n, 2)` (dy, dx) in pixels."""
+    reach = np.arange(STEP_PX, max(height, width), STEP_PX)
+    angles = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
+    directions = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    return np.rint(reach[:, None, None] * directions).astype(int).reshape(-1, 2)
+
+
+def _compare(window: Image, pattern: Plane, target: Mask, shifts: Indices) -> Reals:
+    """How much each move changes around the target, over the mean of all moves; 0 where nothing is seen there."""
+    rim = cv2.dilate(target.astype(np.uint8), np.ones((2 * COMPARED_RIM_PX + 1,) * 2, np.uint8))
+    points = _spread_points(rim & pattern)
+    if not len(points):
+        return np.zeros(len(shifts))
+    here = window[points[:, 0], points[:, 1]]
+    there, _ = _move(window, points, shifts)
+    known, inside = _move(pattern, points, shifts)
+    known *= inside
+    difference = cv2.absdiff(there.reshape(-1, 3), np.tile(here, (len(shifts), 1)))
+    difference = difference.sum(axis=1, dtype=np.uint16).reshape(known.shape)
+    usual = max(float(difference.mean()), 1e-6)
+    mismatch = (difference * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / usual
+    mismatch[known.mean(axis=1) < MIN_KNOWN_SHARE] = UNKNOWN_MISMATCH
+    return mismatch
+
+
+def _spread_points(mask: Plane) -> Indices:
+    """About `MAX_POINTS` points (y, x) of a mask, evenly taken; all where it has fewer."""
+    points = np.flatnonzero(mask)
+    return np.stack(np.divmod(points[:: max(1, len(points) // MAX_POINTS)], mask.shape[1]), axis=1)
+
+
+def _move(picture: Image, points: Indices, shifts: Indices) -> tuple[Image, Mask]:
+    """The picture at each point moved by each shift, `(shifts, points, …)`, and which of these lie in it."""
+    height, width = picture.shape[:2]
+    y, x = (points[None] + shifts[:, None]).transpose(2, 0, 1)
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    return picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], inside
