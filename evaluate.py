@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from utils.flags import add_switch, positive_int, print_any_name, run_script
+
+if TYPE_CHECKING:
+    from utils.mask_files import MaskFile
 
 BASELINES = ("telea", "ns")  # utils.baselines.METHODS, repeated so that --help loads no OpenCV
 BASELINE_SCALES = (1, 2, 4)
@@ -88,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folders["--pred_dir"] = Path(args.pred_dir)
     if args.mask_dir:
         folders["--mask_dir"] = Path(args.mask_dir)
-    pairs, failed = pair_files(folders)
+    pairs, failed = pair_files(folders, ("--pred_dir",) if args.segmentation else ("--mask_dir",))
     if not pairs and not failed:
         parser.error(f"--gt_dir {args.gt_dir}: holds no pictures, so there is nothing to score")
 
@@ -139,23 +142,41 @@ def wrong_usage(args: argparse.Namespace) -> str | None:
     return None
 
 
-def pair_files(folders: dict[str, Path]) -> tuple[dict[str, dict[str, Path]], dict[str, str]]:
+def natural_path_key(name: str) -> list[Any]:
+    """Sort key by the parts of a path, files of a folder before those of its folders."""
+    from utils.images import natural_key
+
+    *folders, file = name.split("/")
+    return [*((1, natural_key(part)) for part in folders), (0, natural_key(file))]
+
+
+def pair_files(
+    folders: dict[str, Path], mask_flags: Sequence[str] = ("--mask_dir",)
+) -> tuple[dict[str, dict[str, Path]], dict[str, str]]:
     """Match the pictures of several folders by their path without extension.
 
     Args:
         folders: flag → folder; searched with all folders below.
+        mask_flags: those whose files may have `_mask` or `-mask` behind their names.
 
     Returns:
         The complete groups, name → (flag → file), and what is wrong with the others, name → reason. Names are paths
         relative to the folder, in natural order.
     """
     from utils.images import list_photos
+    from utils.mask_files import without_suffix
 
     found: dict[str, dict[str, list[Path]]] = {}
-    for flag, folder in folders.items():
-        for path in list_photos(folder, recursive=True):
-            name = path.relative_to(folder).with_suffix("").as_posix()
+    # masks last: `page_mask.png` is that of `page`, where there is one and no page of the longer name
+    for flag in sorted(folders, key=lambda flag: flag in mask_flags):
+        for path in list_photos(folders[flag], recursive=True):
+            place = path.relative_to(folders[flag])
+            name = place.with_suffix("").as_posix()
+            if flag in mask_flags and name not in found:
+                shorter = place.with_name(without_suffix(place.stem)).as_posix()
+                name = shorter if shorter in found else name
             found.setdefault(name, {}).setdefault(flag, []).append(path)
+    found = {name: found[name] for name in sorted(found, key=natural_path_key)}
     pairs: dict[str, dict[str, Path]] = {}
     failed: dict[str, str] = {}
     for name, files in found.items():
@@ -190,12 +211,19 @@ def score_photos(files: dict[str, Path], baseline: str | None, baseline_scale: i
     """
     from utils.baselines import opencv_inpaint
     from utils.images import read_photo
+    from utils.mask_files import shows_photo
     from utils.metrics import restoration_scores
 
     truth = read_photo(files["--gt_dir"]).image
-    mask = read_covered(files["--mask_dir"], HOLE_LEVEL) if "--mask_dir" in files else None
-    if mask is not None and mask.shape != truth.shape[:2]:
-        raise ValueError(f"the mask has {size_of(mask)} pixels, the true photo {size_of(truth)}; they must be equal")
+    mask = None
+    if "--mask_dir" in files:
+        file, mask = read_covered(files["--mask_dir"], HOLE_LEVEL)
+        if mask.shape != truth.shape[:2]:
+            raise ValueError(
+                f"the mask has {size_of(mask)} pixels, the true photo {size_of(truth)}; they must be equal"
+            )
+        if shows_photo(file.levels, truth):
+            raise ValueError(f"the mask '{files['--mask_dir'].name}' is the photo itself and no mask")
     scores: Scores = {}
     if "--pred_dir" in files:
         prediction = read_photo(files["--pred_dir"]).image
@@ -220,26 +248,30 @@ def score_masks(files: dict[str, Path], boundary_px: float) -> Scores:
     """
     from utils.metrics import mask_scores
 
-    prediction = read_covered(files["--pred_dir"], OCCLUDER_LEVEL)
-    truth = read_covered(files["--gt_dir"], OCCLUDER_LEVEL)
+    _, prediction = read_covered(files["--pred_dir"], OCCLUDER_LEVEL)
+    file, truth = read_covered(files["--gt_dir"], OCCLUDER_LEVEL)
+    if prediction.shape == truth.shape:
+        prediction &= ~file.unknown()  # what the truth leaves open is right either way
     return mask_scores(prediction, truth, boundary_px)
 
 
-def read_covered(path: Path, level: int) -> Any:
-    """A mask file as `(H, W)` bool: values of `level` and more.
+def read_covered(path: Path, level: int) -> "tuple[MaskFile, Any]":
+    """A mask file, and where it covers: labels say so, or soft values reach `level`; `(H, W)` bool.
 
     Raises:
-        ValueError: it cannot be decoded, or no value reaches `level` though some are not 0.
+        ValueError: it cannot be decoded, looks like a photo, or marks nothing though it is not black.
         OSError: it cannot be read.
     """
-    from utils.images import read_mask
+    from utils.mask_files import read_mask_file
 
-    mask = read_mask(path)
-    if 0 < mask.max() < level:
+    mask = read_mask_file(path)
+    covered = mask.covered(level)
+    if not mask.is_labels and mask.levels.any() and not covered.any():
         raise ValueError(
-            f"the highest value of the mask '{path.name}' is {mask.max()}; 128 (or 255) on the occluder is expected"
+            f"the highest value of the mask '{path.name}' is {mask.levels.max()}; 128 (or 255) on the occluder is "
+            "expected"
         )
-    return mask >= level
+    return mask, covered
 
 
 def size_of(image: Any) -> str:

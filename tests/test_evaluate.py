@@ -152,10 +152,50 @@ def test_what_cannot_be_scored_is_named_and_the_rest_is_scored(folders, capsys):
     assert "not scored: 'page5': more than one picture of this name in --pred_dir (page5.jpg, page5.png)" in errors
 
 
-def test_a_mask_of_ones_is_named(folders, capsys):
-    cv2.imwrite(str(folders / "masks" / "page2.bmp"), hole() // 128)
-    assert run(folders, "--mask_dir", str(folders / "masks")) == 1
-    assert "the highest value of the mask 'page2.bmp' is 1; 128" in capsys.readouterr().err
+@pytest.mark.parametrize("ones", [hole() // 128, (hole() // 128).astype(np.uint16), (hole() > 0) * np.uint16(100)])
+def test_a_mask_of_ones_is_scored_as_any_other(folders, ones):
+    flags = ["--mask_dir", str(folders / "masks")]
+    expected = scores_of(folders, *flags)[1]["pictures"]
+    (folders / "masks" / "page2.bmp").unlink()
+    cv2.imwrite(str(folders / "masks" / "page2.png"), ones)
+    assert scores_of(folders, *flags)[1]["pictures"] == expected
+
+
+def test_true_masks_of_ones_score_as_any_other(folders):
+    for folder, level in (("pred", 255), ("gt", 100)):
+        for path in (folders / folder).rglob("page*"):
+            path.unlink()
+        cv2.imwrite(str(folders / folder / "page1.png"), (hole() > 0) * np.uint16(level))
+    status, report = scores_of(folders, "--segmentation")
+    assert status == 0 and report["pictures"][0]["iou"] == 1
+
+
+def test_labels_count_where_they_say_covered_and_nothing_where_they_say_unknown(folders):
+    labels = np.full((240, 200), 64, np.uint8)
+    labels[:, 40:], labels[90:150, 120:], labels[90:150, :40], labels[:20] = 0, 128, 192, 255
+    truth = np.isin(labels, (128, 192)) * np.uint8(255)
+    truth[:10] = 255
+    for path in [*(folders / "pred").rglob("page*"), *(folders / "gt").rglob("page*")]:
+        path.unlink()
+    cv2.imwrite(str(folders / "gt" / "page1.png"), labels)
+    cv2.imwrite(str(folders / "pred" / "page1.png"), truth)
+    status, report = scores_of(folders, "--segmentation")
+    assert status == 0 and report["pictures"][0]["iou"] == 1
+
+
+def test_a_folder_of_photos_is_no_folder_of_masks(folders, capsys):
+    assert run(folders, "--mask_dir", str(folders / "gt")) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("the photo itself and no mask") + errors.count("looks like a photo") == 3
+
+
+def test_masks_may_have_a_suffix(folders):
+    flags = ["--mask_dir", str(folders / "masks")]
+    expected = scores_of(folders, *flags)
+    for path, suffix in zip(sorted((folders / "masks").rglob("*.bmp")), ("_mask", "-mask", "_MASK"), strict=True):
+        path.rename(path.with_stem(path.stem + suffix))
+    status, report = scores_of(folders, *flags)
+    assert status == 0 and report["pictures"] == expected[1]["pictures"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from utils import images, preprocess
+from utils.arrays import Mask
 from utils.images import Photo
+from utils.mask_files import MaskFolder, doubts
 from utils.options import growth_px
 from utils.originals import Originals, identity, is_same, is_same_folder
 from utils.page.structure import debug_picture
@@ -33,7 +35,6 @@ from utils.remover import OccluderRemover, Removal
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
 MASKS, COMPARISONS, STRUCTURE = "masks", "comparisons", "structure"  # folders in `save_dir` of what is written beside
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
-USER_MASK_LEVEL = 128  # from here on a pixel of a user's mask is to be repaired; contest masks hold 128
 PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
 
 
@@ -85,16 +86,18 @@ class Result:
     area_share: float = 0.0
     sha256: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
     def line(self) -> str:
         """The result in words, for people."""
         if self.status == "repaired":
             regions = "1 region" if len(self.boxes) == 1 else f"{len(self.boxes)} regions"
             seconds = sum(self.milliseconds.values()) / 1000
-            return f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s"
+            note = f" (note: {self.note})" if self.note else ""
+            return f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s{note}"
         words = {
             "clean": "nothing to remove, copied as it is",
-            "skipped": "already there, skipped",
+            "skipped": f"skipped: {self.message}",
             "failed": f"failed: {self.message}",
         }
         return f"{self.name}: {words[self.status]}"
@@ -257,7 +260,8 @@ def clean_folder(
 
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
-    run = _Run(remover, options, Room(options.num_workers), Originals(lambda: _originals(photos, options)))
+    masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
+    run = _Run(remover, options, Room(options.num_workers), Originals(lambda: _originals(photos, options)), masks)
     with ThreadPoolExecutor(options.num_workers) as workers:
         futures = deque(workers.submit(_clean, run, path) for path in photos)
         try:
@@ -277,12 +281,12 @@ def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
     """What no result may come to lie on."""
     masks = []
     if options.mask_dir is not None:
-        masks = images.list_photos(options.mask_dir, options.recursive, on_error=lambda error: None)
+        masks = images.list_photos(options.mask_dir, recursive=True, on_error=lambda error: None)
     return [*photos, *masks]
 
 
 def _clean(run: "_Run", path: Path) -> Result:
-    source = _read(path, run.options)
+    source = _read(path, run)
     if source.photo is None:
         return source.result
     try:
@@ -324,6 +328,7 @@ class _Run:
     options: FolderOptions
     room: Room
     originals: Originals
+    masks: MaskFolder | None
 
 
 @dataclass
@@ -333,21 +338,27 @@ class _Source:
     result: Result
     path: Path
     photo: Photo | None = None
-    user_mask: NDArray[np.bool_] | None = None
+    user_mask: Mask | None = None
 
 
-def _read(path: Path, options: FolderOptions) -> _Source:
+def _read(path: Path, run: _Run) -> _Source:
+    options = run.options
     name = path.relative_to(options.src_image_dir)
     source = _Source(Result(name.as_posix(), "clean"), path)
     if options.skip_existing and (options.save_dir / name).exists():
-        source.result.status = "skipped"
+        source.result.status, source.result.message = "skipped", "already there"
         return source
     started = time.perf_counter()
     try:
+        among_photos = run.masks is not None and is_same(run.masks.folder, options.src_image_dir)
+        if among_photos and run.masks is not None and run.masks.is_mask_of_another(path):
+            source.result.status, source.result.message = "skipped", "the mask of another photo"
+            return source
         source.photo = images.read_photo(path, options.max_pixels)
         source.result.sha256 = hashlib.sha256(source.photo.data).hexdigest()
         if options.mask_dir is not None:
-            source.user_mask = _read_user_mask(name, source.photo.image, options)
+            assert run.masks is not None
+            source.user_mask = _read_user_mask(source, name, run.masks, options)
     except (ValueError, OSError, MemoryError) as error:
         _fail(source.result, error)
         source.result.sha256 = source.result.sha256 or images.fingerprint(path)
@@ -356,33 +367,19 @@ def _read(path: Path, options: FolderOptions) -> _Source:
     return source
 
 
-def _read_user_mask(name: Path, image: NDArray[np.uint8], options: FolderOptions) -> NDArray[np.bool_] | None:
+def _read_user_mask(source: _Source, name: Path, masks: MaskFolder, options: FolderOptions) -> Mask | None:
     """The user's mask for a photo, None where there is none to add.
 
     Raises:
-        ValueError: it is missing where it is needed, has another size than the photo, or marks nothing though it is not
-            black: in red, or in ones and zeros.
+        ValueError: it is missing where it is needed, or unfit (see `MaskFolder.read`).
     """
-    assert options.mask_dir is not None
-    folder = options.mask_dir / name.parent
-    there = images.list_photos(folder) if folder.is_dir() else []
-    # `page.jpg.png`, as --save_mask writes it, is the mask of `page.jpg` alone; `page.png` that of any `page`
-    candidates = [path for own in (name.name, name.stem) for path in there if path.stem == own]
-    if not candidates:
+    assert source.photo is not None
+    mask, _ = masks.read(source.path, name, source.photo.image)
+    if mask is None:
         if options.mask_mode == "add":
             return None
         raise ValueError(f"there is no mask '{name.with_suffix('.png')}' in '{options.mask_dir}'")
-    levels = images.read_image(candidates[0])
-    mask = levels[..., 1] >= USER_MASK_LEVEL  # as `read_mask`
-    if mask.shape != image.shape[:2]:
-        raise ValueError(
-            f"the mask '{candidates[0].name}' has {mask.shape[1]}×{mask.shape[0]} pixels, "
-            f"the photo {image.shape[1]}×{image.shape[0]}; they must be equal"
-        )
-    if levels.any() and not mask.any():
-        raise ValueError(
-            f"the mask '{candidates[0].name}' is not black, but nowhere white (grey {USER_MASK_LEVEL} or more) either"
-        )
+    source.result.note = doubts(mask)
     return mask
 
 

@@ -88,6 +88,12 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     return table[rows[:, :, 0]]
 
 
+def samples(data: bytes, header: Header) -> pixels.Samples:
+    """The values of the file as stored; what a fourth byte holds is not said in it, and left out."""
+    rows = _rows(np.frombuffer(data, np.uint8), header)
+    return pixels.Samples(rows[:, :, :3], False, header.detail.palette, True)
+
+
 def encode(
     data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
 ) -> bytes:

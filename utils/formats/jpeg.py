@@ -162,6 +162,12 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     return pixels.decode(data, cv2.IMREAD_COLOR)
 
 
+def samples(data: bytes, header: Header) -> pixels.Samples:
+    """The values of the file as stored. Raises as `decode`."""
+    values = decode(data, header)
+    return pixels.Samples(values[:, :, :1] if header.channels == 1 else values, False, None, False)
+
+
 def encode(
     data: bytes,
     header: Header,

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from io import BytesIO
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,6 +26,22 @@ _NOISE = re.compile(
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
 _DAMAGE = re.compile(rb"^(Corrupt JPEG data: (?!\d+ extraneous)|Premature end of)")
+
+
+class Samples(NamedTuple):
+    """The numbers that a file holds, before anything is scaled or shown.
+
+    Attributes:
+        values: `(H, W, C)` uint8 or uint16, C 1 to 4: grey or BGR, then alpha if any; with a palette the indices.
+        has_alpha: whether the last channel is alpha.
+        palette: `(K, 3)` uint8 BGR that the values are indices of, or None.
+        is_exact: False where a lossy format has moved the values.
+    """
+
+    values: NDArray
+    has_alpha: bool
+    palette: NDArray[np.uint8] | None
+    is_exact: bool
 
 
 def decode(data: bytes, flags: int) -> NDArray:

@@ -108,6 +108,19 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     return pixels.decode(data, cv2.IMREAD_COLOR)
 
 
+def samples(data: bytes, header: Header) -> pixels.Samples:
+    """The values of the file as stored, but that fewer than 8 bits are spread to 8. Raises as `decode`."""
+    detail: PngDetail = header.detail
+    parts = dict(detail.chunks)
+    if detail.colour_type == PALETTE and b"tRNS" not in parts:
+        return pixels.Samples(np.array(pixels.decode_with_pillow(data))[:, :, None], False, _colours(parts), True)
+    values = pixels.decode(data, cv2.IMREAD_UNCHANGED)
+    values = values[:, :, None] if values.ndim == 2 else values
+    if header.channels == 2:
+        values = values[:, :, [0, 3]]
+    return pixels.Samples(values, values.shape[2] in (2, 4), None, True)
+
+
 def encode(
     data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
 ) -> bytes:
@@ -130,7 +143,7 @@ def encode(
     chunks = _kept_chunks(detail.chunks, mark)
     rows: NDArray
     if detail.colour_type == PALETTE:
-        rows = _packed(_palette_indices(data, dict(chunks)[b"PLTE"], image, changed), header.bit_depth)
+        rows = _packed(_palette_indices(data, _colours(dict(chunks)), image, changed), header.bit_depth)
     elif header.bit_depth < 8:
         rows = _packed(_grey_indices(data, header.bit_depth, image, changed), header.bit_depth)
     else:
@@ -168,10 +181,15 @@ def _samples(
     return stored.reshape(height, -1)
 
 
+def _colours(parts: dict[bytes, bytes]) -> NDArray[np.uint8]:
+    """The palette, `(K, 3)` BGR, from the chunks by their types."""
+    palette = parts[b"PLTE"]
+    return np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:, ::-1]
+
+
 def _palette_indices(
-    data: bytes, palette: bytes, image: NDArray[np.uint8], changed: NDArray[np.bool_]
+    data: bytes, colours: NDArray[np.uint8], image: NDArray[np.uint8], changed: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    colours = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:, ::-1]
     indices = np.array(pixels.decode_with_pillow(data))
     indices[changed] = pixels.nearest_index(image[changed], colours)
     return indices

@@ -30,6 +30,7 @@ LAYOUT = {
 # compression of the source → of the result; JPEG and what OpenCV cannot write become deflate, which loses nothing
 KEPT_COMPRESSION = {1: 1, 5: 5, 8: 8, 32946: 8, 32773: 32773}
 DEFLATE = 8
+LOSSY = {6, 7}  # compressions
 BILEVEL_COMPRESSION = {1: None, 2: "tiff_ccitt", 3: "group3", 4: "group4", 5: "tiff_lzw", 32773: "packbits"}
 
 
@@ -115,6 +116,14 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
         ValueError: the file is damaged.
     """
     return pixels.to_bgr8(_stored(data, header))
+
+
+def samples(data: bytes, header: Header) -> pixels.Samples:
+    """The values of the file as stored. Raises as `decode`."""
+    values = _stored(data, header)
+    compression = (integers(header.detail.fields.get(COMPRESSION), header.detail.order) or (1,))[0]
+    values = values[:, :, None] if values.ndim == 2 else values
+    return pixels.Samples(values, values.shape[2] in (2, 4), None, compression not in LOSSY)
 
 
 def encode(

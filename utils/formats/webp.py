@@ -87,6 +87,12 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     return pixels.decode(data, cv2.IMREAD_COLOR)
 
 
+def samples(data: bytes, header: Header) -> pixels.Samples:
+    """The values of the file as stored. Raises as `decode`."""
+    values = pixels.decode(data, cv2.IMREAD_UNCHANGED)
+    return pixels.Samples(values, values.shape[2] == 4, None, header.detail.is_lossless)
+
+
 def encode(
     data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
 ) -> bytes:
