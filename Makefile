@@ -10,7 +10,7 @@ demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
 
 demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and the pictures of docs/ anew, into demo_pictures/
-	$(RUN) docs/demo_pictures.py
+	$(RUN) -m docs.demo_pictures
 
 test: $(VENV)/.dev  ## run the tests
 	$(RUN) -m pytest -q

@@ -1,7 +1,7 @@
 """Photos a second, memory and waiting: the published flow and this project's, on the same photos, in one run.
 
     python synthesize.py --save_dir runs/photos --count 12 --folders 1 --lossless False
-    python benchmarks/predict.py --photo_dir runs/photos/train_data_1/covered
+    python -m benchmarks.predict --photo_dir runs/photos/train_data_1/covered
 
 The published flow makes both sessions anew for every photo, on the default provider, one photo after the other. Ours is
 `predict_onnx.py`. Every side is a process of its own, start and loading included. Beside them stands the sum of bare
@@ -29,19 +29,17 @@ import onnx
 import onnxruntime as ort
 from onnx import helper, numpy_helper
 
+from utils import images, preprocess
+from utils.compat import remove_as_published
+from utils.flags import add_switch, positive_int
+from utils.folder import default_workers
+from utils.options import PROVIDERS
+from utils.report import format_table
+from utils.runtime import onnx_backend
+from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
+from utils.stages import Inpainter, Segmenter
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from utils import images, preprocess  # noqa: E402
-from utils.compat import remove_as_published  # noqa: E402
-from utils.flags import add_switch, positive_int  # noqa: E402
-from utils.folder import default_workers  # noqa: E402
-from utils.options import PROVIDERS  # noqa: E402
-from utils.report import format_table  # noqa: E402
-from utils.runtime import onnx_backend  # noqa: E402
-from utils.spec import GENERATOR, inpaint_spec, segmenter_spec  # noqa: E402
-from utils.stages import Inpainter, Segmenter  # noqa: E402
-
 DISC_CENTRE, DISC_RADIUS = (400, 150), 60  # row and column at 640×480: 3.7 % of the page, over text and rules
 DISC_LOGIT = 1000.0  # above whatever a network says
 LONG_FOLDER = 60  # photos, to see that memory does not grow
@@ -128,7 +126,7 @@ def speed(photos: Sequence[Path], shipped: Graphs, provider: str, rounds: int, f
     for name, graphs in pairs.items():
         bare = bare_steps(photos[:BARE_PHOTOS], pages, graphs, provider, folder)
         print(f"bare, {name} graphs, processor seconds: " + ", ".join(f"{k} {v:.3f}" for k, v in bare.items()))
-        flow = [__file__, "--photo_dir", str(photos[0].parent), "--published_flow", *map(str, graphs)]
+        flow = ["-m", "benchmarks.predict", "--photo_dir", str(photos[0].parent), "--published_flow", *map(str, graphs)]
         sides = {"published flow": flow} if reference is None else {}
         for mode in MODES if graphs is shipped else (NETWORKS_ONLY,):
             sides[f"ours, {mode}"] = ours(photos[0].parent, folder / mode, graphs, provider, mode)
@@ -180,7 +178,7 @@ def ours(source: Path, target: Path, graphs: Graphs, provider: str, mode: str) -
 
 
 def run_process(arguments: Sequence[str]) -> Process:
-    """Run Python with these arguments to its end.
+    """Run Python with these arguments to its end, in the repository.
 
     Raises:
         RuntimeError: it failed.
@@ -188,7 +186,10 @@ def run_process(arguments: Sequence[str]) -> Process:
     started = time.perf_counter()
     first_result = 0.0
     command = [sys.executable, "-c", LAUNCHER, sys.executable, "-u", *arguments]
-    with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             if b": repaired " in line and not first_result:

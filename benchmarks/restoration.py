@@ -1,6 +1,6 @@
 """How well covered pages are repaired: the whole automatic chain beside OpenCV's inpainting, with exact truth.
 
-    python benchmarks/restoration.py --page_dir PAGES --occluder_dir CUTOUTS
+    python -m benchmarks.restoration --page_dir PAGES --occluder_dir CUTOUTS
 
 Cut-outs are pasted over the pages with a fixed seed (`benchmarks/pairs.py`), the chain repairs the covered pictures,
 and what comes out is compared with the pages. `benchmarks/README.md` says what the figures mean and holds the results.
@@ -17,17 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from utils.flags import add_switch, positive_int  # noqa: E402
-from utils.options import PROVIDERS, add_removal_flags, removal_options, scale_of  # noqa: E402
-from utils.split import SPLITS, select  # noqa: E402
+from utils.flags import add_switch, positive_int
+from utils.options import PROVIDERS, add_removal_flags, removal_options, scale_of
+from utils.split import SPLITS, select
 
 if TYPE_CHECKING:
     from benchmarks.pairs import Pair, Plan
     from datasets.occluders import Cutout
     from utils.remover import OccluderRemover
+
+ROOT = Path(__file__).resolve().parents[1]
 
 TRUE_MASK_GROW_PX = 7.0  # of a page 4000 px high; a perfect mask still wants its soft edge outside
 # Ink is what is darker than the paper beside it by more than a quarter, where that paper is at least 0.7 as bright as

@@ -1,6 +1,6 @@
 """How well rules, paper and page edges are continued below a hole, on drawn pages with exact truth.
 
-    python benchmarks/structure.py [--count 40] [--seed 0] [--save_dir OUT]
+    python -m benchmarks.structure [--count 40] [--seed 0] [--save_dir OUT]
 
 Tables, ruled paper and forms are drawn with solid, dotted, dashed and double rules, photographed by a lens model
 (perspective, turn up to 5 degrees, curl, uneven light, blur, noise, sometimes the desk at the border) and covered by
@@ -17,16 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from utils.baselines import opencv_inpaint  # noqa: E402
-from utils.flags import positive_int  # noqa: E402
-from utils.page.structure import repair  # noqa: E402
+from utils.baselines import opencv_inpaint
+from utils.flags import positive_int
+from utils.page.structure import repair
 
 HEIGHT, WIDTH = 3600, 2700
 CONTEXT_PX = 400

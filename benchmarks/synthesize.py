@@ -1,6 +1,6 @@
 """Pictures a second: `synthesize.py` at full size, and the samples that training draws on the fly.
 
-    python benchmarks/synthesize.py
+    python -m benchmarks.synthesize
 
 Processor time of one process with one thread, so that other work on the machine hardly counts; the best of several
 rounds. Full-size pictures need no common resource but the disk: two processes write twice as many.
@@ -16,12 +16,9 @@ from pathlib import Path
 
 import cv2
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-import synthesize  # noqa: E402
-from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation  # noqa: E402
-from utils.flags import positive_int  # noqa: E402
+import synthesize
+from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation
+from utils.flags import positive_int
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """Training speed: the published way and this project's, in one run on the same machine.
 
-    python benchmarks/train.py                          # data and step, on the GPU where there is one
-    python benchmarks/train.py --part step --device cpu --batch_size 4 --latent_channels 32 --side 128
+    python -m benchmarks.train                          # data and step, on the GPU where there is one
+    python -m benchmarks.train --part step --device cpu --batch_size 4 --latent_channels 32 --side 128
 
 Data: samples a second from pairs of 10 megapixels, decoded for every sample as published, and from the crop cache.
 Step: samples a second of one step of generator and discriminator; published: separate convolutions of a gated layer,
@@ -30,18 +30,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from datasets.cache import PixelCache  # noqa: E402
-from datasets.contest import ContestData, InpaintingData, SegmentationData, Triple, read_annotations  # noqa: E402
-from datasets.mixture import Mixture, collate  # noqa: E402
-from models.checkpoint import build_discriminator, build_generator  # noqa: E402
-from models.gated_conv import GatedConv2d, initialise  # noqa: E402
-from models.tasks import InpaintingTask  # noqa: E402
-from models.training import choose_precision  # noqa: E402
-from utils.flags import add_switch, positive_int  # noqa: E402
-from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec  # noqa: E402
+from datasets.cache import PixelCache
+from datasets.contest import ContestData, InpaintingData, SegmentationData, Triple, read_annotations
+from datasets.mixture import Mixture, collate
+from models.checkpoint import build_discriminator, build_generator
+from models.gated_conv import GatedConv2d, initialise
+from models.tasks import InpaintingTask
+from models.training import choose_precision
+from utils.flags import add_switch, positive_int
+from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec
 
 HEIGHT, WIDTH = 3648, 2736  # 10 megapixels
 

@@ -16,13 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-import predict_onnx  # noqa: E402
-import synthesize  # noqa: E402
-from utils.flags import positive_int  # noqa: E402
-from utils.images import read_image, write_image  # noqa: E402
+import predict_onnx
+import synthesize
+from utils.flags import positive_int
+from utils.images import read_image, write_image
 
 SEED = 11
 PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands and a phone over rules and print, a finger

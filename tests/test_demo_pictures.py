@@ -1,23 +1,12 @@
-import importlib.util
 from pathlib import Path
 
 import numpy as np
-import pytest
 
+from docs import demo_pictures
 from utils.images import read_image
 
 
-@pytest.fixture(scope="module")
-def demo_pictures():
-    path = Path(__file__).parent.parent / "docs" / "demo_pictures.py"
-    spec = importlib.util.spec_from_file_location("demo_pictures", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_photos_are_drawn_again_from_their_seed_and_the_last_lies_on_its_side(demo_pictures, tmp_path):
+def test_photos_are_drawn_again_from_their_seed_and_the_last_lies_on_its_side(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     demo_pictures.draw(photos, 11, (4, 8), 300, tmp_path / "scratch")
@@ -27,7 +16,7 @@ def test_photos_are_drawn_again_from_their_seed_and_the_last_lies_on_its_side(de
     assert abs(first.shape[0] / first.shape[1] - shipped.shape[0] / shipped.shape[1]) < 0.02
 
 
-def test_strips_are_stacked_at_one_width(demo_pictures):
+def test_strips_are_stacked_at_one_width():
     strips = [np.full((20, 60, 3), 10, np.uint8), np.full((40, 30, 3), 200, np.uint8)]
     stacked = demo_pictures.stack(strips, 30)
     assert stacked.shape == (10 + 40, 30, 3)

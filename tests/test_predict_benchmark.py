@@ -36,7 +36,7 @@ def test_both_sides_repair_every_photo(graphs, tmp_path):
     paths = photos(tmp_path / "photos", 2)
     published = ["--photo_dir", str(paths[0].parent), "--published_flow", *map(str, graphs)]
     ours = predict.ours(paths[0].parent, tmp_path / "ours", graphs, "cpu", predict.NETWORKS_ONLY)
-    for command in ([predict.__file__, *published], ours):
+    for command in (["-m", "benchmarks.predict", *published], ours):
         process = predict.run_process(command)
         assert 0 < process.first_result < process.seconds
     assert [path.name for path in images.list_photos(tmp_path / "ours")] == ["0.jpg", "1.jpg"]
