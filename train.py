@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.flags import add_switch, positive_int, print_any_name, run_script
+from utils.spec import CLASS_COUNTS
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,7 @@ PRETRAINED = {  # flags that name weights
 NO_FILE = {"deeplabv3_pretrain": "imagenet", "resume": "auto"}  # words that such a flag takes instead
 
 OPENMP_SPINS = "1000"  # what GNU OpenMP takes by itself where it has more threads than cores
+CLASS_WEIGHTS = {2: (1.0, 10.0), 4: (1.0, 3.0, 1.0, 2.0)}  # of the loss, by --out_c
 DRAWN_SAMPLES = 2400  # of a synthetic root in an epoch: 100 of the published batches
 JUDGED_BATCH = 8  # validation batches need not be larger
 GRID_ROWS = 4  # validation pictures in the grid that is written every epoch
@@ -68,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add("--train_model", choices=MODELS, default="deepfillv2", help="which network to train (default deepfillv2)")
     add("--baseroot", nargs="+", default=["./train"], metavar="ROOT", help="training folders, each with train_data_*, "
-        "or synthetic[:PAGE_DIR:OCCLUDER_DIR] for samples drawn while training")  # fmt: skip
+        "or synthetic[:PAGE_DIR:OCCLUDER_DIR] or lifelike:DATA_DIR for samples drawn while training")  # fmt: skip
     add("--save_path", default="./pytorch_model", help="folder of the checkpoints and the log (%(default)s)")
     add("--sample_path", default="./samples", help="folder of sample pictures (%(default)s)")
     add("--deepfillv2_generator_pretrain", default="", metavar="FILE", help="generator weights to start from")
@@ -112,13 +114,15 @@ def build_parser() -> argparse.ArgumentParser:
     number("--g_steps_per_d", positive_int, 1, "the discriminator steps with every so many batches only")
     number("--warmup_l1", int, 0, "batches before the adversarial loss sets in")
     number("--ema", float, 0, "decay of averaged weights such as 0.999; they go into the checkpoints")
-    add("--class_weights", type=float, nargs="+", default=[1.0, 10.0], help="of paper and occluder (1 10)")
+    add("--class_weights", type=float, nargs="+", default=list(CLASS_WEIGHTS[2]), help="of page and occluder (1 10); "
+        "with --out_c 4 also of surroundings and of occluders over them (1 3 1 2)")  # fmt: skip
     add_switch(parser, "--freeze_bn", False, "batch norm keeps its statistics: for fine-tuning with small batches")
 
     networks = parser.add_argument_group("networks")
     networks.add_argument("--backbone", choices=BACKBONES, default="mobilenetv2", help="encoder (%(default)s)")
     networks.add_argument("--in_c", type=positive_int, default=3, help="channels of the photo (3)")
-    networks.add_argument("--out_c", type=positive_int, default=2, help="classes (2)")
+    networks.add_argument("--out_c", type=int, choices=CLASS_COUNTS, default=2, help="classes (2): page and "
+        "occluder; 4: also what is beside the page")  # fmt: skip
     networks.add_argument("--in_channels", type=positive_int, default=4, help="picture and mask (4)")
     networks.add_argument("--out_channels", type=positive_int, default=3, help="channels of the repaired picture (3)")
     networks.add_argument("--latent_channels", type=positive_int, default=64, help="width of the inpainting nets (64)")
@@ -541,6 +545,8 @@ def check_flags(args: argparse.Namespace) -> None:
     for name in ("lambda_gan", "known_weight", "weight_decay", "warmup_l1", "num_workers"):
         if getattr(args, name) < 0:
             raise ValueError(f"--{name} {getattr(args, name)}: must be 0 or more")
+    if args.class_weights == list(CLASS_WEIGHTS[2]):
+        args.class_weights = list(CLASS_WEIGHTS[args.out_c])
     if len(args.class_weights) != args.out_c:
         raise ValueError(f"--class_weights: {len(args.class_weights)} numbers for --out_c {args.out_c} classes")
     roots = len(args.baseroot) + (args.augment and args.train_model == "deepfillv2")

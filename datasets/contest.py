@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from torch.utils.data import Dataset
 
 from datasets.cache import PixelCache
 from datasets.masks import MaskStyle, random_mask
-from utils import preprocess
+from utils import classes, preprocess
 from utils.images import header_size, list_photos, natural_key, read_image, read_mask
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
 
@@ -156,6 +157,10 @@ def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int) -> NDArray[n
         OSError: a file cannot be read.
     """
     clean, mask = _read_upright(triple.clean, triple.mask)
+    if classes.states_page(mask):  # what is beside the page is no hole
+        mask = preprocess.MASK_LEVEL * classes.covered(classes.from_levels(mask))[0].astype(np.uint8)
+        if not mask.any():
+            raise ValueError(f"the mask shows nothing that is covered: {triple.mask}")
     box, side = training_box(mask, imgsize), imgsize // imgresize
     pieces = [preprocess.fit_square(crop(picture, box), side) for picture in (clean, mask)]
     return np.dstack(pieces)
@@ -178,13 +183,17 @@ def segmentation_pixels(triple: Triple, height: int, width: int) -> NDArray[np.u
     """Covered photo and mask of one line at the size of the network.
 
     Returns:
-        `(height, width, 4)` uint8: BGR and the mask in file values.
+        `(height, width, 4)` uint8: BGR and the label, codes of `utils.classes`.
 
     Raises:
         ValueError, OSError: as `inpainting_pixels`.
     """
-    pieces = [preprocess.resize(p, height, width) for p in _read_upright(triple.covered, triple.mask)]
-    return np.dstack(pieces)
+    picture, mask = _read_upright(triple.covered, triple.mask)
+    if classes.states_page(mask):
+        labels = cv2.resize(classes.from_levels(mask), (width, height), interpolation=cv2.INTER_NEAREST)
+    else:
+        labels = classes.from_levels(preprocess.resize(mask, height, width))
+    return np.dstack([preprocess.resize(picture, height, width), labels])
 
 
 def _read_upright(picture_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -200,7 +209,7 @@ def _read_holes(path: Path) -> NDArray[np.uint8]:
     mask = read_mask(path)
     if not mask.any():
         raise ValueError(f"the mask is empty: {path}")
-    if (level := mask.max()) < preprocess.MASK_LEVEL:
+    if (level := mask.max()) < preprocess.MASK_LEVEL and not classes.states_page(mask):
         raise ValueError(
             f"the mask is nowhere {preprocess.MASK_LEVEL}, which stands for an occluder, but {level} at most: {path}"
         )
@@ -375,8 +384,10 @@ class SegmentationData(ContestData):
     Args:
         triples, cache, augmentations, seed: as in `InpaintingData`.
         height, width, mean, std: as the network reads photos.
+        num_classes: of the network: 2 or 4.
 
-    A sample is the image `(3, height, width)` float32, normalised, and the label `(height, width)` int64 in {0, 1}.
+    A sample is the image `(3, height, width)` float32, normalised, and the label `(height, width)` int64: 0 or 1 where
+    the network has two classes and the mask states no more, else codes of `utils.classes`.
     """
 
     def __init__(
@@ -389,9 +400,11 @@ class SegmentationData(ContestData):
         cache: PixelCache | None = None,
         augmentations: Sequence[str] = (),
         seed: int = 0,
+        num_classes: int = 2,
     ) -> None:
         super().__init__(triples, cache, augmentations, seed)
         self.height, self.width, self.mean, self.std = height, width, mean, std
+        self.num_classes = num_classes
 
     def files(self, triple: Triple) -> tuple[Path, Path]:
         return triple.covered, triple.mask
@@ -402,7 +415,8 @@ class SegmentationData(ContestData):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         pixels = self.pixels(index)
         image = preprocess.to_segmenter_input(pixels[:, :, :3], self.height, self.width, self.mean, self.std)
-        return torch.from_numpy(image), torch.from_numpy(preprocess.to_label(pixels[:, :, 3], self.height, self.width))
+        label = classes.fold(pixels[:, :, 3], self.num_classes)
+        return torch.from_numpy(image), torch.from_numpy(label.astype(np.int64))
 
 
 class CleanCrops(Dataset):

@@ -22,7 +22,7 @@ from datasets.contest import (
 from datasets.mixture import Mixture
 from utils.spec import SEGMENTER, NetworkSpec
 
-SYNTHETIC = "synthetic"
+SYNTHETIC, LIFELIKE = "synthetic", "lifelike"
 VALIDATION_SEED = 1  # the drawn validation samples are the same whatever --seed says
 
 Progress = Callable[[Iterable, int], Iterable]
@@ -76,7 +76,7 @@ class Sources:
 
     def _geometry(self) -> str:
         if self.spec.network == SEGMENTER:
-            return f"{self.spec.network} {self.spec.input_height}×{self.spec.input_width}"
+            return f"labels {self.spec.input_height}×{self.spec.input_width}"
         return f"inpainting {self.spec.imgsize}/{self.spec.imgresize}"
 
     def photos(self, triples: Sequence[Triple], augment: bool) -> ContestData:
@@ -84,7 +84,7 @@ class Sources:
         changes = self.augmentations if augment else ()
         if self.spec.network == SEGMENTER:
             geometry = self.spec.input_height, self.spec.input_width, self.spec.mean, self.spec.std
-            return SegmentationData(triples, *geometry, self.cache, changes, self.seed)
+            return SegmentationData(triples, *geometry, self.cache, changes, self.seed, self.spec.out_channels)
         assert self.spec.imgsize is not None and self.spec.imgresize is not None
         return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
 
@@ -92,13 +92,19 @@ class Sources:
         """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch; `split`: `train` or `val`;
         `flag`: that named it, for messages.
         """
+        from datasets.lifelike import LifelikeSegmentation, parse_lifelike
         from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic
 
-        spec, (pages, occluders) = self.spec, parse_synthetic(root, flag)
+        spec, size = self.spec, (self.spec.input_height, self.spec.input_width)
+        crop = self.crop if split == "train" else None
+        look: dict[str, Any] = {"mean": spec.mean, "std": spec.std, "crop": crop, "num_classes": spec.out_channels}
+        if root.startswith(LIFELIKE):
+            if spec.network != SEGMENTER:
+                raise DataError(f"{flag} {root}: life-like samples are for deeplabv3; name another root for deepfillv2")
+            return LifelikeSegmentation(count, seed, *size, parse_lifelike(root, flag), split, **look)
+        pages, occluders = parse_synthetic(root, flag)
         if spec.network == SEGMENTER:
-            size = spec.input_height, spec.input_width
-            crop = self.crop if split == "train" else None
-            return SyntheticSegmentation(count, seed, *size, pages, occluders, split, spec.mean, spec.std, crop)
+            return SyntheticSegmentation(count, seed, *size, pages, occluders, split, **look)
         assert spec.imgresize is not None
         # Held-out samples are whole and drawn at the ratio of the network alone.
         ratios = self.ratios if split == "train" else ()
@@ -169,7 +175,7 @@ def in_words(size: int) -> str:
 
 def is_synthetic(root: str) -> bool:
     """Whether a root stands for samples drawn while training."""
-    return root == SYNTHETIC or root.startswith(SYNTHETIC + ":")
+    return root.split(":")[0] in (SYNTHETIC, LIFELIKE)
 
 
 def cores() -> int:

@@ -20,7 +20,7 @@ from datasets import effects, occluders, pages
 from datasets.camera import draw_camera, page_points_to_photo, photo_points_to_page, photograph
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from datasets.surroundings import draw_desk, draw_surface, lookup_table
-from utils import preprocess
+from utils import classes, preprocess
 from utils.images import header_size, list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
 from utils.split import select_some
@@ -213,9 +213,10 @@ class DrawnFrame(Frame):
         picture = preprocess.resize(picture, height, width)
         if self.desk is None:
             return picture
-        return self._lay_on_desk(picture, window, self._inside_px(window, height, width))
+        return self._lay_on_desk(picture, window, self.inside_px(window, height, width))
 
-    def _inside_px(self, window: Box, height: int, width: int) -> NDArray[np.float32]:
+    def inside_px(self, window: Box, height: int, width: int) -> NDArray[np.float32]:
+        """How far inside the page each pixel of a view is, in pixels of the view; negative beside it."""
         step_x, step_y = window.width / width, window.height / height
         rows, columns = -(-height // NODE_STEP), -(-width // NODE_STEP)
         xs = window.x0 + (np.arange(columns) + 0.5) * NODE_STEP * step_x
@@ -360,9 +361,10 @@ class SyntheticSegmentation(_Drawn):
         page_dir, occluder_dir, split: see `SyntheticPhotos`.
         crop: height and width of a random part of the input to draw instead of all of it, at the same scale: smaller
             samples train several times as fast.
+        num_classes: of the network; one that knows the page is told of what is covered alone.
 
-    A sample is `(image (3, height, width) float32, label (height, width) int64 in {0, 1})`. `EMPTY_SHARE` of them show
-    nothing but page and desk; nearly all others show an occluder.
+    A sample is `(image (3, height, width) float32, label (height, width) int64)`, the label in {0, 1} or as in
+    `utils.classes`. `EMPTY_SHARE` of them show nothing but page and desk; nearly all others show an occluder.
     """
 
     def __init__(
@@ -377,8 +379,10 @@ class SyntheticSegmentation(_Drawn):
         mean: float = 0.6,
         std: float = 0.2,
         crop: tuple[int, int] | None = None,
+        num_classes: int = 2,
     ) -> None:
         super().__init__(count, seed, page_dir, occluder_dir, split)
+        self.codes = np.array([0, 1] if num_classes == 2 else [classes.NOT_COVERED, classes.COVERED])
         self.height, self.width = height, width
         self.crop = crop or (height, width)
         self.mean, self.std = mean, std
@@ -386,7 +390,7 @@ class SyntheticSegmentation(_Drawn):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, label = self.picture(index)
         inputs = preprocess.to_segmenter_input(image, *self.crop, self.mean, self.std)
-        return torch.from_numpy(inputs), torch.from_numpy(label)
+        return torch.from_numpy(inputs), torch.from_numpy(self.codes[label])
 
     def picture(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The covered photo or crop `(h, w, 3)` uint8 BGR and its label `(h, w)`, before they become tensors."""

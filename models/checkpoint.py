@@ -33,6 +33,7 @@ STATE_KEY = "state_dict"
 VAINF_KEY = "model_state"
 NAMES_SHOWN = 3  # in a message about weights that do not fit
 
+LAST_LAYER = "decoder.conv4"  # of the segmentation net: one channel a class
 SEGMENTER_FLAGS = {"backbone": "--backbone", "in_channels": "--in_c", "out_channels": "--out_c"}
 IMAGENET_WEIGHTS = {  # the sets whose features transfer best to dilated segmentation encoders
     "mobilenetv2": torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V2,
@@ -339,6 +340,7 @@ def start_from_imagenet(network: DeepLabV3, backbone: str) -> tuple[int, int]:
 
 def _copy_matching(network: nn.Module, state: State, source: str | Path) -> tuple[int, int]:
     own = network.state_dict()
+    state = _widened(state, own)
     matching = {name: state[name] for name in own if name in state and state[name].shape == own[name].shape}
     if not matching:
         raise ValueError(
@@ -346,6 +348,14 @@ def _copy_matching(network: nn.Module, state: State, source: str | Path) -> tupl
         )
     network.load_state_dict(matching, strict=False)
     return len(matching), len(own)
+
+
+def _widened(state: State, own: State) -> State:
+    """Weights of two classes for a network of four: both bits of a class begin with what is known of the first."""
+    names = [f"{LAST_LAYER}.{part}" for part in ("weight", "bias")]
+    if any(name not in state or name not in own or len(own[name]) != 2 * len(state[name]) for name in names):
+        return state
+    return {**state, **{name: torch.cat([state[name]] * 2) for name in names}}
 
 
 def load_strictly(network: nn.Module, state: State, path: str | Path) -> None:

@@ -5,11 +5,15 @@ that of Mao et al. 2016, arXiv:1611.04076.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from utils import classes
+from utils.spec import CLASS_COUNTS
 
 
 def composite(images: Tensor, predictions: Tensor, masks: Tensor) -> Tensor:
@@ -29,17 +33,34 @@ def composite(images: Tensor, predictions: Tensor, masks: Tensor) -> Tensor:
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy of a segmentation in which one class counts more than another.
 
+    A label may leave open which of several classes it is: their probabilities are summed then, and their weights
+    averaged. Unknown pixels count nothing.
+
     Args:
         logits: `(N, C, H, W)` float.
-        labels: `(N, H, W)` int64 in [0, C).
+        labels: `(N, H, W)` int64, classes in [0, C) or, with two or four classes, codes of `utils.classes`.
         class_weights: `(C,)` float.
 
     Returns:
         The weighted sum over the batch's pixels and the sum of their weights; the loss is their quotient. They stay
         apart because batches spread over several processes must be divided by the weight of all of them.
     """
-    total = F.cross_entropy(logits.float(), labels, weight=class_weights, reduction="sum")
-    return total, class_weights[labels].sum()
+    logits = logits.float()
+    if logits.shape[1] not in CLASS_COUNTS:
+        return F.cross_entropy(logits, labels, weight=class_weights, reduction="sum"), class_weights[labels].sum()
+    allowed = _allowed(logits.shape[1], logits.device)
+    fewer = allowed.sum(1) < allowed.shape[1]
+    weights = ((allowed * class_weights).sum(1) / allowed.sum(1).clamp(min=1) * fewer)[labels]
+    possible = logits.masked_fill(~allowed[labels].movedim(-1, 1), -torch.inf)
+    losses = logits.logsumexp(1) - possible.logsumexp(1)
+    return (losses * weights).sum(), weights.sum()
+
+
+@lru_cache(maxsize=8)
+def _allowed(count: int, device: torch.device) -> Tensor:
+    """By label code: the classes that it leaves open, `(256, count)` bool; codes not in use leave all."""
+    table = classes.ALLOWED | ~classes.ALLOWED.any(axis=1, keepdims=True)
+    return torch.from_numpy(table if count == len(table[0]) else table[:, :count] | table[:, count:]).to(device)
 
 
 def reconstruction(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.losses import composite
 from models.training import Precision
-from utils import metrics, preprocess
+from utils import classes, metrics, preprocess
 
 HOLE = 0.5  # mask values above count as hole in scores
 CHEQUER_PX, CHEQUER_LEVELS = 8, (0.75, 0.45)  # of the squares that stand for a hole in pictures to look at
@@ -47,22 +47,28 @@ def inpainting_scores(
 def segmentation_scores(
     network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: Precision
 ) -> dict[str, list[float]]:
-    """Scores of the occluder class, one value a picture.
+    """Scores of what is covered, one value a picture; pixels of which nobody knows do not count.
 
     Args:
         network: is put into evaluation mode.
         batches: images `(N, 3, H, W)`, normalised, and labels `(N, H, W)`, on the network's device.
 
     Returns:
-        `iou`, `precision` and `recall` in [0, 1].
+        `iou`, `precision` and `recall` in [0, 1]; of a network that knows the page also `page_iou`, of the page with
+        what covers it.
     """
     scores: dict[str, list[float]] = {"iou": [], "precision": [], "recall": []}
     network.eval()
     for images, labels in batches:
         with precision.autocast():
             logits = network(images)
-        found, truth = logits.argmax(1).cpu().numpy() != 0, labels.cpu().numpy() != 0
-        for prediction, mask in zip(found, truth, strict=True):
+        codes, answers = labels.cpu().numpy().astype(np.uint8), logits.argmax(1).cpu().numpy()
+        if logits.shape[1] == 4:
+            beside, known = classes.beside(codes)
+            pages = zip((answers < classes.SURROUNDINGS) & known, ~beside & known, strict=True)
+            scores.setdefault("page_iou", []).extend(metrics.iou(prediction, mask) for prediction, mask in pages)
+        covered, known = classes.covered(codes)
+        for prediction, mask in zip((answers % 2 == 1) & known, covered & known, strict=True):
             scores["iou"].append(metrics.iou(prediction, mask))
             precise, complete = metrics.precision_recall(prediction, mask)
             scores["precision"].append(precise)
@@ -94,7 +100,7 @@ def inpainting_grid(generator: nn.Module, images: Tensor, masks: Tensor, precisi
 def segmentation_grid(
     network: nn.Module, images: Tensor, labels: Tensor, precision: Precision, mean: float, std: float
 ) -> NDArray[np.uint8]:
-    """One row a picture: covered | probability of an occluder | label.
+    """One row a picture: photo | what the network sees | label; red is covered, blue beside the page.
 
     Args:
         network: is put into evaluation mode.
@@ -106,9 +112,17 @@ def segmentation_grid(
     """
     network.eval()
     with precision.autocast():
-        probs = network(images).float().softmax(1)[:, 1:2]
-    shape = images.shape
-    return _tile([images * std + mean, probs.expand(shape), labels[:, None].float().expand(shape)])
+        probs = network(images).float().softmax(1)
+    truth = torch.from_numpy(classes.ALLOWED).to(probs)[labels]
+    truth = (truth / truth.sum(-1, keepdim=True).clamp(min=1)).movedim(-1, 1)
+    return _tile([images * std + mean, _tinted(probs), _tinted(truth)])
+
+
+def _tinted(probs: Tensor) -> Tensor:
+    """Probabilities `(N, C, H, W)` as pictures `(N, 3, H, W)` BGR in [0, 1]: red is covered, blue beside the page."""
+    covered = probs[:, 1::2].sum(1)
+    beside = probs[:, 2:].sum(1) if probs.shape[1] > 2 else torch.zeros_like(covered)
+    return torch.stack([beside, torch.zeros_like(covered), covered], 1)
 
 
 def sample_pictures(images: Tensor, masks: Tensor, coarse: Tensor, refined: Tensor) -> dict[str, NDArray[np.uint8]]:

@@ -6,7 +6,6 @@ and scaled to [0, 1] for inpainting, OpenCV's BGR order everywhere, bilinear res
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.arrays import AnyArray, Floats, Image, Plane, Reals
 
@@ -43,18 +42,6 @@ def to_segmenter_input(image: Image, height: int, width: int, mean: float, std: 
         `(3, height, width)` float32, `(image / 255 - mean) / std`.
     """
     return _planes(resize(image, height, width), (LEVELS - np.float32(mean)) / np.float32(std))
-
-
-def to_label(mask: Plane, height: int, width: int) -> NDArray[np.int64]:
-    """A mask file's pixels as classes: resized, divided by 128, truncated, clipped.
-
-    Args:
-        mask: `(H, W)` uint8, `MASK_LEVEL` on the occluder, 0 elsewhere, anything between and above at soft edges.
-
-    Returns:
-        `(height, width)` int64 in {0, 1}.
-    """
-    return (resize(mask, height, width) >= MASK_LEVEL).astype(np.int64)
 
 
 def to_generator_image(crop: Image, side: int) -> Floats:

@@ -10,6 +10,7 @@ GENERATOR = "deepfillv2_G"
 DISCRIMINATOR = "deepfillv2_D"
 
 # What the architecture fields of a spec can be; `models` implements each of them.
+CLASS_COUNTS = (2, 4)  # of the segmentation net, see `utils.classes`
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 PAD_TYPES = ("zero", "reflect", "replicate")
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "sigmoid", "none")

@@ -23,6 +23,7 @@ from datasets.contest import (
 from datasets.masks import MaskStyle
 from tests.contest_root import draw_triple, write_root
 from tests.parity import DATA
+from utils import classes
 from utils.images import read_image, read_mask
 from utils.regions import Box
 
@@ -283,3 +284,27 @@ def test_missing_clean_crops_name_the_flag(tmp_path):
 def test_one_folder_of_a_root_is_refused_with_a_hint_at_its_parent(root):
     with pytest.raises(DataError, match=r"train_data_1: is one train_data_\* folder; give the folder it lies in"):
         read_annotations(root / "train_data_1")
+
+
+def test_mask_that_states_the_page_gives_labels_of_four_classes_and_holes_of_what_is_covered(root):
+    mask_path = root / "train_data_1" / "mask0.png"
+    mask = np.zeros(read_mask(mask_path).shape, np.uint8)
+    height, width = mask.shape
+    mask[:, : width // 4] = 64
+    mask[height // 3 : height // 2, : width // 4] = 192
+    mask[height // 3 : height // 2, width // 4 : width // 2] = 128
+    mask[-8:, -8:] = 255
+    cv2.imwrite(str(mask_path), mask)
+    triples = read_annotations(root)[:1]
+    _, label = SegmentationData(triples, 64, 48, num_classes=4)[0]
+    assert set(label.unique().tolist()) == {0, 1, 2, 3, 255}
+    _, label = SegmentationData(triples, 64, 48)[0]
+    assert set(label.unique().tolist()) == {0, 1, 255}
+    _, hole = InpaintingData(triples, 64, 2)[0]
+    beside_page = hole[0, :, :1]  # surroundings alone, but for the occluder that comes in there
+    assert hole.max() == 1 and 0 < beside_page.mean() < 1
+
+
+def test_contest_mask_leaves_a_network_of_four_classes_open_where_the_page_is(root):
+    _, label = SegmentationData(read_annotations(root), 64, 48, num_classes=4)[0]
+    assert set(label.unique().tolist()) == {classes.NOT_COVERED, classes.COVERED}

@@ -293,3 +293,15 @@ def test_full_disk_is_named_and_the_file_that_was_there_stays(tmp_path, monkeypa
         checkpoint.write(path, {"step": 2})
     monkeypatch.undo()
     assert checkpoint.read_checkpoint(path) == {"step": 1} and list(tmp_path.iterdir()) == [path]
+
+
+def test_network_of_four_classes_starts_from_one_of_two_with_all_that_it_knows(tmp_path, mobilenet):
+    path = tmp_path / "two.pth"
+    checkpoint.save_checkpoint(path, mobilenet, segmenter_spec("mobilenetv2"))
+    four = DeepLabV3("mobilenetv2", num_classes=4).eval()
+    loaded, total = checkpoint.start_from(four, path)
+    assert loaded == total
+    images = torch.randn(1, 3, 64, 48)
+    with torch.no_grad():
+        known, probs = mobilenet(images).softmax(1), four(images).softmax(1)
+    torch.testing.assert_close(probs[:, 1::2].sum(1), known[:, 1])

@@ -12,6 +12,7 @@ from models.losses import (
     reconstruction,
     weighted_cross_entropy,
 )
+from utils import classes
 
 
 def test_composite_keeps_known_pixels_and_takes_the_hole_from_the_prediction():
@@ -65,3 +66,34 @@ def test_better_pictures_lower_the_generators_loss_and_raise_the_discriminators(
     real, bad, good = torch.tensor([0.9]), torch.tensor([-0.5]), torch.tensor([0.5])
     assert loss.generator(good) < loss.generator(bad)
     assert gan_type == "LSGAN" or loss.discriminator(real, good) > loss.discriminator(real, bad)
+
+
+def test_label_that_leaves_a_bit_open_sums_the_probabilities_of_its_classes():
+    logits = torch.randn(1, 4, 3, 2)
+    labels = torch.tensor([[[0, 1], [classes.NOT_COVERED, classes.COVERED], [classes.BESIDE, classes.ON_PAGE]]])
+    probs = logits.softmax(1)[0].permute(1, 2, 0)
+    sums = [probs[0, 0, 0], probs[0, 1, 1], probs[1, 0, [0, 2]].sum(), probs[1, 1, [1, 3]].sum(),
+            probs[2, 0, [2, 3]].sum(), probs[2, 1, [0, 1]].sum()]  # fmt: skip
+    total, weight = weighted_cross_entropy(logits, labels, torch.ones(4))
+    torch.testing.assert_close(total, -torch.stack(sums).log().sum())
+    assert weight == 6
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_unknown_pixels_teach_nothing(count):
+    logits = torch.randn(1, count, 4, 4, requires_grad=True)
+    labels = torch.full((1, 4, 4), classes.UNKNOWN)
+    labels[0, 0, 0] = 1
+    total, weight = weighted_cross_entropy(logits, labels, torch.ones(count))
+    total.backward()
+    assert weight == 1
+    assert logits.grad[0, :, 0, 0].abs().sum() > 0 and logits.grad[0, :, 1:].abs().sum() == 0
+
+
+def test_network_of_two_classes_learns_the_covered_bit_of_four():
+    logits = torch.randn(1, 2, 2, 2)
+    four, two = torch.tensor([[[0, 1], [2, 3]]]), torch.tensor([[[0, 1], [0, 1]]])
+    weights = torch.tensor([1.0, 10.0])
+    torch.testing.assert_close(
+        weighted_cross_entropy(logits, four, weights), weighted_cross_entropy(logits, two, weights)
+    )

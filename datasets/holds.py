@@ -1,0 +1,252 @@
+"""How people and things come to lie on a page: over the photo's edge, around the page's edge, free on it or beside it.
+
+A cut-out is an `(h, w, 4)` uint8 BGRA picture. The edges at which it was cut (`bottom`, `bottom+left`, …, `none` for
+what lies free) must not be seen: they lie beyond the photo's edge, or a sleeve or an arm goes on from them.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import occluders
+from datasets.collection import FREE, Collection
+from datasets.occluders import Occluder
+from datasets.surroundings import draw_surface
+
+Sprite = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
+
+DRAWN_CHANCE = 0.2  # of drawing one instead of taking a cut-out
+DRAWN_NUMBERS = {"train": (0, 2000), "val": (2000, 2400)}
+SPRITE_SIDE = 300  # pixels of the drawn ones
+DISGUISE_CHANCE = 0.12
+GLOVE_CHANCE = 0.07
+GLOVES = ((235, 235, 235), (200, 150, 60), (160, 130, 50), (30, 30, 30), (90, 170, 210), (120, 160, 90), (60, 140, 230))
+SLEEVE_CHANCE = 0.55  # of what goes on beyond a cut: cloth, else skin
+ROWS_REPEATED = 40  # of the cut-out's last ones, where skin goes on
+# Share of the picture that the opaque part of each kind takes, were all of it seen: usual and largest.
+SHARES = {
+    "finger": (0.006, 0.07),
+    "hand": (0.02, 0.2),
+    "arm": (0.03, 0.25),
+    "head": (0.02, 0.25),
+    "object": (0.002, 0.09),
+}
+CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.08, (1.5, 4.0)
+CORNERS = {"bottom+left", "bottom+right"}
+
+
+class Placed(NamedTuple):
+    """A cut-out and where it lies: `matrix` `(2, 3)` leads from its pixels to the picture's."""
+
+    sprite: Sprite
+    matrix: Matrix
+    kind: str
+
+
+def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str = "train") -> tuple[Sprite, str]:
+    """A cut-out of a kind, in any light, sometimes gloved or of other material, and its cut edges."""
+    if rng.random() < DRAWN_CHANCE or kind not in collection.cutouts:
+        first, last = DRAWN_NUMBERS[split]
+        for _ in range(40):
+            drawn = occluders.drawn_occluder(int(rng.integers(first, last)), SPRITE_SIDE)
+            if drawn.kind == kind or (kind == "object" and not drawn.enters):
+                break
+        sprite, edges = drawn.sprite, "bottom" if drawn.enters else FREE
+    else:
+        sprite, edges = collection.cutout(rng, kind)
+    changed = Occluder(kind, sprite)
+    if kind in ("finger", "hand", "arm") and rng.random() < GLOVE_CHANCE:
+        changed = Occluder(kind, _gloved(sprite, rng))
+    elif rng.random() < DISGUISE_CHANCE:
+        material = draw_surface(rng, 200, 200) if kind == "object" and rng.random() < 0.5 else None
+        changed = occluders.disguise(changed, rng, material)
+    mirrored = changed.sprite[:, ::-1] if rng.random() < 0.5 else changed.sprite
+    if mirrored is not changed.sprite:
+        edges = {"bottom+left": "bottom+right", "bottom+right": "bottom+left"}.get(edges, edges)
+    return _relit(np.ascontiguousarray(mirrored), rng), edges
+
+
+def _relit(sprite: Sprite, rng: np.random.Generator) -> Sprite:
+    level = np.arange(256)[:, None] / 255
+    table = level ** rng.uniform(0.75, 1.4) * rng.uniform(0.6, 1.15) * (1 + rng.normal(0, 0.04, 3))
+    colour = cv2.LUT(np.ascontiguousarray(sprite[..., :3]), np.clip(table * 255, 0, 255).astype(np.uint8)[None])
+    if rng.random() < 0.1:
+        colour = cv2.cvtColor(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.dstack([colour, sprite[..., 3]])
+
+
+def _gloved(sprite: Sprite, rng: np.random.Generator) -> Sprite:
+    grey = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    inside = sprite[..., 3] > 127
+    typical = max(float(np.median(grey[inside])) if inside.any() else 128.0, 16.0)
+    relief = 1 + (np.clip(grey / typical, 0.3, 1.8) - 1) * rng.uniform(0.5, 1.0)
+    colour = np.array(GLOVES[int(rng.integers(len(GLOVES)))]) * rng.uniform(0.7, 1.1)
+    return np.dstack([np.clip(relief[..., None] * colour, 0, 255).astype(np.uint8), sprite[..., 3]])
+
+
+def lengthened(sprite: Sprite, rows: int, rng: np.random.Generator) -> Sprite:
+    """The cut-out with an arm or a sleeve going on below its cut.
+
+    Args:
+        rows: how long that is, in pixels of the cut-out.
+    """
+    h, w = sprite.shape[:2]
+    last = np.flatnonzero((sprite[-3:, :, 3] > 127).any(axis=0))
+    if rows < 2 or last.size < 3:
+        return sprite
+    sleeve = rng.random() < SLEEVE_CHANCE
+    left, right = float(last[0]), float(last[-1] + 1)
+    wider = (right - left) * (rng.uniform(0.02, 0.2) if sleeve else 0.0)
+    growth = rng.uniform(-0.05, 0.35) * (right - left) / max(rows, 1)
+    drift = rng.normal(0, 0.15)
+    side = round(wider + rows * (abs(drift) + max(growth, 0))) + 2
+    y = np.arange(rows, dtype=np.float32)[:, None]
+    x = np.arange(w + 2 * side, dtype=np.float32) - side
+    start, end = left - wider - growth * y / 2 + drift * y, right + wider + growth * y / 2 + drift * y
+    across = np.clip((x - start) / np.maximum(end - start, 1), 0, 1)
+    inside = np.clip(np.minimum(x - start, end - x) + 0.5, 0, 1)
+    if sleeve:
+        colour = draw_surface(rng, rows, w + 2 * side).astype(np.float32) * rng.uniform(0.4, 1.2)
+    else:
+        repeated = sprite[h - min(h, ROWS_REPEATED) :, last[0] : last[-1] + 1, :3].astype(np.float32)
+        mirrored = np.concatenate([repeated[::-1], repeated])
+        picked = mirrored[np.arange(rows) % len(mirrored)]
+        columns = (across * (repeated.shape[1] - 1)).astype(np.float32)
+        colour = cv2.remap(picked, columns, np.repeat(y, x.size, axis=1), cv2.INTER_LINEAR)
+    shade = 1 - rng.uniform(0.1, 0.5) * np.abs(2 * across - 1) ** 2.5 if sleeve else np.ones_like(across)
+    below = np.dstack([np.clip(colour * shade[..., None], 0, 255), inside * 255]).astype(np.uint8)
+    return np.vstack([np.pad(sprite, ((0, 0), (side, side), (0, 0))), below])
+
+
+def _scale(sprite: Sprite, kind: str, area: float, rng: np.random.Generator) -> float:
+    opaque = max(1, int(np.count_nonzero(sprite[..., 3] > 127)))
+    low, high = SHARES[kind]
+    share = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    if kind != "object" and rng.random() < CLOSE_UP_CHANCE:
+        share = min(share * rng.uniform(*CLOSE_UP_FACTOR), 0.5)
+    return float(np.sqrt(share * area / opaque))
+
+
+def _turn(scale: float, angle: float) -> Matrix:
+    return scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def enter(sprite: Sprite, edges: str, kind: str, height: int, width: int, rng: np.random.Generator) -> Placed:
+    """Let a cut-out come in over the edge of the picture, the cut beyond it."""
+    scale = _scale(sprite, kind, height * width, rng)
+    if edges in CORNERS:
+        return _enter_corner(sprite, edges, kind, scale, height, width, rng)
+    if edges.count("+") == 2 or edges == "left+right":  # a close-up, cut at three sides
+        scale = max(scale, 1.1 * width / sprite.shape[1])
+        offset = (width / 2 - scale * sprite.shape[1] / 2, height + 2 - scale * sprite.shape[0])
+        return Placed(sprite, np.column_stack([_turn(scale, 0), offset]), kind)
+    if rng.random() < 0.5 and kind != "head":
+        sprite = lengthened(sprite, int(rng.uniform(0.2, 1.5) * sprite.shape[0]), rng)
+    head = kind == "head"
+    edge = int(
+        rng.choice(4, p=[0.8, 0.08, 0.08, 0.04] if head else [0.32, 0.28, 0.28, 0.12])
+    )  # bottom, left, right, top
+    tilt = np.clip(rng.normal(0, 0.07 if head else 0.4), -1, 1)
+    matrix = _turn(scale, (0, np.pi / 2, -np.pi / 2, np.pi)[edge] + tilt)
+    along = rng.uniform(0.03, 0.97)
+    anchor = np.array([(along * width, height), (0, along * height), (width, along * height), (along * width, 0)][edge])
+    outwards = np.array([(0, 1), (-1, 0), (1, 0), (0, -1)][edge])
+    h, w = sprite.shape[:2]
+    offset = anchor - matrix @ (w / 2, h)
+    corners = np.array([matrix @ (0, h), matrix @ (w, h)])
+    inside = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
+    beyond = inside + 1.5 + rng.uniform(0, 0.55) * h * scale
+    return Placed(sprite, np.column_stack([matrix, offset + outwards * beyond]), kind)
+
+
+def _enter_corner(
+    sprite: Sprite, edges: str, kind: str, scale: float, height: int, width: int, rng: np.random.Generator
+) -> Placed:
+    """In at a corner, where both cut edges of a cut-out lie beyond the picture's."""
+    sides = ["bottom", "right", "top", "left"]  # each becomes the next by a quarter turn
+    turns = int(rng.integers(4))
+    sprite = np.ascontiguousarray(np.rot90(sprite, turns))
+    hidden = {sides[(sides.index(side) + turns) % 4] for side in edges.split("+")}
+    h, w = (side * scale for side in sprite.shape[:2])
+    x = -rng.uniform(0.01, 0.35) * w - 1 if "left" in hidden else width - w * rng.uniform(0.65, 0.99) + 1
+    y = -rng.uniform(0.01, 0.35) * h - 1 if "top" in hidden else height - h * rng.uniform(0.65, 0.99) + 1
+    return Placed(sprite, np.column_stack([_turn(scale, 0), (x, y)]), kind)
+
+
+def reach_onto(
+    sprite: Sprite,
+    kind: str,
+    page: NDArray[np.float32],
+    rng: np.random.Generator,
+    near: NDArray[np.bool_] | None = None,
+) -> Placed | None:
+    """Let a cut-out reach over the page's edge from beside it, its arm going on to the edge of the picture.
+
+    Args:
+        sprite: cut at the bottom.
+        page: `(h, w)` float32, 1 on the page.
+        near: `(h, w)` bool: only over the edge that lies here; None is anywhere.
+
+    Returns:
+        None where the page has no edge in the picture.
+    """
+    point = _edge_point(page, rng, near)
+    if point is None:
+        return None
+    height, width = page.shape
+    (x, y), inwards = point[0].tolist(), point[1]
+    angle = np.arctan2(inwards[1], inwards[0]) + np.clip(rng.normal(0, 0.4), -0.9, 0.9)
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    scale = _scale(sprite, kind, height * width, rng)
+    h = sprite.shape[0]
+    depth = min(np.exp(rng.uniform(np.log(8), np.log(110))), 0.8 * h * scale)
+    # How far the picture goes on behind the cut-out's own end.
+    ways = [(x, float(direction[0]), width), (y, float(direction[1]), height)]
+    to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > 1e-3)
+    missing = to_edge - (h * scale - depth) + 0.4 * sprite.shape[1] * scale
+    sprite = lengthened(sprite, int(missing / scale) + 1, rng) if missing > 0 else sprite
+    tip_rows = sprite[: max(3, h // 12), :, 3] > 127
+    columns = np.flatnonzero(tip_rows.any(axis=0))
+    tip = (float(columns.mean()) if columns.size else sprite.shape[1] / 2, 0.0)
+    matrix = _turn(scale, angle + np.pi / 2)  # up in the cut-out is `direction`
+    offset = np.array([x, y]) + direction * depth - matrix @ tip
+    return Placed(sprite, np.column_stack([matrix, offset]), kind)
+
+
+def lie(sprite: Sprite, area: NDArray[np.bool_], rng: np.random.Generator, factor: float = 1.0) -> Placed | None:
+    """Put a thing somewhere on an area, `(h, w)` bool; None where that is empty."""
+    rows = np.flatnonzero(area.ravel()[:: (step := 7)])
+    if not rows.size:
+        return None
+    y, x = divmod(int(rows[int(rng.integers(rows.size))]) * step, area.shape[1])
+    scale = _scale(sprite, "object", area.size, rng) * factor
+    matrix = _turn(scale, rng.uniform(0, 2 * np.pi))
+    offset = np.array([x, y]) - matrix @ (sprite.shape[1] / 2, sprite.shape[0] / 2)
+    return Placed(sprite, np.column_stack([matrix, offset]), "object")
+
+
+def _edge_point(
+    page: NDArray[np.float32], rng: np.random.Generator, near: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Any point on the page's edge inside the picture, and the direction from there into the page."""
+    soft = cv2.GaussianBlur(page, (0, 0), 4)
+    dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    steep = (np.abs(soft - 0.5) < 0.2) & (np.hypot(dx, dy) > 0.05)
+    steep[:3], steep[-3:], steep[:, :3], steep[:, -3:] = False, False, False, False
+    where = np.flatnonzero(steep if near is None else steep & near)
+    if where.size < 20:
+        return None
+    y, x = divmod(int(where[int(rng.integers(where.size))]), page.shape[1])
+    way = np.array([dx[y, x], dy[y, x]], float)
+    return np.array([x, y], float), way / np.hypot(*way)
+
+
+def layer(placed: Placed, height: int, width: int) -> NDArray[np.float32]:
+    """The cut-out in its place: `(height, width, 4)` float32 BGRA in [0, 1], premultiplied."""
+    box, part = occluders.warp(Occluder(placed.kind, placed.sprite), placed.matrix.astype(np.float32), height, width)
+    whole = np.zeros((height, width, 4), np.float32)
+    whole[box.slices()] = part
+    return whole

@@ -1,0 +1,129 @@
+"""One camera after everything: light, exposure, colour, focus, noise, reduction and JPEG over page, desk and occluder.
+
+A network that has learnt to see pasted edges finds nothing in life; here all that is in the picture went through the
+same lens.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+DARK_CHANCE, BRIGHT_CHANCE = 0.07, 0.07
+GREY_CHANCE = 0.08
+CAST_CHANCE = 0.25  # of a shadow thrown by something that is not in the picture
+SPOT_CHANCE = 0.12  # of a lamp's or a flash's light
+ENLARGED_CHANCE = 0.3  # of a small photo that was enlarged
+ENLARGED = (0.35, 0.9)
+JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)
+
+
+def shine(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Light on the scene: a gradient, a lamp, shadows of what is not in the picture.
+
+    Args:
+        image: `(h, w, 3)` float32 in [0, 255].
+
+    Returns:
+        The same shape and range, not clipped.
+    """
+    h, w = image.shape[:2]
+    y, x = np.mgrid[-0.5:0.5:24j, -0.5:0.5:24j].astype(np.float32)
+    angle = rng.uniform(0, 2 * np.pi)
+    light = 1 + (x * np.cos(angle) + y * np.sin(angle)) * abs(rng.normal(0, 0.35))
+    if rng.random() < SPOT_CHANCE:
+        cx, cy = rng.uniform(-0.6, 0.6, 2)
+        light += rng.uniform(0.2, 0.9) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / rng.uniform(0.02, 0.2))
+    light -= rng.uniform(0, 0.35) * (x * x + y * y)
+    field = cv2.resize(np.clip(light, 0.2, 2.2).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+    if rng.random() < CAST_CHANCE:
+        field = field * (1 - _cast(h, w, rng))
+    return image * field[..., None]
+
+
+def _cast(h: int, w: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How much light something outside the picture takes: `(h, w)` in [0, 1), with an edge of any softness."""
+    angle, centre = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9, 2) * (w, h)
+    normal = np.array([np.cos(angle), np.sin(angle)])
+    along = np.array([-normal[1], normal[0]])
+    knots = [centre + along * t + normal * rng.normal(0, 25) for t in np.linspace(-900, 900, 13)]
+    outline = np.array([*knots, knots[-1] + normal * 1500, knots[0] + normal * 1500])
+    shadow = np.zeros((h, w), np.uint8)
+    cv2.fillPoly(shadow, [np.rint(outline).astype(np.int32)], 255, cv2.LINE_AA)
+    soft = cv2.GaussianBlur(shadow, (0, 0), float(np.exp(rng.uniform(np.log(0.7), np.log(30)))))
+    return soft.astype(np.float32) * np.float32(rng.uniform(0.12, 0.6) / 255)
+
+
+def expose(image: NDArray[np.float32], rng: np.random.Generator, strength: float = 1.0) -> NDArray[np.float32]:
+    """Exposure, white balance, contrast: `(h, w, 3)` float32 in about [0, 255] → [0, 255].
+
+    Args:
+        strength: 0 changes nothing.
+    """
+    gain = np.exp(rng.normal(0, 0.16) * strength)
+    if rng.random() < DARK_CHANCE * strength:
+        gain *= rng.uniform(0.25, 0.6)
+    elif rng.random() < BRIGHT_CHANCE * strength:
+        gain *= rng.uniform(1.2, 1.7)
+    balance = np.exp(rng.normal(0, 0.09, 3) * strength).astype(np.float32)
+    level = np.clip(image * (np.float32(gain / 255) * balance), 0, None)
+    level = np.minimum(level, 1) ** np.float32(np.exp(rng.normal(0, 0.2) * strength))
+    if rng.random() < 0.3 * strength:
+        level += (level * level * (3 - 2 * level) - level) * np.float32(rng.uniform(0, 0.8))
+    if rng.random() < 0.2 * strength:
+        haze = np.float32(rng.uniform(0, 0.15))
+        level = haze + (1 - haze) * level
+    grey = level.mean(axis=2, keepdims=True)
+    if rng.random() < GREY_CHANCE * strength:
+        level = np.repeat(grey, 3, axis=2)
+    else:
+        level = grey + (level - grey) * np.float32(np.exp(rng.normal(0, 0.18) * strength))
+    return np.clip(level * 255, 0, 255)
+
+
+def soften(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Out of focus, shaken, or a small photo enlarged; most are sharp."""
+    h, w = image.shape[:2]
+    kind = rng.random()
+    if kind < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.35, 1.4))
+    elif kind < 0.36:
+        length = int(rng.choice([3, 5, 7]))
+        kernel = np.zeros((length, length), np.float32)
+        angle = rng.uniform(0, np.pi)
+        reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+        start, end = (np.rint(length // 2 + sign * reach).astype(int).tolist() for sign in (-1, 1))
+        cv2.line(kernel, start, end, 1.0)
+        image = cv2.filter2D(image, -1, kernel / kernel.sum())
+    if rng.random() < ENLARGED_CHANCE:
+        share = rng.uniform(*ENLARGED)
+        small = cv2.resize(image, (round(w * share), round(h * share)), interpolation=cv2.INTER_AREA)
+        small = _compressed(small, rng) if rng.random() < JPEG_CHANCE else small
+        image = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return image
+
+
+def record(image: NDArray[np.float32], rng: np.random.Generator, strength: float = 1.0) -> NDArray[np.uint8]:
+    """Noise, sharpening, JPEG: `(h, w, 3)` float32 in [0, 255] → uint8."""
+    h, w = image.shape[:2]
+    sigma = rng.gamma(1.3, 2.2) * strength
+    noise = rng.standard_normal((h, w, 1), np.float32) * np.float32(sigma)
+    if rng.random() < 0.5:
+        coarse = rng.standard_normal((h // 2 + 1, w // 2 + 1, 3), np.float32) * np.float32(sigma)
+        noise = noise + cv2.resize(coarse, (w, h))
+    image = image + noise
+    if rng.random() < 0.25:
+        soft = cv2.GaussianBlur(image, (0, 0), 1.2)
+        image = image + (image - soft) * np.float32(rng.uniform(0.2, 1.2))
+    return _compressed(image, rng) if rng.random() < JPEG_CHANCE else _pixels(image)
+
+
+def _pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _compressed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray:
+    """Through JPEG and back."""
+    quality = int(rng.integers(*JPEG_QUALITY))
+    written = cv2.imencode(".jpg", _pixels(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    read = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR))
+    return read
