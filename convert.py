@@ -8,16 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.flags import add_network_flags, add_switch, positive_int, print_any_name, run_script
+from utils.flags import EXIT_FAILED, EXIT_USAGE, add_network_flags, add_switch, positive_int, print_any_name, run_script
 from utils.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
     from models.onnx_export import Sample
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from utils.flags import (
+    EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_USAGE,
     add_switch,
     given_flags,
     positive_int,
@@ -27,9 +29,6 @@ from utils.options import (
     add_removal_flags,
     removal_options,
 )
-
-EXIT_SOME_FAILED = 1
-EXIT_USAGE = 2
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -172,12 +171,12 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:  # of the report or of stdout: those of a photo are its own
         reason = f"the report or these lines cannot be written ({error.strerror})"
         print(f"predict_onnx.py: stopped: {reason}; go on with --skip_existing True", file=sys.stderr)
-        return EXIT_SOME_FAILED
+        return EXIT_FAILED
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     print(f"{summary}; results are in '{folder.save_dir}'")
     if folder.save_comparison:
         print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
-    return EXIT_SOME_FAILED if counts["failed"] or unreadable else 0
+    return EXIT_FAILED if counts["failed"] or unreadable else 0
 
 
 def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[str]:
@@ -202,7 +201,7 @@ def _doctor(segmenter_graph: str) -> int:
     found, problems = examine(segmenter_graph)
     print("\n".join(found))
     print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "no problems")
-    return EXIT_SOME_FAILED if problems else 0
+    return EXIT_FAILED if problems else 0
 
 
 if __name__ == "__main__":

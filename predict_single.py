@@ -8,11 +8,18 @@ import os
 import sys
 from pathlib import Path
 
-from utils.flags import add_switch, given_flags, positive_int, print_any_name, run_script, without_effect
+from utils.flags import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_switch,
+    given_flags,
+    positive_int,
+    print_any_name,
+    run_script,
+    without_effect,
+)
 from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 PANEL_HEIGHT, PANEL_WIDTH = 640, 480  # of each of the three pictures
 
 

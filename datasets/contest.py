@@ -63,7 +63,10 @@ def read_annotations(baseroot: str | Path, flag: str = "--baseroot") -> list[Tri
     """
     root = Path(baseroot)
     if not root.is_dir():
-        raise DataError(f"{flag} {root}: no such folder; give the folder that holds train_data_1, train_data_2, …")
+        raise DataError(
+            f"{flag} {root}: no such folder; give the folder that holds train_data_1, train_data_2, … "
+            f"(or {flag} synthetic, which draws samples while training)"
+        )
     folders = sorted((f for f in root.glob("train_data_*") if f.is_dir()), key=lambda f: natural_key(f.name))
     annotations = [f / "annotation.txt" for f in folders if (f / "annotation.txt").is_file()]
     if not annotations:

@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+import sys
 import time
 from pathlib import Path
 from types import FrameType
@@ -10,10 +11,10 @@ from typing import Any, TextIO
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from models import distributed
 from models.distributed import any_process, mean_over_processes
-
-WORKER_GRACE_S = 30  # seconds a loader process lives on after SIGTERM
 
 
 class NotFinite(ValueError):
@@ -188,16 +189,11 @@ def cosine_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(step / total, 1)))
 
 
-def start_worker(worker: int) -> None:
-    """Loader processes leave Ctrl-C to the training, and SIGTERM for `WORKER_GRACE_S`.
-
-    Schedulers send SIGTERM to all processes of a job: the training still needs its loaders for the step it finishes.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "alarm"):
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(WORKER_GRACE_S))
-    else:  # Windows
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def say(text: str) -> None:
+    """Print a line above the progress bar, in the first process only."""
+    if distributed.rank() == 0:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
 
 
 def show(values: dict[str, float]) -> str:

@@ -42,6 +42,8 @@ class Task:
 
     score_name = ""  # of the validation; higher is better
     loss_name = ""  # the one that tells most about the result
+    batch_flag = ""  # with which the user chooses the size of a batch
+    smaller_flags = ""  # that a slow machine should try
 
     def __init__(
         self,
@@ -80,6 +82,12 @@ class Task:
     def memory_format(device: torch.device) -> torch.memory_format:
         """Layout of weights and images in memory."""
         return torch.channels_last
+
+    def on_device(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch as `step` takes it: on the device, images laid out as the weights, labels widened to int64."""
+        images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format(self.device))
+        targets = targets.to(self.device, non_blocking=True)
+        return images, targets if targets.is_floating_point() else targets.long()
 
     def train_mode(self) -> None:
         """Networks into training mode."""
@@ -155,6 +163,8 @@ class SegmentationTask(Task):
 
     score_name = "iou"
     loss_name = "loss"
+    batch_flag = "--batch_size2"
+    smaller_flags = "--seg_height 320 --seg_width 240"
 
     def __init__(self, class_weights: list[float], freeze_bn: bool, **common: Any) -> None:
         super().__init__(**common)
@@ -191,6 +201,8 @@ class InpaintingTask(Task):
 
     score_name = "mask_psnr"
     loss_name = "second_L1"
+    batch_flag = "--batch_size1"
+    smaller_flags = "--imgsize 384 --latent_channels 16"
 
     # A tanh output that does not vary by one grey level says the same about every pixel.
     CONSTANT = 1 / 255

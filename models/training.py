@@ -1,4 +1,4 @@
-"""One optimisation step of each network: batch in, named losses out. The loop around it is in `train.py`.
+"""One optimisation step of each network: batch in, named losses out. The loop around it is `loop.fit`.
 
 Losses come back as detached scalar tensors on the device, so that a step never waits for it.
 """
@@ -166,6 +166,9 @@ def bare(module: nn.Module) -> nn.Module:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the exponential moving average of the weights towards the network's.
+
+    Not `torch.optim.swa_utils.AveragedModel`: its first update copies the weights instead of averaging them, and it
+    knows a first update by a count of its own, which states and checkpoints of the plain network do not hold.
 
     Args:
         average: a copy of the network; changed in place.

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import train
-from models import checkpoint
+from models import checkpoint, overfit
 from tests.contest_root import write_root
 from utils.images import read_image
 
@@ -371,6 +371,19 @@ def test_flag_out_of_range_is_one_clear_line(root, given, message, capsys):
     assert message in error and "Traceback" not in error
 
 
+def test_missing_folder_names_what_needs_no_pictures(root, capsys):
+    assert train.main(flags(root, "out", "--baseroot", "nowhere")) == 1
+    assert "or --baseroot synthetic, which draws samples" in capsys.readouterr().err
+
+
+def test_settings_are_shown_as_what_differs_from_the_defaults_and_stored_whole(root, capsys):
+    assert train.main(flags(root, "out", *INPAINTING, "--augmentations", "flip", "light", "--epochs", "1")) == 0
+    (shown,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("settings: ")]
+    assert "--latent_channels 4 " in shown and "--augmentations flip light" in shown and "--lr_g" not in shown
+    (stored,) = lines(root.parent / "out", "settings")
+    assert stored["lr_g"] == 1e-4 and stored["latent_channels"] == 4
+
+
 def test_switch_takes_only_true_or_false(root):
     with pytest.raises(SystemExit):
         train.main(["--autocast", "maybe"])
@@ -484,15 +497,15 @@ def test_training_goes_on_from_given_weights(root, capsys):
 
 
 def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root, monkeypatch, capsys):
-    monkeypatch.setattr(train, "OVERFIT_GOAL", 0.5)
+    monkeypatch.setattr(overfit, "GOAL", 0.5)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0
     assert "passed: 2 samples learnt, second_L1" in capsys.readouterr().out
-    monkeypatch.setattr(train, "OVERFIT_SECONDS", 0.5)
-    monkeypatch.setattr(train, "OVERFIT_LEAST", 1)
-    monkeypatch.setattr(train, "OVERFIT_RATE", 1e-9)
+    monkeypatch.setattr(overfit, "SECONDS", 0.5)
+    monkeypatch.setattr(overfit, "LEAST_STEPS", 1)
+    monkeypatch.setattr(overfit, "RATE", 1e-9)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1
     assert "failed: after" in capsys.readouterr().out
-    monkeypatch.setattr(train, "OVERFIT_LEAST", 10**6)
+    monkeypatch.setattr(overfit, "LEAST_STEPS", 10**6)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1
     undecided = capsys.readouterr().out
     assert "undecided: " in undecided and "--imgsize 384" in undecided and "failed" not in undecided

@@ -9,6 +9,9 @@ from typing import NoReturn
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
 
+# Exit statuses of the scripts.
+EXIT_FAILED = 1  # some of what was asked for was not done
+EXIT_USAGE = 2  # what was asked for cannot be done
 EXIT_INTERRUPTED = 130  # as of a shell's own commands
 
 
@@ -82,7 +85,7 @@ def run_script(main: Callable[[], int]) -> NoReturn:
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout once more at its end
-        status = 1
+        status = EXIT_FAILED
     sys.exit(status)
 
 

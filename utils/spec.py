@@ -9,6 +9,9 @@ SEGMENTER = "deeplabv3"
 GENERATOR = "deepfillv2_G"
 DISCRIMINATOR = "deepfillv2_D"
 
+PUBLISHED_CROP = 1536  # side of the square that the generator sees, in pixels of the photo
+PUBLISHED_RATIO = 6  # how many times it is reduced before
+
 # What the architecture fields of a spec can be; `models` implements each of them.
 CLASS_COUNTS = (2, 4)  # of the segmentation net, see `utils.classes`
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
@@ -77,8 +80,8 @@ def segmenter_spec(backbone: str, in_channels: int = 3, out_channels: int = 2) -
 def inpaint_spec(
     network: str,
     latent_channels: int = 64,
-    imgsize: int = 1536,
-    imgresize: int = 6,
+    imgsize: int = PUBLISHED_CROP,
+    imgresize: int = PUBLISHED_RATIO,
     in_channels: int = 4,
     out_channels: int = 3,
     pad_type: str = "zero",

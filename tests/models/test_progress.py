@@ -94,18 +94,6 @@ def test_signal_asks_for_an_orderly_end(number):
     assert signal.getsignal(number) is before
 
 
-def test_loaders_outlive_sigterm_for_a_while_and_then_end():
-    code = "from models import progress; import sys, time; progress.WORKER_GRACE_S = 1; progress.start_worker(0); "
-    code += "print('ready', flush=True); [time.sleep(0.05) for _ in range(1000)]"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=REPOSITORY) as loader:
-        assert loader.stdout is not None and loader.stdout.readline() == b"ready\n"
-        loader.send_signal(signal.SIGINT)
-        loader.send_signal(signal.SIGTERM)
-        with pytest.raises(subprocess.TimeoutExpired):
-            loader.wait(0.3)
-        assert loader.wait(20) == -signal.SIGALRM
-
-
 def test_time_limit_ends_with_status_zero():
     stopper = Stopper(CPU, 1e-9)
     stopper.restore()
