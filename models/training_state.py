@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.checkpoint import save_checkpoint, write
 from models.tasks import Task
+from utils.arrays import Image
 from utils.images import write_image
 
 AUTO = "auto"  # stands for the state in the training's own folder where a file is asked for
@@ -161,7 +160,7 @@ class Checkpoints:
                 self._save_network(name, "best", step, scores=scores)
         self.best = max(self.best, score)
 
-    def draw(self, name: str, picture: NDArray[np.uint8]) -> None:
+    def draw(self, name: str, picture: Image) -> None:
         """Write a picture to look at, `(h, w, 3)` uint8 BGR, in the first process."""
         if self.writing:
             write_image(self.picture_folder / f"{name}.png", picture)
