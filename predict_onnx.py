@@ -6,7 +6,9 @@ python predict_onnx.py --src_image_dir photos --save_dir cleaned
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.flags import (
     EXIT_FAILED,
@@ -29,6 +31,11 @@ from utils.options import (
     add_removal_flags,
     removal_options,
 )
+from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
+
+if TYPE_CHECKING:
+    from utils.folder import FolderOptions
+    from utils.remover import OccluderRemover
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,9 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="generator graph (default %(default)s)",
     )
     parser.add_argument(
-        "--imgsize", type=positive_int, help="side of the crop (default: what the graph states, or 1536)"
+        "--imgsize", type=positive_int, help=f"side of the crop (default: what the graph states, or {PUBLISHED_CROP})"
     )
-    parser.add_argument("--imgresize", type=positive_int, help="its reduction (default: what the graph states, or 6)")
+    parser.add_argument(
+        "--imgresize", type=positive_int, help=f"its reduction (default: what the graph states, or {PUBLISHED_RATIO})"
+    )
     parser.add_argument(
         "--provider",
         choices=PROVIDERS,
@@ -100,38 +109,14 @@ def main(argv: list[str] | None = None) -> int:
     from utils.memory import keep_freed_memory
 
     keep_freed_memory(shared=True)  # before the libraries below start their threads
-    import cv2
-
-    from utils import images
-    from utils.folder import FolderOptions, check_folders, clean_folder, default_workers, find_photos, make_target
+    from utils.folder import check_folders, find_photos, make_target
     from utils.runtime import onnx_backend
 
     if args.doctor:
         return _doctor(args.deeplabv3_onnx)
     try:
         options = removal_options(args)
-        for name in ("src_image_dir", "save_dir"):
-            if not getattr(args, name):  # Path("") would be the folder that the command is run in
-                raise ValueError(f"--{name} '': name a folder")
-        if options.compat and args.mask_dir:
-            raise ValueError("--mask_dir does not go with --compat True: the published flow takes no masks")
-        folder = FolderOptions(
-            src_image_dir=Path(args.src_image_dir),
-            save_dir=Path(args.save_dir),
-            recursive=args.recursive,
-            skip_existing=args.skip_existing,
-            mask_dir=Path(args.mask_dir) if args.mask_dir else None,
-            mask_mode=args.mask_mode,
-            save_mask=args.save_mask,
-            save_comparison=args.save_comparison,
-            save_structure=args.save_structure,
-            report=Path(args.report) if args.report else None,
-            mark=args.mark,
-            jpeg=args.jpeg,
-            max_pixels=args.max_pixels or images.MAX_PIXELS,
-            num_workers=args.num_workers or default_workers(),
-            plain=options.compat,
-        )
+        folder = _folder_options(args)
         check_folders(folder)
         photos, unreadable = find_photos(folder)
         for line in unreadable:
@@ -140,27 +125,68 @@ def main(argv: list[str] | None = None) -> int:
             hint = "" if folder.recursive else "; subfolders are read with --recursive True"
             raise ValueError(f"there are no photos in '{folder.src_image_dir}'{hint}")
         workers = min(folder.num_workers, len(photos))
-        # As in the networks: each photo is computed on one core, the cores that are left help all.
-        cv2.setNumThreads(max(1, (os.cpu_count() or 1) - workers + 1))
+        _share_cores(workers)
+        graphs = args.deeplabv3_onnx, args.deepfillv2_onnx
         remover, description = onnx_backend.load_remover(
-            args.deeplabv3_onnx,
-            args.deepfillv2_onnx,
-            options,
-            args.provider,
-            args.imgsize,
-            args.imgresize,
-            workers=workers,
+            *graphs, options, args.provider, args.imgsize, args.imgresize, workers=workers
         )
         make_target(folder)  # only now, so that a run that cannot begin leaves no empty folder
     except (ValueError, OSError) as error:
         print(f"predict_onnx.py: {error}", file=sys.stderr)
         return EXIT_USAGE
 
-    for note in _notes(
-        given_flags(parser, argv), options, own_masks=bool(args.mask_dir) and args.mask_mode == "replace"
-    ):
+    own_masks = bool(args.mask_dir) and args.mask_mode == "replace"
+    for note in _notes(given_flags(parser, argv), options, own_masks):
         print(note, file=sys.stderr)
     print(f"running on {description}", flush=True)
+    status = _clean(remover, photos, folder, description)
+    return status or (EXIT_FAILED if unreadable else 0)
+
+
+def _folder_options(args: argparse.Namespace) -> "FolderOptions":
+    """What the flags say about files.
+
+    Raises:
+        ValueError: it names the flag that cannot be used.
+    """
+    from utils import images
+    from utils.folder import FolderOptions, default_workers
+
+    for name in ("src_image_dir", "save_dir"):
+        if not getattr(args, name):  # Path("") would be the folder that the command is run in
+            raise ValueError(f"--{name} '': name a folder")
+    if args.compat and args.mask_dir:
+        raise ValueError("--mask_dir does not go with --compat True: the published flow takes no masks")
+    return FolderOptions(
+        src_image_dir=Path(args.src_image_dir),
+        save_dir=Path(args.save_dir),
+        recursive=args.recursive,
+        skip_existing=args.skip_existing,
+        mask_dir=Path(args.mask_dir) if args.mask_dir else None,
+        mask_mode=args.mask_mode,
+        save_mask=args.save_mask,
+        save_comparison=args.save_comparison,
+        save_structure=args.save_structure,
+        report=Path(args.report) if args.report else None,
+        mark=args.mark,
+        jpeg=args.jpeg,
+        max_pixels=args.max_pixels or images.MAX_PIXELS,
+        num_workers=args.num_workers or default_workers(),
+        plain=args.compat,
+    )
+
+
+def _share_cores(workers: int) -> None:
+    """As in the networks: each photo is computed on one core, the cores that are left help all."""
+    import cv2
+
+    cv2.setNumThreads(max(1, (os.cpu_count() or 1) - workers + 1))
+
+
+def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOptions", description: str) -> int:
+    """Clean the photos and say how it went; returns the exit status."""
+    from utils.folder import clean_folder
+
     try:
         counts = clean_folder(remover, photos, folder, description)
     except KeyboardInterrupt:
@@ -176,7 +202,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{summary}; results are in '{folder.save_dir}'")
     if folder.save_comparison:
         print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
-    return EXIT_FAILED if counts["failed"] or unreadable else 0
+    return EXIT_FAILED if counts["failed"] else 0
 
 
 def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[str]:

@@ -19,6 +19,7 @@ from utils.flags import (
     without_effect,
 )
 from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
+from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
 
 PANEL_HEIGHT, PANEL_WIDTH = 640, 480  # of each of the three pictures
 
@@ -39,9 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--backbone", help="of the segmentation net (default: what the checkpoint states)")
     parser.add_argument(
-        "--imgsize", type=positive_int, help="side of the crop (default: what the file states, or 1536)"
+        "--imgsize", type=positive_int, help=f"side of the crop (default: what the file states, or {PUBLISHED_CROP})"
     )
-    parser.add_argument("--imgresize", type=positive_int, help="its reduction (default: what the file states, or 6)")
+    parser.add_argument(
+        "--imgresize", type=positive_int, help=f"its reduction (default: what the file states, or {PUBLISHED_RATIO})"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default %(default)s)")
     parser.add_argument("--save_path", help="the comparison picture (default: PHOTO_comparison.png in this folder)")
     add_switch(parser, "--show", False, "also show it in a window, where there is a display")

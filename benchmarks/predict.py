@@ -36,7 +36,7 @@ from utils.folder import default_workers
 from utils.options import PROVIDERS
 from utils.report import format_table
 from utils.runtime import onnx_backend
-from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
+from utils.spec import GENERATOR, PUBLISHED_CROP, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -242,7 +242,7 @@ def bare_steps(
     taken: dict[str, list[float]] = {}
     for photo, page in [(photos[0], pages[0]), *zip(photos, pages, strict=False)]:
         inputs = preprocess.to_segmenter_input(page, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
-        crop = preprocess.to_generator_image(page[:1536, :1536], side)[None] * (1 - hole)
+        crop = preprocess.to_generator_image(page[:PUBLISHED_CROP, :PUBLISHED_CROP], side)[None] * (1 - hole)
         steps: dict[str, Callable[[], object]] = {
             "decode": partial(cv2.imread, str(photo)),
             "segment": partial(segment, inputs),

@@ -38,7 +38,7 @@ from models.gated_conv import GatedConv2d, initialise
 from models.tasks import InpaintingTask
 from models.training import choose_precision
 from utils.flags import add_switch, positive_int
-from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec
+from utils.spec import DISCRIMINATOR, GENERATOR, PUBLISHED_CROP, inpaint_spec
 
 HEIGHT, WIDTH = 3648, 2736  # 10 megapixels
 
@@ -84,9 +84,10 @@ class PublishedInpainting(Dataset):
         image, mask = read(triple.clean), read(triple.mask)
         contours, _ = cv2.findContours(mask[:, :, 1], cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
         x, y, width, height = cv2.boundingRect(contours[-1])
-        left = min(max(x + width // 2 - 768, 0), image.shape[1] - 1536)
-        top = min(max(y + height // 2 - 768, 0), image.shape[0] - 1536)
-        window = (slice(top, top + 1536), slice(left, left + 1536))
+        half = PUBLISHED_CROP // 2
+        left = min(max(x + width // 2 - half, 0), image.shape[1] - PUBLISHED_CROP)
+        top = min(max(y + height // 2 - half, 0), image.shape[0] - PUBLISHED_CROP)
+        window = (slice(top, top + PUBLISHED_CROP), slice(left, left + PUBLISHED_CROP))
         small, hole = cv2.resize(image[window], (256, 256)), cv2.resize(mask[window], (256, 256))[:, :, 1]
         pixels = torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
         return pixels, torch.from_numpy(hole.astype(np.float32) / 128)[None]

@@ -22,6 +22,7 @@ from datasets.masks import MaskStyle, random_mask
 from utils import classes, preprocess
 from utils.images import header_size, list_photos, natural_key, read_image, read_mask
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
+from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
 
 MAX_PROBLEMS_SHOWN = 20
 MIRRORED = 0.5  # share of mirrored samples
@@ -361,8 +362,8 @@ class InpaintingData(ContestData):
     def __init__(
         self,
         triples: Sequence[Triple],
-        imgsize: int = 1536,
-        imgresize: int = 6,
+        imgsize: int = PUBLISHED_CROP,
+        imgresize: int = PUBLISHED_RATIO,
         cache: PixelCache | None = None,
         augmentations: Sequence[str] = (),
         seed: int = 0,

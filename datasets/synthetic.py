@@ -23,6 +23,7 @@ from datasets.surroundings import draw_desk, draw_surface, lookup_table
 from utils import classes, preprocess
 from utils.images import header_size, list_photos, read_image
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
+from utils.spec import PUBLISHED_RATIO
 from utils.split import select_some
 
 SYNTHETIC = "synthetic"
@@ -44,7 +45,7 @@ PAGE_SHADOW = 0.012  # parts of the photo's height over which a page darkens its
 NODE_STEP = 4  # pixels between the points where the page's border is looked for
 GREY_PHOTO_CHANCE = 0.12
 RELIT_SHARE = 0.5  # of the samples for the generator in light of any colour, which it must then take from what it sees
-MASK_LEVEL = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
+HIDDEN_SHARE = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
 GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
 
 
@@ -409,12 +410,12 @@ class SyntheticSegmentation(_Drawn):
         if rng.random() >= EMPTY_SHARE:
             for _ in range(ATTEMPTS):
                 covered, hidden = occluders.cover(clean, self.photos.occluders(rng, fewest=1), rng)
-                if (hidden[crop.slices()] >= MASK_LEVEL).any():
+                if (hidden[crop.slices()] >= HIDDEN_SHARE).any():
                     break
         covered, hidden = np.ascontiguousarray(covered[crop.slices()]), hidden[crop.slices()]
         if rng.random() < GREY_PHOTO_CHANCE:
             covered = cv2.cvtColor(cv2.cvtColor(covered, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        return effects.develop(covered, rng), (hidden >= MASK_LEVEL).astype(np.int64)
+        return effects.develop(covered, rng), (hidden >= HIDDEN_SHARE).astype(np.int64)
 
 
 class SyntheticInpainting(_Drawn):
@@ -436,7 +437,7 @@ class SyntheticInpainting(_Drawn):
         count: int,
         seed: int,
         side: int = 256,
-        imgresize: int = 6,
+        imgresize: int = PUBLISHED_RATIO,
         page_dir: Path | None = None,
         occluder_dir: Path | None = None,
         split: str = "train",
@@ -476,9 +477,9 @@ class SyntheticInpainting(_Drawn):
                 matrix = occluders.place(occluder, height, width, rng)
                 box, layer = occluders.warp(occluder, matrix, height, width)
                 np.maximum(covered[box.slices()], layer[..., 3], out=covered[box.slices()])
-            if np.count_nonzero(covered > MASK_LEVEL) > 16:
+            if np.count_nonzero(covered > HIDDEN_SHARE) > 16:
                 break
         else:
             covered[height // 3 : height // 2, width // 3 : width // 2] = 1
-        core = grow(covered > MASK_LEVEL, rng.uniform(*GROWTH_PX) / ratio)
+        core = grow(covered > HIDDEN_SHARE, rng.uniform(*GROWTH_PX) / ratio)
         return cv2.blur(core.astype(np.float32), (2, 2))

@@ -24,7 +24,7 @@ from utils.remover import OccluderRemover
 from utils.runtime import openvino_session
 from utils.runtime.batching import Batcher
 from utils.runtime.openvino_session import OpenVinoSession
-from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, segmenter_spec
+from utils.spec import GENERATOR, METADATA_KEY, PUBLISHED_CROP, PUBLISHED_RATIO, SEGMENTER, NetworkSpec, segmenter_spec
 from utils.spec import inpaint_spec as published_spec
 from utils.stages import Inpainter, Run, Segmenter
 
@@ -277,7 +277,7 @@ def load_inpainter(
     Args:
         path: a graph with inputs `img`, `mask` and outputs `first_out`, `second_out`.
         provider, workers: see `Graph`.
-        imgsize, imgresize: crop and ratio; None takes what the graph states, or 1536 and 6.
+        imgsize, imgresize: crop and ratio; None takes what the graph states, or the published ones.
 
     Returns:
         `run`, the spec and the loaded graph.
@@ -290,7 +290,7 @@ def load_inpainter(
     for name, channels in (("img", 3), ("mask", 1), ("first_out", 3), ("second_out", 3)):
         graph.check_channels(name, channels)
     if graph.spec is None:
-        spec = published_spec(GENERATOR, imgsize=imgsize or 1536, imgresize=imgresize or 6)
+        spec = published_spec(GENERATOR, imgsize=imgsize or PUBLISHED_CROP, imgresize=imgresize or PUBLISHED_RATIO)
     else:
         spec = graph.spec
         _check_network(graph, spec, GENERATOR)
