@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import cv2
 import numpy as np
@@ -29,12 +29,18 @@ from utils.mask_files import MaskFolder, doubts
 from utils.options import growth_px
 from utils.originals import Originals, identity, is_same, is_same_folder
 from utils.page.structure import debug_picture
-from utils.regions import Box, crop, grow
+from utils.regions import Box, connected_bounds, crop, grow
 from utils.remover import OccluderRemover, Removal
 
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
-MASKS, COMPARISONS, STRUCTURE = "masks", "comparisons", "structure"  # folders in `save_dir` of what is written beside
+MASKS, SHADES, COMPARISONS, STRUCTURE = (
+    "masks",
+    "shades",
+    "comparisons",
+    "structure",
+)  # folders in `save_dir` of what is written beside
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
+NAMES_SHOWN = 12  # of photos that need a look
 PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
 
 
@@ -48,8 +54,8 @@ class FolderOptions:
         skip_existing: leave alone what is already in `save_dir`.
         mask_dir: folder of masks by the photos' names (any picture format), or None.
         mask_mode: `replace` the found mask by the user's, or `add` the two.
-        save_mask, save_comparison, save_structure: also write the mask, before | mask | after side by side, and a
-            picture of the page structure of each repaired crop.
+        save_mask, save_comparison, save_structure: also write the masks of what was repainted and of lifted shadows,
+            before | mask | after side by side, and a picture of the page structure of each repaired crop.
         report: JSON-lines file, or None.
         mark: record the repaired boxes in the picture's XMP.
         jpeg: how JPEGs are written, see `images.write_photo`.
@@ -83,7 +89,10 @@ class Result:
     status: str  # repaired | clean | skipped | failed
     message: str = ""
     boxes: list[Box] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
     area_share: float = 0.0
+    shade_share: float = 0.0
+    doubtful: list[dict[str, Any]] = field(default_factory=list)
     sha256: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
     note: str = ""
@@ -94,13 +103,23 @@ class Result:
             regions = "1 region" if len(self.boxes) == 1 else f"{len(self.boxes)} regions"
             seconds = sum(self.milliseconds.values()) / 1000
             note = f" (note: {self.note})" if self.note else ""
-            return f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s{note}"
+            return (
+                f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s"
+                f"{self._doubt()}{note}"
+            )
         words = {
-            "clean": "nothing to remove, copied as it is",
+            "clean": f"nothing to remove, copied as it is{self._doubt()}",
             "skipped": f"skipped: {self.message}",
             "failed": f"failed: {self.message}",
         }
         return f"{self.name}: {words[self.status]}"
+
+    def _doubt(self) -> str:
+        if not self.doubtful:
+            return ""
+        regions = "1 region in doubt" if len(self.doubtful) == 1 else f"{len(self.doubtful)} regions in doubt"
+        surest = max(region["confidence"] for region in self.doubtful)
+        return f"; {regions} left alone (confidence {surest:.0%})"
 
 
 def default_workers() -> int:
@@ -159,6 +178,7 @@ def _extras(options: FolderOptions) -> tuple[tuple[str, str, bool], ...]:
     """Flag, folder below `save_dir`, and whether it is wanted, of what is written beside the photos."""
     return (
         ("--save_mask", MASKS, options.save_mask),
+        ("--save_mask", SHADES, options.save_mask),
         ("--save_comparison", COMPARISONS, options.save_comparison),
         ("--save_structure", STRUCTURE, options.save_structure),
     )
@@ -240,6 +260,7 @@ def clean_folder(
         How many photos ended with each status.
     """
     counts: Counter[str] = Counter()
+    doubted: list[str] = []
     with ExitStack() as stack:
         report: TextIO | None = None
         if options.report is not None:
@@ -249,13 +270,24 @@ def clean_folder(
         bar = stack.enter_context(tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr))
         for result in _results(remover, photos, options):
             counts[result.status] += 1
+            doubted += [result.name] if result.doubtful else []
             failed = result.status == "failed"
             tqdm.write(result.line(), file=sys.stderr if failed else sys.stdout)
             if report is not None:
                 report.write(json.dumps({**vars(result), "provider": provider}, ensure_ascii=False) + "\n")
                 report.flush()
             bar.update()
+    if doubted:
+        print(_look_at(doubted))
     return counts
+
+
+def _look_at(names: Sequence[str]) -> str:
+    """The photos in which something was left alone that may as well cover the page."""
+    shown = ", ".join(names[:NAMES_SHOWN])
+    more = f" and {len(names) - NAMES_SHOWN} more, all in the report" if len(names) > NAMES_SHOWN else ""
+    photos = "1 photo needs a look" if len(names) == 1 else f"{len(names)} photos need a look"
+    return f"{photos}: {shown}{more} (--doubtful remove takes what was left alone there)"
 
 
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
@@ -417,15 +449,19 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
         if removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes
+            result.confidences = [region.confidence for region in removal.regions]
             result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
+            if removal.shade is not None:
+                result.shade_share = np.count_nonzero(removal.shade) / removal.shade.size
+        result.doubtful = [region._asdict() for region in removal.doubtful]
         # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
         _write_extras(photo.image, removal, source, run)
         run.originals.refuse(target, source.path)  # the folders may have changed since
         if options.plain:
             images.write_image(target, removal.image)
         elif removal.boxes:
-            mark = "; ".join(f"{b.x0},{b.y0},{b.x1},{b.y1}" for b in removal.boxes) if options.mark else None
-            images.write_photo(target, photo, removal.image, removal.mask, jpeg=options.jpeg, mark=mark)
+            mark = _mark(removal) if options.mark else None
+            images.write_photo(target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark)
         else:
             images.copy_photo(source.path, target)
         run.originals.note(target)
@@ -433,6 +469,17 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
         _fail(result, error)
     result.milliseconds["write"] = _milliseconds(started)
     return result
+
+
+def _mark(removal: Removal) -> str:
+    """The boxes that were repainted, in words for the XMP, and those in which no more than a shadow was lifted."""
+
+    def listed(boxes: Sequence[Box]) -> str:
+        return "; ".join(f"{b.x0},{b.y0},{b.x1},{b.y1}" for b in boxes)
+
+    if removal.shade is None:
+        return listed(removal.boxes)
+    return f"{listed(removal.boxes)} (shadow lifted: {listed(connected_bounds(removal.shade))})"
 
 
 def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, run: _Run) -> None:
@@ -448,6 +495,8 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, r
 
     if options.save_mask:
         write(MASKS, name, removal.mask.astype(np.uint8) * 255)
+        if removal.shade is not None:
+            write(SHADES, name, removal.shade.astype(np.uint8) * 255)
     if options.save_comparison:
         write(COMPARISONS, name, comparison(image, removal))
     if options.save_structure:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from utils.flags import add_switch
 
+SCOPES = ("auto", "page", "whole")
+DOUBTFUL_MODES = ("leave", "remove")
 STRUCTURE_MODES = ("auto", "off", "only")
 PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
 MASK_MODES = ("replace", "add")
@@ -19,7 +21,18 @@ LONG_RATIO = 2
 LEAST_GROWTH_PX = 3.0  # pixels of any photo
 
 
-NOT_IN_COMPAT = ("threshold", "confidence", "grow_px", "feather_px", "min_area_px", "structure", "lift_shadow")
+NOT_IN_COMPAT = (
+    "threshold",
+    "confidence",
+    "confidence_inside",
+    "doubtful",
+    "scope",
+    "grow_px",
+    "feather_px",
+    "min_area_px",
+    "structure",
+    "lift_shadow",
+)
 COMPAT_REASON = "--compat True is the published flow, which has nothing of that"
 
 
@@ -29,7 +42,12 @@ class RemovalOptions:
 
     Attributes:
         threshold: probability in (0, 1) from which a pixel counts as covered.
-        confidence: regions in which the network is nowhere surer than this are left alone, in [0, 1).
+        confidence: a region that comes in over the photo's border or the page's edge is removed from this confidence
+            on, in [0, 1); a less sure one is in doubt.
+        confidence_inside: the same for what lies free inside the page, as prints do; at least `confidence`.
+        doubtful: `leave` or `remove` what is in doubt.
+        scope: `page` repairs what lies over the page, `whole` also the rest of an occluder beside it, `auto` that only
+            where the surroundings can be continued. Without effect where the network knows no page.
         grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high; others: `growth_px`.
         feather_px: width of the soft edge inside the grown mask, measured likewise.
         min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
@@ -42,6 +60,9 @@ class RemovalOptions:
 
     threshold: float = 0.5
     confidence: float = 0.8
+    confidence_inside: float = 0.93
+    doubtful: str = "leave"
+    scope: str = "auto"
     grow_px: float = 18.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
@@ -54,6 +75,13 @@ class RemovalOptions:
             raise ValueError(f"--threshold {self.threshold}: must lie between 0 and 1, for example 0.5")
         if not 0 <= self.confidence < 1:
             raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.8")
+        if not self.confidence <= self.confidence_inside <= 1:
+            raise ValueError(
+                f"--confidence_inside {self.confidence_inside}: must lie between --confidence {self.confidence} and 1"
+            )
+        for name, choices in (("doubtful", DOUBTFUL_MODES), ("scope", SCOPES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"--{name} {getattr(self, name)}: must be one of {', '.join(choices)}")
         for name in ("grow_px", "feather_px", "min_area_px"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be 0 or more, and finite")
@@ -94,7 +122,26 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         "--confidence",
         type=float,
         default=defaults.confidence,
-        help="leave regions alone in which no pixel is that probable; 0 takes all (default %(default)s)",
+        help="remove what comes in over an edge of photo or page from this confidence on (default %(default)s)",
+    )
+    group.add_argument(
+        "--confidence_inside",
+        type=float,
+        help="the same for what lies free inside the page, as prints do (default "
+        f"{defaults.confidence_inside}, or --confidence where that is more)",
+    )
+    group.add_argument(
+        "--doubtful",
+        choices=DOUBTFUL_MODES,
+        default=defaults.doubtful,
+        help="what to do with what may as well be printed; all of it is listed at the end (default %(default)s)",
+    )
+    group.add_argument(
+        "--scope",
+        choices=SCOPES,
+        default=defaults.scope,
+        help="page repairs what lies over the page, whole also the rest of it beside the page, auto does that where "
+        "the surroundings can be continued (default %(default)s)",
     )
     group.add_argument(
         "--grow_px",
@@ -141,6 +188,11 @@ def removal_options(args: argparse.Namespace) -> RemovalOptions:
     return RemovalOptions(
         threshold=args.threshold,
         confidence=args.confidence,
+        confidence_inside=max(args.confidence, RemovalOptions.confidence_inside)
+        if args.confidence_inside is None
+        else args.confidence_inside,
+        doubtful=args.doubtful,
+        scope=args.scope,
         grow_px=args.grow_px,
         feather_px=args.feather_px,
         min_area_px=args.min_area_px,

@@ -1,5 +1,6 @@
 """The whole flow for one photo, written once for PyTorch and ONNX: segment, mask, regions, inpaint, blend."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 from utils import blend, preprocess, regions
 from utils.arrays import Image, Mask
 from utils.compat import remove_as_published
-from utils.finding.finder import find_mask
+from utils.finding.finder import Finding, Region, find
 from utils.options import RemovalOptions, scale_of
 from utils.page import structure
 from utils.page.structure import Structure
@@ -23,16 +24,27 @@ class Removal(NamedTuple):
     """What was done to one photo.
 
     Attributes:
-        image: `(H, W, 3)` uint8 BGR, equal to the photo outside `mask`.
-        mask: `(H, W)` bool, True where the photo was repaired, be it only that a shadow was lifted.
-        boxes: the bounds of each connected repaired region; empty where nothing was found.
+        image: `(H, W, 3)` uint8 BGR, equal to the photo outside `changed`.
+        mask: `(H, W)` bool, True where the photo was repainted.
+        boxes: the bounds of each connected repainted region; empty where nothing was found.
         structures: for each repaired crop its box and what was measured in it; empty with `--structure off`.
+        shade: `(H, W)` bool, True where no more was done than to lift an occluder's shadow; None where there is none.
+        regions: what was found and repainted, with confidence; empty where the mask was the user's.
+        doubtful: what was found and left alone, for it may be print.
     """
 
     image: Image
     mask: Mask
     boxes: list[Box]
     structures: list[tuple[Box, Structure]]
+    shade: Mask | None = None
+    regions: Sequence[Region] = ()
+    doubtful: Sequence[Region] = ()
+
+    @property
+    def changed(self) -> Mask:
+        """`(H, W)` bool, True where pixels may differ from the photo's."""
+        return self.mask if self.shade is None else self.mask | self.shade
 
 
 class OccluderRemover:
@@ -66,13 +78,27 @@ class OccluderRemover:
         if self.options.compat:
             assert self.inpainter is not None
             return Removal(*remove_as_published(image, self.segmenter, self.inpainter), [])
-        return self.repair(image, self.find_mask(image), lift_shadow=self.options.lift_shadow)
+        found = self.find(image)
+        removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, hidden=found.hidden)
+        return removal._replace(regions=found.regions, doubtful=found.doubtful)
+
+    def find(self, image: Image) -> Finding:
+        """What covers the photo, `(H, W, 3)` uint8 BGR, and what may."""
+        return find(image, self.segmenter, self.options)
 
     def find_mask(self, image: Image) -> Mask:
         """Where the photo is covered: `(H, W, 3)` uint8 → `(H, W)` bool, grown past the occluders' soft edge."""
-        return find_mask(image, self.segmenter, self.options)
+        return self.find(image).mask
 
-    def repair(self, image: Image, mask: Mask, *, lift_shadow: bool = False, coarse: bool = False) -> Removal:
+    def repair(
+        self,
+        image: Image,
+        mask: Mask,
+        *,
+        lift_shadow: bool = False,
+        coarse: bool = False,
+        hidden: Mask | None = None,
+    ) -> Removal:
         """Repaint a known mask.
 
         Args:
@@ -80,6 +106,7 @@ class OccluderRemover:
             mask: `(H, W)` bool, True where to repaint.
             lift_shadow: brighten the page beside the mask where what covers it throws a shadow, too.
             coarse: show what the first of the generator's two networks draws, and nothing else.
+            hidden: `(H, W)` bool, all that shows no page and holds `mask`: nothing is measured there. None is `mask`.
 
         Raises:
             ValueError: the mask leaves next to nothing of the photo.
@@ -90,27 +117,28 @@ class OccluderRemover:
         repaired = image.copy()
         groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        structures, boxes, changed = [], [region for group in groups for region in group.regions], mask
+        hidden = mask if hidden is None else hidden
+        structures, boxes = [], [region for group in groups for region in group.regions]
+        shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
-            patch, found = self._patch(image, mask, group, coarse)
+            patch, found = self._patch(image, hidden, group, coarse)
             if found is not None:
                 structures.append((group.box, found))
-            if found is not None and lift_shadow and found.shade.any():
+            if found is not None and shade is not None and found.shade.any():
                 own = found.shade.copy()
                 for region in group.regions:
                     inner = region.shifted(-group.box.x0, -group.box.y0)
                     crop(own, inner)[:] |= crop(mask, region)
                 # Below the mask too: the repair fades in from there.
                 cv2.copyTo(found.lifted, own.astype(np.uint8), crop(repaired, group.box))
-                changed = changed.copy() if changed is mask else changed
-                crop(changed, group.box)[:] |= own
+                crop(shade, group.box)[:] |= own
             for region in group.regions:
                 rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
                 inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
                 blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
-        if changed is not mask:
-            boxes = regions.connected_bounds(changed)
-        return Removal(repaired, changed, boxes, structures)
+        if shade is not None:
+            shade &= ~mask
+        return Removal(repaired, mask, boxes, structures, shade if shade is not None and shade.any() else None)
 
     def _patch(self, image: Image, mask: Mask, group: RegionGroup, coarse: bool) -> tuple[Image, Structure | None]:
         """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's."""

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,29 @@ PART_STEP = 0.5  # of a part's length: from one part of a long photo to the next
 LONGEST_RATIO = 32  # what is longer still is squeezed to that, or a picture a pixel high would take thousands of parts
 
 
+class Answer(NamedTuple):
+    """What the segmentation net says of each pixel.
+
+    Attributes:
+        covered: `(h, w)` float32 in [0, 1], the probability that something covers it.
+        beside: `(h, w)` float32 in [0, 1], that it is no page, nor would be without what covers it; None where the
+            network does not tell.
+    """
+
+    covered: Floats
+    beside: Floats | None = None
+
+    def transposed(self) -> "Answer":
+        """Height and width swapped."""
+        return Answer(self.covered.T, None if self.beside is None else self.beside.T)
+
+
 class Segmenter:
-    """Finds what covers a photo.
+    """Finds what covers a photo and, with a network of four classes, where its page is.
 
     Args:
-        run: `(N, 3, h, w)` float32 → a tuple of one array, logits `(N, 2, h, w)` float32.
+        run: `(N, 3, h, w)` float32 → a tuple of one array, logits `(N, C, h, w)` float32 of two or four classes, see
+            `utils.classes`.
         spec: input size, mean and std of the network.
     """
 
@@ -39,7 +58,7 @@ class Segmenter:
             image: `(H, W, 3)` uint8 BGR, portrait.
 
         Returns:
-            `(2, h, w)` float32 at the network's size: paper, occluder.
+            `(C, h, w)` float32 at the network's size.
         """
         spec = self.spec
         images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
@@ -62,8 +81,8 @@ class Segmenter:
             size = min(-(-longer * size[1] // shorter), LONGEST_RATIO * size[1]), size[1]
         return preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
 
-    def __call__(self, image: Image) -> Floats:
-        """Probability that each pixel of the reduced photo is covered.
+    def __call__(self, image: Image) -> Answer:
+        """What is covered and what is no page, for each pixel of the reduced photo.
 
         A landscape photo is transposed for the network and back. A long one is looked at in parts, each as large as the
         network's input; where they overlap the mean counts.
@@ -72,24 +91,31 @@ class Segmenter:
             image: `(H, W, 3)` uint8 BGR, the photo or what `reduced` made of it.
 
         Returns:
-            float32 in [0, 1] of the height and width that `reduced` gives.
+            Probabilities of the height and width that `reduced` gives.
         """
         if preprocess.is_landscape(image):
-            return self(preprocess.transpose(image)).T
+            return self(preprocess.transpose(image)).transposed()
         image = self.reduced(image)
         length, part = image.shape[0], self.spec.input_height
         if length == part:
-            return self._probs(image)
+            return Answer(*self._probs(image))
         steps = math.ceil((length - part) / (PART_STEP * part))
-        probs, seen = np.zeros(image.shape[:2], np.float32), np.zeros((length, 1), np.float32)
+        sums, times = np.zeros((1, *image.shape[:2]), np.float32), np.zeros((length, 1), np.float32)
         for top in ((length - part) * step // steps for step in range(steps + 1)):
-            probs[top : top + part] += self._probs(image[top : top + part])
-            seen[top : top + part] += 1
-        return probs / seen
+            probs = np.stack(self._probs(image[top : top + part]))
+            sums = np.repeat(sums, len(probs), axis=0) if len(sums) < len(probs) else sums
+            sums[:, top : top + part] += probs
+            times[top : top + part] += 1
+        return Answer(*(sums / times))
 
-    def _probs(self, image: Image) -> Floats:
-        paper, occluder = self.logits(image)
-        return 1 / (1 + np.exp(np.clip(paper - occluder, -30, 30)))
+    def _probs(self, image: Image) -> tuple[Floats, ...]:
+        """Probabilities of the bits that the network knows."""
+        logits = self.logits(image)
+        if len(logits) == 2:
+            return (1 / (1 + np.exp(np.clip(logits[0] - logits[1], -30, 30))),)
+        likely = np.exp(logits - logits.max(axis=0))
+        likely /= likely.sum(axis=0)
+        return likely[1] + likely[3], likely[2] + likely[3]
 
 
 class Inpainter:

@@ -32,7 +32,7 @@ def photo(height, width):
 
 @pytest.mark.parametrize("shape", [(800, 600), (600, 800), (90, 100), (1, 1), (1000, 2000)])
 def test_probabilities_have_the_size_of_the_network_and_lie_as_the_photo_does(segmenter, shape):
-    probs = segmenter(photo(*shape))
+    probs = segmenter(photo(*shape)).covered
     assert probs.shape == ((480, 640) if shape[0] < shape[1] else (640, 480)) and probs.dtype == np.float32
     assert 0 <= probs.min() and probs.max() <= 1
 
@@ -43,9 +43,9 @@ def test_probabilities_have_the_size_of_the_network_and_lie_as_the_photo_does(se
 )
 def test_a_long_photo_is_seen_in_parts_of_the_networks_proportions(segmenter, shape, expected):
     image = photo(*shape)
-    reduced, probs = segmenter.reduced(image), segmenter(image)
+    reduced, probs = segmenter.reduced(image), segmenter(image).covered
     assert reduced.shape[:2] == probs.shape == expected
-    assert np.allclose(segmenter(reduced), probs, atol=0.05)  # resized lying or standing: rounded otherwise
+    assert np.allclose(segmenter(reduced).covered, probs, atol=0.05)  # resized lying or standing: rounded otherwise
 
 
 def test_where_parts_of_a_long_photo_overlap_the_mean_counts():
@@ -54,14 +54,14 @@ def test_where_parts_of_a_long_photo_overlap_the_mean_counts():
         logit[:, :, :320] = 40
         return (np.concatenate([-logit, logit], axis=1),)
 
-    probs = Segmenter(sure_at_its_top, segmenter_spec("mobilenetv2"))(photo(1280, 480))
+    probs = Segmenter(sure_at_its_top, segmenter_spec("mobilenetv2"))(photo(1280, 480)).covered
     expected = np.repeat([1, 0.5, 0.5, 0], 320)[:, None]  # the parts are rows 0 to 640, 320 to 960, 640 to 1280
     assert np.allclose(probs, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(800, 600), (600, 800), (600, 3000), (3000, 700)])
 def test_what_is_found_lies_where_it_is(segmenter, shape):
-    found = segmenter(photo(*shape)) > 0.5
+    found = segmenter(photo(*shape)).covered > 0.5
     expected = np.zeros(found.shape, bool)
     expected[: found.shape[0] // 2, : found.shape[1] // 4] = True
     assert (found != expected).mean() < 0.01
@@ -69,7 +69,7 @@ def test_what_is_found_lies_where_it_is(segmenter, shape):
 
 def test_a_landscape_photo_is_seen_transposed(segmenter):
     image = photo(600, 800)
-    assert np.allclose(segmenter(image), segmenter(np.ascontiguousarray(image.swapaxes(0, 1))).T)
+    assert np.allclose(segmenter(image).covered, segmenter(np.ascontiguousarray(image.swapaxes(0, 1))).covered.T)
 
 
 def test_hole_is_blank_to_the_generator_and_drawn(inpainter):

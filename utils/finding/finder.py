@@ -1,4 +1,4 @@
-"""From a photo to the mask that is repaired: what the segmentation net is sure of, drawn to its outline, grown.
+"""From a photo to what is removed, what is in doubt and what stays.
 
 The network tells well where something lies on the page and badly where exactly it ends. GrabCut (Rother, Kolmogorov and
 Blake 2004, doi:10.1145/1015706.1015720; OpenCV's) draws that line anew from the photo's own colours: paper and occluder
@@ -6,6 +6,7 @@ each get a colour model, and the border runs where the colours change, within wh
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from utils import preprocess
 from utils.arrays import Floats, Image, Mask, Plane
 from utils.finding.outlines import with_outlines
+from utils.finding.scope import without_rest
 from utils.finding.segments import with_segments, without_gaps
 from utils.options import RemovalOptions, growth_px, scale_of
-from utils.regions import Box, bounds_of, crop, to_mask
-from utils.stages import Segmenter
+from utils.regions import Box, bounds_of, connected_bounds, crop, to_mask
+from utils.stages import Answer, Segmenter
 
 # What the network leaves open lies between two probabilities: this share of the threshold, and this one.
 SURE_PAPER = 0.4
@@ -26,53 +28,166 @@ LEARNT_STEP = 2  # colours are learnt from every so many pixels both ways: half 
 SMALL_WINDOW = 10_000  # pixels; below it from every one
 SURROUNDINGS = 1 / 3  # of an occluder's longer side: how much around it shows the colours of the paper
 FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
+TYPICAL = 0.75  # quantile of a region's probabilities that stands for it: its soft rim says little
+DOUBT_FROM = 0.6  # what is less probable is nothing at all
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 
+# Pixels of the network.
+ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
+ENTRY_LEAST = 4  # with so many pixels
+TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
 
-def find_mask(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Mask:
+
+class Region(NamedTuple):
+    """A connected part of what was found.
+
+    Attributes:
+        box: its bounds in pixels of the photo.
+        confidence: probability in [0, 1] that something covers the page there.
+    """
+
+    box: Box
+    confidence: float
+
+
+class Finding(NamedTuple):
+    """What was found in a photo.
+
+    Attributes:
+        mask: `(H, W)` bool, what to repaint, grown past the occluders' soft edge.
+        hidden: `(H, W)` bool, all that is no page and no surroundings: `mask`, the rest of occluders that stay in part,
+            and what is in doubt. What a page is made of is never measured there.
+        regions: the connected parts of `mask`.
+        doubtful: what may be an occluder or a print, and is left alone.
+    """
+
+    mask: Mask
+    hidden: Mask
+    regions: list[Region]
+    doubtful: list[Region]
+
+
+class _Part(NamedTuple):
+    """A connected part of what the network found, at its size: `mask` `(h, w)` bool and how sure it is."""
+
+    mask: Mask
+    confidence: float
+    sure: bool
+
+
+def find(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Finding:
     """Where a photo is covered.
 
     Args:
         image: `(H, W, 3)` uint8 BGR, upright, of any size.
-        segmenter: gives the probabilities.
-        options: threshold, confidence, growth and smallest area.
-
-    Returns:
-        `(H, W)` bool, True on occluders, grown past their soft edge.
+        segmenter: what the network sees.
+        options: threshold, confidence, scope, growth and smallest area.
     """
     small = segmenter.reduced(image)
-    probs = segmenter(small)
-    found = follow_outlines(small, probs, options.threshold, options.confidence)
-    levels = preprocess.resize(found.astype(np.uint8) * 255, *image.shape[:2])
-    scale = scale_of(*image.shape[:2])
-    growth = growth_px(options, *image.shape[:2])
-    mask = to_mask(levels, HALF_LEVEL, growth, options.min_area_px * scale**2)
-    return with_outlines(image, mask) if growth > 0 else mask  # ungrown it ends at the occluder's own
+    answer = segmenter(small)
+    parts = [part for part in _judged(small, answer, options) if _on_page(part.mask, answer.beside)]
+    taken = [part for part in parts if part.sure or options.doubtful == "remove"]
+    left = [part for part in parts if part not in taken] if len(taken) < len(parts) else []
+    shape = image.shape[:2]
+    whole = _enlarged(_union(taken, small), shape, options)
+    mask = whole
+    if answer.beside is not None and options.scope != "whole" and whole.any():
+        mask = without_rest(small, answer.beside, [part.mask for part in taken], whole, options)
+    if mask.any() and growth_px(options, *shape) > 0:  # ungrown it ends at the occluder's own
+        mask = with_outlines(image, mask)
+    doubted = _enlarged(_union(left, small), shape, options)
+    hidden = mask | whole | doubted if left or mask is not whole else mask
+    return Finding(mask, hidden, _regions(mask, taken), _regions(doubted & ~mask, left) if left else [])
 
 
-def follow_outlines(image: Image, probs: Floats, threshold: float, confidence: float) -> Mask:
-    """Drop regions that the network is nowhere sure of, and let the others end where the colours change.
+def _judged(image: Image, answer: Answer, options: RemovalOptions) -> Iterator[_Part]:
+    """The parts found, with what the network says of each; those that it doubts come too."""
+    everything = follow_outlines(image, answer, options.threshold, options.confidence)
+    for box, inside in _parts(everything):
+        probs = crop(answer.covered, box)[inside]
+        certain = probs[probs >= options.threshold]
+        confidence = float(np.quantile(certain, TYPICAL)) if certain.size else 0.0
+        whole = np.zeros_like(everything)
+        crop(whole, box)[:] = inside
+        needed = options.confidence if _enters(whole, answer.beside) else options.confidence_inside
+        if confidence >= DOUBT_FROM:
+            yield _Part(whole, confidence, confidence >= needed)
+
+
+def _enters(part: Mask, beside: Floats | None) -> bool:
+    """Whether a region comes in over the photo's border or over the page's edge: prints lie inside, hands do not."""
+    reach = ENTRY_PX
+    border = np.count_nonzero(part[:reach]) + np.count_nonzero(part[-reach:])
+    border += np.count_nonzero(part[:, :reach]) + np.count_nonzero(part[:, -reach:])
+    if border >= ENTRY_LEAST * reach:
+        return True
+    if beside is None:
+        return False
+    around = cv2.dilate(part.view(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)
+    return bool(np.count_nonzero(around & (beside >= 0.5)) >= ENTRY_LEAST * reach)
+
+
+def _on_page(part: Mask, beside: Floats | None) -> bool:
+    """Whether a region lies on a page, in part at least: what lies beside every page stays."""
+    return beside is None or bool(np.count_nonzero(part & (beside < 0.5)) >= TOUCH_LEAST)
+
+
+def _union(parts: list[_Part], small: Image) -> Mask:
+    whole = np.zeros(small.shape[:2], bool)
+    for part in parts:
+        whole |= part.mask
+    return whole
+
+
+def _enlarged(found: Mask, shape: tuple[int, ...], options: RemovalOptions) -> Mask:
+    """A mask of the network's size at the photo's, grown and without specks."""
+    height, width = shape[:2]
+    if not found.any():
+        return np.zeros((height, width), bool)
+    levels = preprocess.resize(found.astype(np.uint8) * 255, height, width)
+    scale = scale_of(height, width)
+    return to_mask(levels, HALF_LEVEL, growth_px(options, height, width), options.min_area_px * scale**2)
+
+
+def _regions(mask: Mask, parts: list[_Part]) -> list[Region]:
+    """The connected regions of a photo's mask, each as sure as the surest part in it."""
+    regions = []
+    for box in connected_bounds(mask):
+        sure = 0.0
+        for part in parts:
+            rows, columns = part.mask.shape[0] / mask.shape[0], part.mask.shape[1] / mask.shape[1]
+            y0, y1 = int(box.y0 * rows), max(int(box.y0 * rows) + 1, round(box.y1 * rows))
+            x0, x1 = int(box.x0 * columns), max(int(box.x0 * columns) + 1, round(box.x1 * columns))
+            if part.mask[y0:y1, x0:x1].any():
+                sure = max(sure, part.confidence)
+        regions.append(Region(box, round(sure, 3)))
+    return regions
+
+
+def follow_outlines(image: Image, answer: Answer, threshold: float, confidence: float) -> Mask:
+    """Let regions end where the colours change.
 
     Args:
         image: `(h, w, 3)` uint8 BGR, the photo at the network's size.
-        probs: `(h, w)` float32 in [0, 1].
+        answer: what the network says of it, `(h, w)`.
         threshold: a pixel of less than `SURE_PAPER` of this probability is paper; of the others colours decide, where
-            the network is not sure.
-        confidence: a region in which no pixel reaches this probability is dropped.
+            the network is not sure. A region that nowhere reaches it is none.
+        confidence: what a network of two classes must say of a segment that need not lie beside what is found.
 
     Returns:
         `(h, w)` bool, True on the occluders, not grown.
     """
+    probs = answer.covered
     found = np.zeros(probs.shape, bool)
     for box, part in _parts(probs >= SURE_PAPER * threshold):
-        if crop(probs, box)[part].max() < max(confidence, threshold):
+        if crop(probs, box)[part].max() < threshold:
             continue
         margin = max(FEWEST_SURROUNDINGS, round(SURROUNDINGS * max(box.width, box.height)))
         window = box.padded(margin, *probs.shape)
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
         crop(found, window)[:] |= _cut(crop(image, window), alone, threshold)
-    return with_segments(image, probs, found, threshold, max(confidence, threshold))
+    return with_segments(image, probs, found, threshold, confidence) if answer.beside is None else found
 
 
 def _cut(image: Image, probs: Floats, threshold: float) -> Mask:

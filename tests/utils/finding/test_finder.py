@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.finding.finder import find_mask, follow_outlines
+from utils.finding.finder import find, follow_outlines
 from utils.metrics import iou
 from utils.options import RemovalOptions
 from utils.spec import segmenter_spec
-from utils.stages import Segmenter
+from utils.stages import Answer, Segmenter
 
 PAPER, SKIN = (205, 210, 212), (120, 150, 205)
 
@@ -34,7 +34,7 @@ def test_a_vague_region_ends_where_the_colours_change():
     image[truth] = SKIN
     probs = vague(image.shape, 310, 205, 66)
     assert iou(probs >= 0.5, truth) < 0.6
-    assert iou(follow_outlines(image, probs, 0.5, 0.9), truth) > 0.93
+    assert iou(follow_outlines(image, Answer(probs), 0.5, 0.9), truth) > 0.93
 
 
 def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
@@ -42,26 +42,93 @@ def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
     hand, sleeve, shade = np.s_[300:500, 200:280], np.s_[500:640, 190:290], np.s_[300:500, 280:330]
     image[hand], image[sleeve] = SKIN, (90, 45, 25)
     probs[hand], probs[sleeve], probs[shade] = 1, 0.35, 0.35
-    found = follow_outlines(image, probs, 0.5, 0.9)
+    found = follow_outlines(image, Answer(probs), 0.5, 0.9)
     assert found[sleeve].mean() > 0.95 and found[shade].mean() < 0.1
 
 
-def test_regions_are_told_apart_and_the_unsure_one_is_dropped():
+def says(*layers):
+    """A network that always gives these probabilities: covered, and beside the page where it has four classes."""
+    covered, *beside = (np.clip(layer, 1e-6, 1 - 1e-6) for layer in layers)
+    if not beside:
+        logits = np.log(np.stack([1 - covered, covered]))
+    else:
+        classes = [(1 - covered) * (1 - beside[0]), covered * (1 - beside[0]), (1 - covered) * beside[0]]
+        logits = np.log(np.stack([*classes, covered * beside[0]]))
+    return Segmenter(lambda images: (logits[None].astype(np.float32),), segmenter_spec("mobilenetv2"))
+
+
+PLAIN = RemovalOptions(grow_px=0, min_area_px=0)
+
+
+def lying(best=1.0):
+    """A page with a disc inside it, and what a network may say of that."""
     image = page()
-    for y, x in ((120, 120), (450, 350)):
-        image[disc(image.shape, y, x, 40)] = SKIN
-    probs = np.maximum(vague(image.shape, 120, 120, 40), vague(image.shape, 450, 350, 40, best=0.8))
-    found = follow_outlines(image, probs, 0.5, 0.9)
-    assert found[120, 120] and not found[450, 350]
-    found = follow_outlines(image, probs, 0.5, 0.0)
-    assert found[120, 120] and found[450, 350]
+    image[disc(image.shape, 300, 200, 40)] = SKIN
+    return image, vague(image.shape, 300, 200, 40, best)
+
+
+@pytest.mark.parametrize(("best", "removed", "doubted"), [(1.0, 1, 0), (0.85, 0, 1), (0.55, 0, 0)])
+def test_what_lies_inside_is_removed_in_doubt_or_nothing_by_its_confidence(best, removed, doubted):
+    image, probs = lying(best)
+    found = find(image, says(probs), PLAIN)
+    assert (len(found.regions), len(found.doubtful)) == (removed, doubted)
+    assert bool(found.mask.any()) == bool(removed)
+    for region in (*found.regions, *found.doubtful):
+        assert abs(region.confidence - best) < 0.05 and region.box.x0 < 200 < region.box.x1
+
+
+def test_what_comes_in_over_an_edge_need_not_be_as_sure():
+    image = page()
+    hand = np.zeros(image.shape[:2], np.float32)
+    hand[300:640, 180:260] = 0.85
+    image[hand > 0] = SKIN
+    assert len(find(image, says(hand), PLAIN).regions) == 1
+    over_the_pages_edge = np.zeros_like(hand)
+    over_the_pages_edge[560:] = 1
+    hand[600:], image[600:] = 0, PAPER
+    assert len(find(image, says(hand), PLAIN).doubtful) == 1
+    assert len(find(image, says(hand, over_the_pages_edge), PLAIN).regions) == 1
+
+
+def test_doubtful_regions_are_removed_on_request():
+    image, probs = lying(0.85)
+    found = find(image, says(probs), RemovalOptions(grow_px=0, min_area_px=0, doubtful="remove"))
+    assert len(found.regions) == 1 and not found.doubtful
+
+
+def test_what_lies_beside_every_page_stays():
+    image, probs = lying()
+    beside = np.zeros_like(probs)
+    beside[:, :280] = 1
+    found = find(image, says(probs, beside), PLAIN)
+    assert not found.mask.any() and not found.doubtful
+
+
+@pytest.mark.parametrize(("scope", "rest"), [("page", False), ("whole", True), ("auto", True)])
+@pytest.mark.parametrize("clutter", [False, True])
+def test_rest_of_an_occluder_beside_the_page_goes_by_scope_and_in_auto_where_all_is_even_there(scope, rest, clutter):
+    image = page()
+    image[:, :200] = (70, 80, 90)
+    if clutter:
+        image[:, :200] = (
+            np.random.default_rng(0).integers(0, 255, (640 // 32, 200 // 20, 3)).repeat(32, 0).repeat(20, 1)
+        )
+    hand = np.zeros(image.shape[:2], np.float32)
+    hand[280:340, 100:300] = 1
+    image[hand > 0] = SKIN
+    beside = np.zeros_like(hand)
+    beside[:, :200] = 1
+    found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0, scope=scope))
+    assert found.mask[290:330, 210:290].all() and found.hidden[290:330, 110:290].all()
+    taken = rest and not (clutter and scope == "auto")
+    assert found.mask[290:330, 110:190].all() if taken else not found.mask[290:330, 110:190].any()
 
 
 def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
     image = np.full((640, 480, 3), PAPER, np.uint8)
     probs = np.zeros(image.shape[:2], np.float32)
     probs[200:300, 100:200] = 1
-    assert iou(follow_outlines(image, probs, 0.5, 0.9), probs > 0) > 0.95
+    assert iou(follow_outlines(image, Answer(probs), 0.5, 0.9), probs > 0) > 0.95
 
 
 def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_border_kept():
@@ -71,7 +138,7 @@ def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_bo
     for y, x, radius in gaps.values():
         hand &= ~disc(image.shape, y, x, radius)
     image[hand] = SKIN
-    found = follow_outlines(image, hand.astype(np.float32), 0.5, 0.9)
+    found = follow_outlines(image, Answer(hand.astype(np.float32)), 0.5, 0.9)
     assert {name: bool(found[y, x]) for name, (y, x, _) in gaps.items()} == {
         "print": True, "ring of fingers": False, "at the border": False
     }  # fmt: skip
@@ -80,7 +147,7 @@ def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_bo
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0])
 def test_a_picture_of_one_probability_is_all_or_nothing(level):
     image = page()
-    found = follow_outlines(image, np.full(image.shape[:2], level, np.float32), 0.5, 0.0)
+    found = follow_outlines(image, Answer(np.full(image.shape[:2], level, np.float32)), 0.5, 0.0)
     assert found.all() if level == 1 else not found.any()
 
 
@@ -88,7 +155,7 @@ def test_the_same_photo_gives_the_same_mask():
     image = page()
     image[disc(image.shape, 300, 200, 60)] = SKIN
     probs = vague(image.shape, 310, 205, 66)
-    assert (follow_outlines(image, probs, 0.5, 0.9) == follow_outlines(image, probs, 0.5, 0.9)).all()
+    assert (follow_outlines(image, Answer(probs), 0.5, 0.9) == follow_outlines(image, Answer(probs), 0.5, 0.9)).all()
 
 
 def blue_is_occluder(images):
@@ -100,7 +167,7 @@ def blue_is_occluder(images):
 def test_the_mask_has_the_shape_of_the_photo(shape):
     image = page(*shape)
     image[: shape[0] // 2, : shape[1] // 4] = (30, 60, 220)
-    mask = find_mask(image, Segmenter(blue_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions(min_area_px=0))
+    mask = find(image, Segmenter(blue_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions(min_area_px=0)).mask
     assert mask.shape == shape and mask.dtype == bool
     if min(shape) > 100:
         expected = (image == (30, 60, 220)).all(axis=2)
@@ -119,5 +186,5 @@ def test_a_finger_on_a_long_photo_is_found_by_a_network_that_knows_no_squeezed_o
         logit = 20 * finger * (0.4 < width / max(height, 1) < 2.5) - 10
         return (np.stack([-logit, logit])[None],)
 
-    mask = find_mask(image, Segmenter(unsqueezed_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions())
+    mask = find(image, Segmenter(unsqueezed_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions()).mask
     assert mask[finger].all() and np.count_nonzero(mask) < 1.5 * np.count_nonzero(finger)

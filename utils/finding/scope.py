@@ -1,0 +1,93 @@
+"""How much of an occluder is repaired: the part over the page, or the rest of it beside the page as well.
+
+Beside a page lie desks, cloth, knees. What is even or evenly textured there can be continued; of anything else a repair
+shows, and the occluder's rest had better stay: the page then lies in front of it, as if it had been held from behind.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from utils import preprocess
+from utils.arrays import Floats, Image, Mask
+from utils.options import RemovalOptions, scale_of
+from utils.regions import connected_bounds, crop
+
+# Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
+AROUND_PX = 25  # so far around an occluder's rest its surroundings are looked at
+CLEAR_PX = 4  # but not so near to it, nor to the page
+LEAST_SEEN = 150  # of such pixels, below which nothing is known of the surroundings
+SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
+SOFT_PX = 2.5  # standard deviation of the blur that leaves no texture
+EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
+SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is compared, and pixels of one
+ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
+
+
+def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mask, options: RemovalOptions) -> Mask:
+    """Cut off the rest of occluders where it shall stay.
+
+    Args:
+        small: `(h, w, 3)` uint8 BGR, the photo at the network's size.
+        beside: `(h, w)` float32, the probability that a pixel is no page.
+        parts: each `(h, w)` bool, an occluder.
+        whole: `(H, W)` bool, all of them in the photo, grown.
+        options: `scope` is `page` or `auto`.
+
+    Returns:
+        `(H, W)` bool, `whole` itself where nothing is cut off.
+    """
+    covered = np.zeros(small.shape[:2], bool)
+    for part in parts:
+        covered |= part
+    page = beside < 0.5
+    kept = np.zeros_like(covered)  # parts that are repaired as a whole
+    for part in parts:
+        rest = part & ~page
+        if not rest.any() or (options.scope == "auto" and is_continuable(small, beside, rest, covered)):
+            kept |= _dilated(part, 2 * CLEAR_PX)
+    if (kept | page | ~covered).all():
+        return whole
+    height, width = whole.shape
+    outside = preprocess.resize(np.where(kept, np.float32(0), beside), height, width) >= 0.5
+    mask = whole & ~outside
+    least = options.min_area_px * scale_of(height, width) ** 2
+    for bounds in connected_bounds(mask):
+        if np.count_nonzero(crop(mask, bounds)) < least:
+            crop(mask, bounds)[:] = False
+    return mask
+
+
+def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> bool:
+    """Whether what surrounds an occluder's rest beside the page is even, or one texture.
+
+    Args:
+        small: `(h, w, 3)` uint8 BGR.
+        beside: `(h, w)` float32.
+        rest: `(h, w)` bool, the part of the occluder beside the page.
+        covered: `(h, w)` bool, all occluders.
+    """
+    page = _dilated(beside < SURELY_BESIDE, CLEAR_PX)
+    seen = _dilated(rest, AROUND_PX) & ~_dilated(covered, CLEAR_PX) & ~page
+    if np.count_nonzero(seen) < LEAST_SEEN:
+        return False
+    soft = cv2.GaussianBlur(small, (0, 0), SOFT_PX)
+    if soft[seen].std(axis=0).max() < EVEN_LEVELS:
+        return True
+    ys, xs = np.nonzero(seen)
+    middle_y, middle_x = (float(values.mean()) for values in np.nonzero(rest))
+    sector = ((np.arctan2(ys - middle_y, xs - middle_x) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    means, contrasts = [], []
+    for number in range(SECTORS):
+        values = small[ys[sector == number], xs[sector == number]]
+        if len(values) >= LEAST_IN_SECTOR:
+            means.append(values.mean(axis=0))
+            contrasts.append(values.std(axis=0))
+    if not means:
+        return False
+    return bool(np.ptp(means, axis=0).max() < ALIKE_LEVELS and np.ptp(contrasts, axis=0).max() < ALIKE_CONTRAST)
+
+
+def _dilated(mask: Mask, reach: int) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)
