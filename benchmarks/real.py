@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     options = removal_options(args)
     remover, description = load_remover(args.deeplabv3_onnx, args.deepfillv2_onnx, options, args.provider)
-    covered, clean, confidences = [], [], list[tuple[float, bool]]()
+    covered, clean, confidences = list[Row](), list[Row](), list[tuple[float, bool]]()
     tiles: list[tuple[float, Image]] = []
     for path in tqdm(photos, unit="photo"):
         image = read_photo(path).image
@@ -121,7 +121,9 @@ def read_label(folder: str | None, photo: Path, shape: tuple[int, ...]) -> tuple
     if label.shape != shape[:2]:
         raise ValueError(f"'{path}' is {label.shape}, its photo {shape[:2]}")
     beside = path.parent / HANDS / path.name
-    return label, cv2.imread(str(beside), cv2.IMREAD_GRAYSCALE) > 0 if beside.is_file() else hands
+    if beside.is_file():
+        hands = np.asarray(cv2.imread(str(beside), cv2.IMREAD_GRAYSCALE)) > 0
+    return label, hands
 
 
 def scores(mask: "Mask", label: "Plane", hands: "Mask") -> Row:
@@ -147,7 +149,7 @@ def scores(mask: "Mask", label: "Plane", hands: "Mask") -> Row:
     page, surroundings = label == 0, (label == 64) & ~hands
 
     def share(area: "Mask") -> float:
-        return float(np.count_nonzero(mask & area & ~near) / max(1, np.count_nonzero(area)))
+        return float(np.count_nonzero(mask & area & ~near) / max(1, int(np.count_nonzero(area))))
 
     row = {"erased": share(page), "beside": share(surroundings)}
     if not occluder.any():

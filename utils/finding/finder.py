@@ -86,8 +86,8 @@ def find(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Finding
     small = segmenter.reduced(image)
     answer = segmenter(small)
     parts = [part for part in _judged(small, answer, options) if _on_page(part.mask, answer.beside)]
-    taken = [part for part in parts if part.sure or options.doubtful == "remove"]
-    left = [part for part in parts if part not in taken] if len(taken) < len(parts) else []
+    both = options.doubtful == "remove"
+    taken, left = [p for p in parts if p.sure or both], [p for p in parts if not (p.sure or both)]
     shape = image.shape[:2]
     whole = _enlarged(_union(taken, small), shape, options)
     mask = whole
