@@ -53,7 +53,7 @@ class DeepLabV3(nn.Module):
     Args:
         backbone: one of `backbones.BACKBONES`.
         in_channels: channels of the input.
-        num_classes: classes, of which 0 is paper and 1 is occluder.
+        num_classes: classes, 2 or 4 of them, see `utils.classes`.
     """
 
     def __init__(self, backbone: str = "resnet50", in_channels: int = 3, num_classes: int = 2) -> None:

@@ -305,4 +305,6 @@ def psnr_db(graph: Path, network: nn.Module, spec: NetworkSpec, samples: Sequenc
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -30, 30)))
+    """Of being covered, `(N, h, w)`, from logits of two or four classes."""
+    likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return likely[:, 1::2].sum(axis=1) / likely.sum(axis=1)

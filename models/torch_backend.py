@@ -39,7 +39,7 @@ def segmenter_run(
         device: as in `pick_device`.
 
     Returns:
-        `run`, from images `(N, 3, H, W)` to a tuple of one array, logits `(N, 2, H, W)`; and the spec.
+        `run`, from images `(N, 3, H, W)` to a tuple of one array, logits `(N, 2 or 4, H, W)`; and the spec.
 
     Raises:
         FileNotFoundError, ValueError: see `checkpoint.load_segmenter` and `pick_device`.

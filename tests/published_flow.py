@@ -9,7 +9,7 @@ def published(image, segment, inpaint, side=1536, ratio=6):
     height, width = image.shape[:2]
     small = cv2.resize(image, (480, 640)).astype(np.float32) / 255
     logits = segment(((small - 0.6) / 0.2).transpose(2, 0, 1)[None].astype(np.float32))[0][0]
-    mask = cv2.dilate((logits[1] > logits[0]).astype(np.uint8), np.ones((4, 4))) * 128
+    mask = cv2.dilate(logits.argmax(0).astype(np.uint8), np.ones((4, 4))) * np.uint8(128)
     mask = cv2.resize(mask, (width, height))
     x, y, w, h = cv2.boundingRect(cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0][-1])
     left = min(max(int(x + w / 2) - side // 2, 0), width - side)

@@ -26,7 +26,7 @@ def photos(folder, count):
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_disc_is_found_whatever_the_photo_shows(graphs, level):
     run, spec, _ = load_segmenter(graphs.segmenter, "cpu")
-    probs = Segmenter(run, spec)(np.full((800, 600, 3), level, np.uint8))
+    probs = Segmenter(run, spec)(np.full((800, 600, 3), level, np.uint8)).covered
     row, column = predict.DISC_CENTRE
     assert (probs > 0.5).sum() == pytest.approx(np.pi * predict.DISC_RADIUS**2, rel=0.01)
     assert probs[row, column] > 0.99 and probs[row, column + predict.DISC_RADIUS + 2] < 0.01

@@ -24,7 +24,16 @@ from utils.remover import OccluderRemover
 from utils.runtime import openvino_session
 from utils.runtime.batching import Batcher
 from utils.runtime.openvino_session import OpenVinoSession
-from utils.spec import GENERATOR, METADATA_KEY, PUBLISHED_CROP, PUBLISHED_RATIO, SEGMENTER, NetworkSpec, segmenter_spec
+from utils.spec import (
+    CLASS_COUNTS,
+    GENERATOR,
+    METADATA_KEY,
+    PUBLISHED_CROP,
+    PUBLISHED_RATIO,
+    SEGMENTER,
+    NetworkSpec,
+    segmenter_spec,
+)
 from utils.spec import inpaint_spec as published_spec
 from utils.stages import Inpainter, Run, Segmenter
 
@@ -231,16 +240,17 @@ class Graph:
         _, _, height, width = self.shapes[name]
         return (height if isinstance(height, int) else None), (width if isinstance(width, int) else None)
 
-    def check_channels(self, name: str, channels: int) -> None:
-        """Refuse a graph whose input or output of this name is not `(N, channels, h, w)`.
+    def check_channels(self, name: str, *channels: int) -> None:
+        """Refuse a graph whose input or output of this name is not `(N, c, h, w)`, c one of `channels`.
 
         Raises:
             ValueError: it names the shape found and the one needed.
         """
         nodes = (*self.session.get_inputs(), *self.session.get_outputs())
         shape = next(node.shape for node in nodes if node.name == name)
-        if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != channels):
-            raise ValueError(f"'{self.path}': '{name}' must be (N, {channels}, height, width), it is {shape}")
+        if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] not in channels):
+            count = " or ".join(map(str, channels))
+            raise ValueError(f"'{self.path}': '{name}' must be (N, {count}, height, width), it is {shape}")
 
 
 def load_segmenter(path: str | Path, provider: str = "auto", workers: int = 1) -> tuple[Run, NetworkSpec, Graph]:
@@ -258,7 +268,7 @@ def load_segmenter(path: str | Path, provider: str = "auto", workers: int = 1) -
     """
     graph = Graph(path, ("input",), ("output",), provider, workers)
     graph.check_channels("input", 3)
-    graph.check_channels("output", 2)
+    graph.check_channels("output", *CLASS_COUNTS)
     spec = graph.spec or segmenter_spec(backbone="unknown")
     _check_network(graph, spec, SEGMENTER)
     spec = _with_fixed_size(spec, *graph.fixed_size("input"))

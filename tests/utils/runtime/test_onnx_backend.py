@@ -24,11 +24,20 @@ def test_own_graphs_bring_their_spec(tmp_path):
     assert load_inpainter(write_generator(tmp_path / "g.onnx", generator_spec))[1] == generator_spec
 
 
+def test_graph_of_four_classes_tells_what_is_covered_and_what_is_no_page(tmp_path):
+    run, spec, _ = load_segmenter(
+        write_segmenter(tmp_path / "s.onnx", segmenter_spec("mobilenetv2", out_channels=4), classes=4)
+    )
+    answer = Segmenter(run, spec)(np.full((100, 80, 3), 200, np.uint8))
+    assert answer.covered.shape == answer.beside.shape == (640, 480)
+    assert np.allclose(answer.beside, 2 / 3, atol=0.01) and (answer.covered < 0.4).all()  # three classes alike
+
+
 @pytest.mark.parametrize("opset", [11, 18])
 def test_graphs_without_metadata_and_with_fixed_shapes_run(tmp_path, opset):
     run, spec, _ = load_segmenter(write_segmenter(tmp_path / "s.onnx", fixed=True, opset=opset))
     image = np.full((100, 80, 3), 200, np.uint8)
-    assert Segmenter(run, spec)(image).shape == (640, 480)
+    assert Segmenter(run, spec)(image).covered.shape == (640, 480)
     run, spec, _ = load_inpainter(write_generator(tmp_path / "g.onnx", fixed=True, opset=opset))
     inpainter = Inpainter(run, spec)
     assert inpainter.crop_side == 1536
@@ -77,7 +86,7 @@ def test_wrong_graphs_are_named(tmp_path):
         load_inpainter(segmenter)
     with pytest.raises(ValueError, match=r"'input' must be \(N, 3, height, width\)"):
         load_segmenter(write_segmenter(tmp_path / "c.onnx", channels=4))
-    with pytest.raises(ValueError, match=r"'output' must be \(N, 2, height, width\), it is .*21"):
+    with pytest.raises(ValueError, match=r"'output' must be \(N, 2 or 4, height, width\), it is .*21"):
         load_segmenter(write_segmenter(tmp_path / "k.onnx", classes=21))
     other = write_generator(tmp_path / "d.onnx", inpaint_spec(DISCRIMINATOR))
     with pytest.raises(ValueError, match=f"{DISCRIMINATOR}, {GENERATOR} is needed"):
