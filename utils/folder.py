@@ -96,6 +96,7 @@ class Result:
     sha256: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    dropped: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         """The result in words, for people."""
@@ -461,7 +462,9 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
             images.write_image(target, removal.image)
         elif removal.boxes:
             mark = _mark(removal) if options.mark else None
-            images.write_photo(target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark)
+            result.dropped = images.write_photo(
+                target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark
+            )
         else:
             images.copy_photo(source.path, target)
         run.originals.note(target)

@@ -110,7 +110,7 @@ def write_photo(
     *,
     jpeg: str = "auto",
     mark: str | None = None,
-) -> None:
+) -> list[str]:
     """Write a repaired photo as its source was: format, size, bit depth, channels, stored turning, metadata.
 
     What becomes of each format is said at `encode` in its module. EXIF thumbnails are dropped, as they would show what
@@ -125,6 +125,9 @@ def write_photo(
         jpeg: how JPEG is written: "match" encodes everything anew with the source's tables, "exact" copies the
             coefficients of untouched blocks (needs the package jpeglib), "auto" is exact where it is possible.
         mark: text for the XMP, to say what was repainted; added to an earlier mark. BMP has no place for it.
+
+    Returns:
+        What was left out of the file's metadata, since it holds a picture or may hold one, in words.
 
     Raises:
         ValueError: `image` has another shape, "exact" is not possible, or the mark cannot be added.
@@ -146,12 +149,14 @@ def write_photo(
     header = photo.header
     stored, touched = (pixels.turn_back(a, header.orientation) for a in (repaired, differs))
     options = {"method": jpeg} if header.format == "JPEG" else {}
+    dropped: list[str] = []
     try:
-        data = FORMATS[header.format].encode(photo.data, header, stored, touched, mark, **options)
+        data = FORMATS[header.format].encode(photo.data, header, stored, touched, mark, dropped, **options)
     except (ValueError, MemoryError) as error:
         raise ValueError(f"cannot write '{path.name}': {error or 'there is not enough memory'}") from None
     with atomic(path) as temporary:
         temporary.write_bytes(data)
+    return list(dict.fromkeys(dropped))
 
 
 def copy_photo(source: str | Path, target: str | Path) -> None:

@@ -95,7 +95,12 @@ def samples(data: bytes, header: Header) -> pixels.Samples:
 
 
 def encode(
-    data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
+    data: bytes,
+    header: Header,
+    image: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    mark: str | None,
+    dropped: list[str],
 ) -> bytes:
     """The source's bytes with the changed pixels in them; with a palette, they become its nearest colour.
 
@@ -105,6 +110,7 @@ def encode(
         image: `(H, W, 3)` uint8 BGR as stored.
         changed: `(H, W)` bool, pixels that differ from the source.
         mark: ignored: BMP has no place for XMP.
+        dropped: what of the file's metadata went is added, in words.
     """
     result = np.frombuffer(data, np.uint8).copy()
     rows = _rows(result, header)

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import metadata, pixels
-from utils.formats.metadata import EXIF_LEAD, Header
+from utils.formats import exif, metadata, pixels
+from utils.formats.metadata import Header
 
 XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
 PHOTOSHOP_LEAD = b"Photoshop 3.0\0"
@@ -118,7 +118,7 @@ def read_header(data: bytes) -> Header:
     )
     if entropy_bytes < blocks // 8:  # no block takes less than one bit
         raise ValueError(f"the file is truncated ({entropy_bytes} bytes cannot hold {width}×{height} pixels)")
-    exif = next((p[len(EXIF_LEAD) :] for m, p in segments if m == 0xE1 and p.startswith(EXIF_LEAD)), b"")
+    blocks = [exif.without_lead(p) for m, p in segments if m == 0xE1 and p.startswith(exif.LEAD)]
     refusal = None
     if count not in (1, 3):
         refusal = f"JPEG with {count} colour components (CMYK) cannot be kept; convert it to RGB first"
@@ -131,7 +131,7 @@ def read_header(data: bytes) -> Header:
         height=height,
         channels=count,
         bit_depth=precision,
-        orientation=metadata.exif_orientation(exif),
+        orientation=exif.orientation(next((b for b in blocks if b[:2] in (b"II", b"MM")), b"")),
         refusal=refusal,
         detail=JpegDetail(
             segments,
@@ -174,6 +174,7 @@ def encode(
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
     mark: str | None,
+    dropped: list[str],
     method: str = "auto",
 ) -> bytes:
     """The file with repaired pixels in it.
@@ -189,12 +190,13 @@ def encode(
         image: `(H, W, 3)` uint8 BGR as stored.
         changed: `(H, W)` bool, pixels that differ from the source.
         mark: text for the XMP mark, or None.
+        dropped: what of the file's metadata went is added, in words.
         method: "match", "exact", or "auto": exact where jpeglib is installed and the file allows it.
 
     Raises:
         ValueError: "exact" was asked for and is not possible, or the mark cannot be added.
     """
-    kept = _kept_metadata(header.detail.segments, mark)
+    kept = _kept_metadata(header.detail.segments, mark, dropped)
     reason = exact_refusal(header)
     if method == "exact" and reason:
         raise ValueError(reason)
@@ -309,7 +311,7 @@ def _is_metadata(marker: int) -> bool:
     return APP0 <= marker <= APP15 or marker == COM
 
 
-def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None) -> list[tuple[int, bytes]]:
+def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None, dropped: list[str]) -> list[tuple[int, bytes]]:
     kept = []
     for marker, payload in segments:
         if not _is_metadata(marker) or (marker == APP0 and payload.startswith(b"JFXX\0")):
@@ -318,11 +320,11 @@ def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None) -> list[
             continue
         if marker == APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 14:
             payload = payload[:12] + b"\0\0"
-        elif marker == 0xE1 and payload.startswith(EXIF_LEAD):
-            exif = metadata.without_thumbnail(payload[len(EXIF_LEAD) :])
-            if not exif:
+        elif marker == 0xE1 and payload.startswith(exif.LEAD):
+            block = exif.cleaned(payload, dropped)
+            if not block:
                 continue
-            payload = EXIF_LEAD + exif
+            payload = exif.LEAD + block
         elif marker == 0xE1 and payload.startswith(XMP_LEAD):
             payload, mark = _xmp_payload(payload[len(XMP_LEAD) :], mark), None
         elif marker == 0xED and payload.startswith(PHOTOSHOP_LEAD):
@@ -330,7 +332,7 @@ def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None) -> list[
         kept.append((marker, payload))
     if mark is not None:  # no XMP so far: after JFIF and EXIF, which readers expect first
         place = 0
-        while place < len(kept) and (kept[place][0] == APP0 or kept[place][1].startswith(EXIF_LEAD)):
+        while place < len(kept) and (kept[place][0] == APP0 or kept[place][1].startswith(exif.LEAD)):
             place += 1
         kept.insert(place, (0xE1, _xmp_payload(None, mark)))
     return kept

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 ORIENTATION = 274
-EXIF_LEAD = b"Exif\0\0"
+# What is shorter cannot hold a picture: the smallest JPEGs that show anything have more than 300 bytes.
+HARMLESS_BYTES = 256
+# How pictures begin: JPEG (some makers spoil its first byte), PNG, WebP, GIF, HEIF and AVIF, JPEG XL, JPEG 2000, and
+# JPEG and PNG in base64.
+_PICTURE = re.compile(
+    rb"\xd8\xff[\xc0-\xfe]|\x89PNG\r|RIFF....WEBP|GIF8[79]a|ftyp(?:hei|hev|avi|mif|crx|jxl|jp2)|\xff\x4f\xff\x51|/9j/4|iVBORw0KGg",
+    re.DOTALL,
+)
 
 # The mark: one XMP property in a namespace of our own. A URN, since no page on the web stands behind it.
 MARK_NAMESPACE = "urn:occluder-remover:xmp:1#"
@@ -55,47 +62,53 @@ class Header:
 
 @dataclass(frozen=True)
 class Field:
-    """One entry of a TIFF directory: type by number, count, and the bytes of the value, in the file's byte order."""
+    """One entry of a TIFF directory: type by number, count, the bytes of the value, in the file's byte order, and where
+    they lie."""
 
     type: int
     count: int
     value: bytes
+    start: int = 0
 
 
-def read_directory(data: bytes, offset: int, order: str) -> tuple[dict[int, Field], int]:
-    """One directory (IFD) of a TIFF structure.
+def read_directory(data: bytes, offset: int, order: str, lost: list[int] | None = None) -> tuple[dict[int, Field], int]:
+    """One directory (IFD) of a TIFF structure, as far as it can be read.
 
     Args:
         data: the whole structure; offsets count from its start.
         offset: where the directory begins.
         order: "<" or ">", as for `struct`.
+        lost: tags whose values reach beyond the end of the data are added, and -1 where the directory itself does.
 
     Returns:
         Fields by tag (entries of unknown type are left out), and the offset of the next directory or 0.
 
     Raises:
-        ValueError: the directory or a value reaches beyond the data.
+        ValueError: it begins beyond the end of the data.
     """
-    fields = {}
-    try:
-        (count,) = struct.unpack_from(order + "H", data, offset)
-        for entry in range(offset + 2, offset + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", data, entry)
-            size = FIELD_SIZES.get(kind, 0) * number
-            start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
-            if start + size > len(data):
-                raise ValueError(f"the value of tag {tag} reaches beyond the end of the file")
-            if size:
-                fields[tag] = Field(kind, number, bytes(data[start : start + size]))
-        (following,) = struct.unpack_from(order + "I", data, offset + 2 + 12 * count)
-    except struct.error:
-        raise ValueError("a directory reaches beyond the end of the file") from None
-    return fields, following
+    fields: dict[int, Field] = {}
+    lost = [] if lost is None else lost
+    if offset + 2 > len(data):
+        raise ValueError("a directory lies beyond the end of the file")
+    (count,) = struct.unpack_from(order + "H", data, offset)
+    for entry in range(offset + 2, offset + 2 + 12 * count, 12):
+        if entry + 12 > len(data):
+            lost.append(-1)
+            break
+        tag, kind, number = struct.unpack_from(order + "HHI", data, entry)
+        size = FIELD_SIZES.get(kind, 0) * number
+        start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
+        if start + size > len(data):
+            lost.append(tag)
+        elif size:
+            fields.setdefault(tag, Field(kind, number, bytes(data[start : start + size]), start))
+    link = data[offset + 2 + 12 * count : offset + 6 + 12 * count]
+    return fields, int.from_bytes(link, "little" if order == "<" else "big") if len(link) == 4 else 0
 
 
 def integers(field: Field | None, order: str) -> tuple[int, ...]:
     """The value of a field of whole numbers; empty where there is no such field or it holds something else."""
-    code = {1: "B", 3: "H", 4: "I", 13: "I"}.get(field.type) if field else None
+    code = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}.get(field.type) if field else None
     return struct.unpack(f"{order}{field.count}{code}", field.value) if field and code else ()
 
 
@@ -111,53 +124,17 @@ def byte_order(data: bytes) -> str:
     return orders[bytes(data[:4])]
 
 
-def exif_orientation(exif: bytes) -> int:
-    """Orientation, 1 to 8, from an EXIF block without its `EXIF_LEAD`; 1 where it says nothing or nonsense."""
-    try:
-        order = byte_order(exif)
-        fields, _ = read_directory(exif, struct.unpack_from(order + "I", exif, 4)[0], order)
-    except (ValueError, struct.error):
-        return 1
-    return checked_orientation(integers(fields.get(ORIENTATION), order))
+def picture_in(value: bytes) -> int | None:
+    """Where in a value a picture begins, or None."""
+    found = _PICTURE.search(value)
+    if found is None:
+        return None
+    return max(0, found.start() - 1) if found[0].startswith(b"\xd8") else found.start()
 
 
 def checked_orientation(values: tuple[int, ...]) -> int:
     """The orientation a field holds, 1 if it holds none of the eight."""
     return values[0] if values and 1 <= values[0] <= 8 else 1
-
-
-def without_thumbnail(exif: bytes) -> bytes:
-    """An EXIF block without its thumbnail, which would still show what was removed from the photo.
-
-    The thumbnail's bytes become zeros (or go, where they end the block) and nothing moves: maker notes hold offsets
-    that nobody can rewrite. Previews inside maker notes stay. A block that cannot be read is returned empty.
-    """
-    block = bytearray(exif)
-    try:
-        order = byte_order(exif)
-        (first,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, first)
-        link = first + 2 + 12 * count
-        (second,) = struct.unpack_from(order + "I", exif, link)
-        if not second:
-            return exif
-        struct.pack_into(order + "I", block, link, 0)
-        (count,) = struct.unpack_from(order + "H", exif, second)
-        fields, _ = read_directory(exif, second, order)
-    except (ValueError, struct.error):
-        return b""
-    spans = [(second, 2 + 12 * count + 4)]
-    for start_tag, size_tag in ((513, 514), (273, 279)):  # a JPEG, or uncompressed strips
-        spans += zip(integers(fields.get(start_tag), order), integers(fields.get(size_tag), order), strict=False)
-    end = len(block)
-    for start, size in sorted(spans, reverse=True):
-        if start < 8 or start >= len(block):
-            continue
-        size = min(size, len(block) - start)
-        block[start : start + size] = bytes(size)
-        if start + size == end and start > link + 4:
-            end = start
-    return bytes(block[:end])
 
 
 def without_photoshop_thumbnail(resources: bytes) -> bytes:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from utils.formats import metadata, pixels
+from utils.formats.exif import SUB_DIRECTORIES
 from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
 
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 SAMPLES, SAMPLE_FORMAT, XMP, PHOTOSHOP, EXTRA_SAMPLES = 277, 339, 700, 34377, 338
 WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, YCBCR = 0, 1, 2, 6
-SUB_DIRECTORIES = (34665, 34853, 40965)  # EXIF, GPS, interoperability
 
 # Tags that say how the pixels are laid out: taken from the new encoding. Those of the source that have no counterpart
 # there (tiles, JPEG tables, subsampling, previews in sub-directories) go.
@@ -59,11 +59,16 @@ def read_header(data: bytes) -> Header:
         raise ValueError("the file is truncated")
     order = byte_order(data)
     (offset,) = struct.unpack_from(order + "I", data, 4)
-    fields, following = read_directory(data, offset, order)
+    lost: list[int] = []
+    fields, following = read_directory(data, offset, order, lost)
+    if -1 in lost or LAYOUT & set(lost):
+        raise ValueError("the file is truncated")
     pages, seen = 1, {offset}
-    while following and following not in seen:
+    while following and following not in seen and following + 2 <= len(data):
         seen.add(following)
         more, following = read_directory(data, following, order)
+        if WIDTH not in more:  # the pointer leads into something else
+            break
         is_reduced = bool((integers(more.get(NEW_SUBFILE_TYPE), order) or (0,))[0] & 1)
         pages += not is_reduced
 
@@ -127,7 +132,12 @@ def samples(data: bytes, header: Header) -> pixels.Samples:
 
 
 def encode(
-    data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
+    data: bytes,
+    header: Header,
+    image: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    mark: str | None,
+    dropped: list[str],
 ) -> bytes:
     """The file with repaired pixels in it; all unchanged pixels keep their exact values, and alpha stays.
 
@@ -141,6 +151,7 @@ def encode(
         image: `(H, W, 3)` uint8 BGR as stored.
         changed: `(H, W)` bool, pixels that differ from the source.
         mark: text for the XMP mark, or None.
+        dropped: what of the file's metadata went is added, in words.
 
     Raises:
         ValueError: the mark cannot be added.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import metadata, pixels
-from utils.formats.metadata import EXIF_LEAD, Header
+from utils.formats import exif, metadata, pixels
+from utils.formats.metadata import Header
 
 QUALITY = 95  # of a lossy file written again; the file does not say its own in a way that can be used
 ANIMATION, ALPHA = 0x02, 0x10  # flags of the VP8X chunk
@@ -67,7 +67,7 @@ def read_header(data: bytes) -> Header:
         height=height,
         channels=4 if has_alpha else 3,
         bit_depth=8,
-        orientation=metadata.exif_orientation(chunks.get(b"EXIF", b"").removeprefix(EXIF_LEAD)),
+        orientation=exif.orientation(chunks.get(b"EXIF", b"")),
         refusal="animated WebP cannot be kept; save one picture of it first" if is_animated else None,
         detail=WebpDetail(chunks, bool(lossless)),
     )
@@ -94,7 +94,12 @@ def samples(data: bytes, header: Header) -> pixels.Samples:
 
 
 def encode(
-    data: bytes, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_], mark: str | None
+    data: bytes,
+    header: Header,
+    image: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    mark: str | None,
+    dropped: list[str],
 ) -> bytes:
     """The file with repaired pixels in it; EXIF (without its thumbnail), ICC, XMP and alpha stay.
 
@@ -106,6 +111,7 @@ def encode(
         image: `(H, W, 3)` uint8 BGR as stored.
         changed: `(H, W)` bool, pixels that differ from the source.
         mark: text for the XMP mark, or None.
+        dropped: what of the file's metadata went is added, in words.
 
     Raises:
         ValueError: the mark cannot be added.
@@ -127,7 +133,7 @@ def encode(
         quality=QUALITY if not header.detail.is_lossless else 50,  # here it is effort
         method=4,
         icc_profile=chunks.get(b"ICCP", b""),
-        exif=metadata.without_thumbnail(chunks.get(b"EXIF", b"").removeprefix(EXIF_LEAD)),
+        exif=exif.cleaned(chunks.get(b"EXIF", b""), dropped),
         xmp=metadata.repaired_xmp(chunks.get(b"XMP "), mark) or b"",
     )
     return output.getvalue()
