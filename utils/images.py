@@ -68,9 +68,10 @@ class Photo:
 def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
     """Decode a photo that `write_photo` can write back alike.
 
-    JPEG (grey, YCbCr, RGB; 8 bits), PNG (all but animated), TIFF (grey, RGB, RGBA; 1, 8, 16 bits; one page), WebP (all
-    but animated) and BMP (8, 24, 32 bits, not run-length). Everything else is refused: CMYK, floating point, palettes
-    in TIFF, several pages, BigTIFF. A JPEG may be followed by further pictures (MPF), which are ignored.
+    JPEG (grey, YCbCr, RGB; 8 bits), PNG (all but animated), TIFF (grey or RGB with any further channels; 1, 8, 16 bits;
+    one page), WebP (all but animated) and BMP (8, 24, 32 bits, not run-length). Everything else is refused: CMYK,
+    floating point, palettes in TIFF, several pages, BigTIFF. A JPEG may be followed by further pictures (MPF), which
+    are ignored.
 
     Args:
         path: of the file; its extension does not matter.

@@ -1,4 +1,9 @@
-"""TIFF files: pixels encoded anew by OpenCV, all descriptive tags of the source copied behind them.
+"""TIFF files: pixels decoded and encoded anew by tifffile, all descriptive tags of the source copied behind them.
+
+tifffile (with imagecodecs) knows the layouts that TIFF allows and gives the values as they are stored. JPEG inside TIFF
+goes through OpenCV, which says where such data is damaged. The tags are copied by what stands here: tifffile gives
+them as Python values, and what those were as bytes (byte order, types of old programs, directories inside) is lost.
+Both packages are loaded when the first TIFF comes: no other photo waits for them.
 
 Source: TIFF 6.0 with Adobe's technical notes; tags by their numbers there.
 """
@@ -6,6 +11,7 @@ Source: TIFF 6.0 with Adobe's technical notes; tags by their numbers there.
 import struct
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,29 +23,68 @@ from utils.formats.exif import SUB_DIRECTORIES
 from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
 
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-SAMPLES, SAMPLE_FORMAT, XMP, PHOTOSHOP, EXTRA_SAMPLES = 277, 339, 700, 34377, 338
+STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
+XMP, PHOTOSHOP = 700, 34377
 WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, YCBCR = 0, 1, 2, 6
+ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of alpha; 0 is a channel that nobody says anything of
+WHOLE_NUMBERS = (1, 4)  # sample formats: unsigned, and nothing said
+SEPARATE = 2  # of the planar configuration: one channel after the other
+MAX_CHANNELS = 16  # scanners write 4, printers' separations 12
 
 # Tags that say how the pixels are laid out: taken from the new encoding. Those of the source that have no counterpart
-# there (tiles, JPEG tables, subsampling, previews in sub-directories) go.
+# there (JPEG tables, subsampling, previews in sub-directories) go.
 LAYOUT = {
     *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 292, 293),
     *(317, 320, 322, 323, 324, 325, 330, 332, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521),
     *(529, 530, 531),
 }
-# compression of the source → of the result; JPEG and what OpenCV cannot write become deflate, which loses nothing
-KEPT_COMPRESSION = {1: 1, 5: 5, 8: 8, 32946: 8, 32773: 32773}
-DEFLATE = 8
-LOSSY = {6, 7}  # compressions
+NONE, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP = (
+    *(1, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001),
+)
+FAX = (2, 3, 4)
+READ_COMPRESSIONS = {NONE, *FAX, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP}
+# Compression of the source → of the result. What is not here becomes deflate, which loses nothing: JPEG and WebP would
+# change every pixel.
+KEPT_COMPRESSION = {NONE: NONE, LZW: LZW, DEFLATE: DEFLATE, OLD_DEFLATE: DEFLATE, PACKBITS: PACKBITS, LZMA: LZMA,
+                    ZSTD: ZSTD}  # fmt: skip
+PREDICTED = {LZW, DEFLATE, LZMA, ZSTD}  # that may store differences of neighbours
 BILEVEL_COMPRESSION = {1: None, 2: "tiff_ccitt", 3: "group3", 4: "group4", 5: "tiff_lzw", 32773: "packbits"}
+LOSSY = {OLD_JPEG, JPEG, WEBP}
+
+NAMED_PHOTOMETRICS = {3: "with a palette", 4: "of a transparency mask", 5: "in CMYK", 8: "in CIELab", 9: "in ICCLab",
+                      10: "in ITULab", 32803: "of a camera's raw values", 32844: "in LogL", 32845: "in LogLuv",
+                      34892: "of a camera's raw values"}  # fmt: skip
+NAMED_COMPRESSIONS = {9: "JBIG", 10: "JBIG", 32766: "NeXT", 32809: "ThunderScan", 33003: "JPEG 2000",
+                      33004: "JPEG 2000", 33005: "JPEG 2000", 34661: "JBIG", 34676: "SGI Log", 34677: "SGI Log",
+                      34712: "JPEG 2000", 34887: "LERC", 34892: "lossy JPEG", 34927: "JPEG 2000", 50002: "JPEG XL",
+                      52546: "JPEG XL"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TiffDetail:
-    """Byte order as `struct` writes it, and the fields of the first directory by tag."""
+    """Byte order as `struct` writes it, the fields of the first directory by tag, and what they say of the pixels.
+
+    Attributes:
+        order, fields: see above.
+        photometric: 0 white is zero, 1 black is zero, 2 RGB, 6 YCbCr.
+        compression: by its number.
+        colours: how many of the channels are colours, 1 or 3; the others follow them.
+        alpha: kind of the first of these others, 0 where there is none or it is no alpha.
+        is_separate: whether the channels are stored one after the other.
+        tile: height and width of its tiles, or None for strips.
+        is_predicted: whether differences of neighbours are stored.
+    """
 
     order: str
     fields: dict[int, Field]
+    photometric: int
+    compression: int
+    colours: int
+    alpha: int
+    is_separate: bool
+    tile: tuple[int, int] | None
+    is_predicted: bool
 
 
 def matches(data: bytes) -> bool:
@@ -63,49 +108,117 @@ def read_header(data: bytes) -> Header:
     fields, following = read_directory(data, offset, order, lost)
     if -1 in lost or LAYOUT & set(lost):
         raise ValueError("the file is truncated")
+
+    def values(tag: int) -> tuple[int, ...]:
+        return integers(fields.get(tag), order)
+
+    def value(tag: int, default: int) -> int:
+        return (values(tag) or (default,))[0]
+
+    width, height, channels = value(WIDTH, 0), value(HEIGHT, 0), value(SAMPLES, 1)
+    depths = set(values(BITS)[:channels] or (1,))
+    if not width or not height or not channels or 0 in depths:
+        raise ValueError("the file is damaged (its header makes no sense)")
+    photometric, extra = value(PHOTOMETRIC, BLACK_IS_ZERO), values(EXTRA_SAMPLES)
+    colours = 1 if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) else 3
+    tile = (value(TILE_HEIGHT, 0), value(TILE_WIDTH, 0)) if TILES in fields or TILE_WIDTH in fields else None
+    detail = TiffDetail(
+        order=order,
+        fields=fields,
+        photometric=photometric,
+        compression=value(COMPRESSION, NONE),
+        colours=colours,
+        alpha=extra[0] if channels > colours and extra and extra[0] in (ASSOCIATED, UNASSOCIATED) else 0,
+        is_separate=value(PLANAR, 1) == SEPARATE and channels > 1,
+        tile=tile,
+        is_predicted=value(PREDICTOR, 1) == 2,
+    )
+    header = Header(
+        format="TIFF",
+        width=width,
+        height=height,
+        channels=channels,
+        bit_depth=max(depths),
+        orientation=metadata.checked_orientation(values(ORIENTATION)),
+        refusal=None,
+        detail=detail,
+    )
+    refusal = _refusal(header, depths, set(values(SAMPLE_FORMAT)), _count_pages(data, offset, following, order))
+    if refusal is None:
+        _check_segments(data, header)
+    return Header(**{**vars(header), "refusal": refusal})
+
+
+def _count_pages(data: bytes, offset: int, following: int, order: str) -> int:
     pages, seen = 1, {offset}
     while following and following not in seen and following + 2 <= len(data):
         seen.add(following)
         more, following = read_directory(data, following, order)
         if WIDTH not in more:  # the pointer leads into something else
             break
-        is_reduced = bool((integers(more.get(NEW_SUBFILE_TYPE), order) or (0,))[0] & 1)
-        pages += not is_reduced
+        pages += not (integers(more.get(NEW_SUBFILE_TYPE), order) or (0,))[0] & 1  # a reduced picture is none
+    return pages
 
-    def value(tag: int, default: int) -> int:
-        return (integers(fields.get(tag), order) or (default,))[0]
 
-    width, height, samples = value(WIDTH, 0), value(HEIGHT, 0), value(SAMPLES, 1)
-    depths = set(integers(fields.get(BITS), order)[:samples] or (1,))
-    if not width or not height or not samples or 0 in depths:
-        raise ValueError("the file is damaged (its header makes no sense)")
-    for offsets_tag, sizes_tag in ((273, 279), (324, 325)):  # strips, tiles
-        offsets, sizes = (integers(fields.get(tag), order) for tag in (offsets_tag, sizes_tag))
-        if any(start + size > len(data) for start, size in zip(offsets, sizes, strict=False)):
-            raise ValueError("the file is truncated")
-    depth, photometric = max(depths), value(PHOTOMETRIC, BLACK_IS_ZERO)
-    refusal = None
+def _refusal(header: Header, depths: set[int], formats: set[int], pages: int) -> str | None:
+    """Why a TIFF cannot be written back alike, or None."""
+    detail: TiffDetail = header.detail
+    first = "convert it to grey or RGB first"
     if pages > 1:
-        refusal = f"TIFF with {pages} pages cannot be kept; save the pages as single files first"
-    elif value(SAMPLE_FORMAT, 1) != 1 or depths not in ({1}, {8}, {16}) or (depth == 1 and samples > 1):
-        refusal = "only TIFF with 1, 8 or 16 bits a channel in whole numbers can be kept"
-    elif (photometric, samples) not in {
-        *((WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (COLOUR, 3), (COLOUR, 4), (YCBCR, 3)),
-    }:
-        refusal = (
-            f"TIFF with {samples} channels and photometric interpretation {photometric} cannot be kept; "
-            "convert it to grey or RGB first"
+        return f"TIFF with {pages} pages cannot be kept; save the pages as single files first"
+    if detail.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, YCBCR):
+        named = NAMED_PHOTOMETRICS.get(detail.photometric, "")
+        return f"TIFF {named} (photometric interpretation {detail.photometric}) cannot be kept; {first}"
+    if not formats <= set(WHOLE_NUMBERS) or depths not in ({1}, {8}, {16}) or (depths == {1} and header.channels > 1):
+        return "only TIFF with 1, 8 or 16 bits a channel in whole numbers can be kept"
+    is_jpeg = detail.compression in (OLD_JPEG, JPEG)
+    if (
+        header.channels < detail.colours
+        or header.channels > MAX_CHANNELS
+        or (is_jpeg and header.channels not in (1, 3))
+    ):
+        return (
+            f"TIFF with {header.channels} channels and photometric interpretation {detail.photometric} cannot be kept; "
+            f"{first}"
         )
-    return Header(
-        format="TIFF",
-        width=width,
-        height=height,
-        channels=samples,
-        bit_depth=depth,
-        orientation=metadata.checked_orientation(integers(fields.get(ORIENTATION), order)),
-        refusal=refusal,
-        detail=TiffDetail(order, fields),
-    )
+    if detail.photometric == YCBCR and (header.channels != 3 or detail.is_separate or depths != {8}):
+        return f"TIFF in YCbCr with {header.channels} separate or deep channels cannot be kept; {first}"
+    if detail.compression not in READ_COMPRESSIONS or (detail.compression in FAX and depths != {1}):
+        named = NAMED_COMPRESSIONS.get(detail.compression, "the")
+        return f"TIFF in {named} compression (number {detail.compression}) cannot be read; save it with deflate first"
+    if is_jpeg and (depths != {8} or detail.is_separate):
+        return "TIFF in JPEG compression with other than 8 bits, or with separate channels, cannot be read"
+    return None
+
+
+def _check_segments(data: bytes, header: Header) -> None:
+    """Refuse strips and tiles that are not there, or of a senseless size, before anything is decoded.
+
+    Raises:
+        ValueError: the file is truncated or damaged.
+    """
+    detail: TiffDetail = header.detail
+    tags = (STRIPS, STRIP_SIZES) if detail.tile is None else (TILES, TILE_SIZES)
+    offsets, sizes = (integers(detail.fields.get(tag), detail.order) for tag in tags)
+    rows = (integers(detail.fields.get(ROWS_PER_STRIP), detail.order) or (header.height,))[0]
+    high, wide = (rows or header.height, header.width) if detail.tile is None else detail.tile
+    # a tile may be larger than a small picture, not than a large one
+    if not high or not wide or (detail.tile is not None and high * wide > max(2**22, 4 * header.width * header.height)):
+        raise ValueError("the file is damaged (its tiles make no sense)")
+    wanted = -(-header.height // high) * -(-header.width // wide) * (header.channels if detail.is_separate else 1)
+    if not sizes and len(offsets) == 1 and detail.compression == NONE:  # which old programs leave out
+        sizes = (0,)
+    if (len(offsets) < wanted or len(sizes) < wanted) and detail.compression != OLD_JPEG:
+        raise ValueError("the file is truncated (parts of its pixels are missing)")
+    if any(start + size > len(data) for start, size in zip(offsets, sizes, strict=False)):
+        raise ValueError("the file is truncated")
+    if detail.compression == NONE and detail.photometric != YCBCR:
+        row = -(-wide * (1 if detail.is_separate else header.channels) * header.bit_depth // 8)
+        last = header.height - (wanted // (header.channels if detail.is_separate else 1) - 1) * high
+        for number, start in enumerate(offsets[:wanted]):
+            is_last = detail.tile is None and (number + 1) % -(-header.height // high) == 0
+            if start + row * (last if is_last else high) > len(data):
+                raise ValueError("the file is truncated")
 
 
 def read_mark(data: bytes, header: Header) -> str | None:
@@ -115,20 +228,33 @@ def read_mark(data: bytes, header: Header) -> str | None:
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
-    """`(height, width, 3)` uint8 BGR as stored, without alpha.
+    """`(height, width, 3)` uint8 BGR as stored, without alpha; colours that alpha is multiplied into are freed of it.
 
     Raises:
         ValueError: the file is damaged.
     """
-    return pixels.to_bgr8(_stored(data, header))
+    detail: TiffDetail = header.detail
+    stored = _stored(data, header)
+    seen = _shown(stored, header)
+    if detail.alpha == ASSOCIATED:
+        alpha = stored[:, :, detail.colours].astype(np.float32)
+        top = np.float32(np.iinfo(stored.dtype).max)
+        part = alpha < top
+        if part.any():
+            free = seen[part] * (top / np.maximum(alpha[part], 1))[:, None]
+            seen = seen.copy()
+            seen[part] = np.minimum(np.rint(free), top).astype(seen.dtype)
+    return pixels.to_bgr8(seen[:, :, ::-1] if detail.colours == 3 else seen)
 
 
 def samples(data: bytes, header: Header) -> pixels.Samples:
-    """The values of the file as stored. Raises as `decode`."""
-    values = _stored(data, header)
-    compression = (integers(header.detail.fields.get(COMPRESSION), header.detail.order) or (1,))[0]
-    values = values[:, :, None] if values.ndim == 2 else values
-    return pixels.Samples(values, values.shape[2] in (2, 4), None, compression not in LOSSY)
+    """The values of the file as stored, white as the highest. Raises as `decode`."""
+    detail: TiffDetail = header.detail
+    stored = _stored(data, header)
+    values = _shown(stored, header)[:, :, ::-1]
+    if detail.alpha:
+        values = np.dstack([values, stored[:, :, detail.colours]])
+    return pixels.Samples(np.ascontiguousarray(values), bool(detail.alpha), None, detail.compression not in LOSSY)
 
 
 def encode(
@@ -139,11 +265,11 @@ def encode(
     mark: str | None,
     dropped: list[str],
 ) -> bytes:
-    """The file with repaired pixels in it; all unchanged pixels keep their exact values, and alpha stays.
+    """The file with repaired pixels in it; all unchanged pixels keep their exact values, and so do further channels.
 
-    Bit depth, channels, compression and every descriptive tag stay (resolution, EXIF, GPS, ICC, XMP, IPTC); a source
-    in JPEG compression is written with deflate, for JPEG would change every pixel. Previews are dropped. Changed pixels
-    of a 1-bit file become black or white.
+    Bit depth, channels and their order, tiles, compression and every descriptive tag stay (resolution, EXIF, GPS, ICC,
+    XMP, IPTC); a source in JPEG or WebP compression is written with deflate, for they would change every pixel.
+    Previews are dropped. Changed pixels of a 1-bit file become black or white.
 
     Args:
         data: the source.
@@ -157,30 +283,109 @@ def encode(
         ValueError: the mark cannot be added.
     """
     detail: TiffDetail = header.detail
-    compression = (integers(detail.fields.get(COMPRESSION), detail.order) or (1,))[0]
     stored = _stored(data, header)
-    pixels.put(stored, image, changed)
-    if header.bit_depth == 1:
-        output = BytesIO()
-        method = BILEVEL_COMPRESSION.get(compression, "tiff_adobe_deflate")
-        Image.fromarray(stored >= 128).save(output, "TIFF", compression=method)
-        encoded = output.getvalue()
-    else:
-        parameters = [cv2.IMWRITE_TIFF_COMPRESSION, KEPT_COMPRESSION.get(compression, DEFLATE)]
-        encoded = cv2.imencode(".tif", stored, parameters)[1].tobytes()
-    return _with_tags(encoded, data, detail, mark)
+    _put(stored, header, image, changed)
+    encoded = _encoded_bilevel(stored, header) if header.bit_depth == 1 else _encoded(stored, header)
+    return _with_tags(encoded, data, detail, mark, dropped)
 
 
 def _stored(data: bytes, header: Header) -> NDArray:
-    """`(H, W)` or `(H, W, C)` uint8 or uint16, colour as BGR, with alpha as stored."""
-    if header.channels == 4 and header.bit_depth == 8:  # OpenCV multiplies colour by alpha here
-        stored = np.asarray(pixels.decode_with_pillow(data))
-        if stored.ndim != 3 or stored.shape[2] != 4:
-            raise ValueError("the file is damaged")
-        return cv2.cvtColor(stored, cv2.COLOR_RGBA2BGRA)
-    if header.orientation != 1:  # OpenCV cannot be told to leave a TIFF as stored
-        data = _with_orientation_1(data, header.detail.order)
-    return pixels.decode(data, cv2.IMREAD_UNCHANGED)
+    """`(H, W, C)` uint8 or uint16 in the order of the file, RGB where it says YCbCr; one bit as 0 and 1; writable."""
+    detail: TiffDetail = header.detail
+    if detail.photometric == YCBCR or detail.compression in (OLD_JPEG, JPEG):
+        if header.orientation != 1:  # OpenCV cannot be told to leave a TIFF as stored
+            data = _with_orientation_1(data, detail.order)
+        values = pixels.decode(data, cv2.IMREAD_UNCHANGED)
+        if values.ndim == 2:
+            return values[:, :, None]
+        return cv2.cvtColor(values[:, :, :3], cv2.COLOR_BGR2RGB)
+    import tifffile
+
+    try:
+        with pixels.quiet(), tifffile.TiffFile(BytesIO(data)) as file:
+            values = file.pages.first.asarray(maxworkers=1)
+    except MemoryError:
+        raise
+    except Exception:  # the codecs pass on whatever damaged data makes them stumble over
+        raise ValueError("the file is damaged") from None
+    expected = (header.height, header.width, header.channels)
+    values = values.reshape((header.channels, *expected[:2]) if detail.is_separate else expected)
+    if detail.is_separate:
+        values = values.transpose(1, 2, 0)
+    wanted = np.uint16 if header.bit_depth == 16 else np.uint8
+    if header.bit_depth != 1 and values.dtype != wanted:
+        raise ValueError("the file is damaged (its headers contradict each other)")
+    return np.array(values, wanted, order="C")
+
+
+def _shown(stored: NDArray, header: Header) -> NDArray:
+    """The colours of stored values, `(H, W, 1 or 3)`, white as the highest of 8 or 16 bits; a view where possible."""
+    detail: TiffDetail = header.detail
+    seen = stored[:, :, : detail.colours]
+    if header.bit_depth == 1:
+        seen = seen * np.uint8(255)
+    return np.invert(seen) if detail.photometric == WHITE_IS_ZERO else seen
+
+
+def _put(stored: NDArray, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
+    """Put repaired pixels into stored ones, in place; further channels are not touched."""
+    detail: TiffDetail = header.detail
+    new = image[changed]
+    if not len(new):
+        return
+    if detail.colours == 1:
+        new = cv2.cvtColor(new.reshape(1, -1, 3), cv2.COLOR_BGR2GRAY).reshape(-1, 1)
+    else:
+        new = new[:, ::-1]
+    if header.bit_depth == 16:
+        new = new.astype(np.uint16) * np.uint16(257)
+    if detail.photometric == WHITE_IS_ZERO:
+        new = np.invert(new)
+    if detail.alpha == ASSOCIATED:
+        share = stored[changed][:, detail.colours].astype(np.float32) / np.iinfo(stored.dtype).max
+        new = np.rint(new * share[:, None]).astype(stored.dtype)
+    stored[changed, : detail.colours] = new >= 128 if header.bit_depth == 1 else new
+
+
+def _encoded(stored: NDArray, header: Header) -> bytes:
+    import tifffile
+
+    detail: TiffDetail = header.detail
+    compression = KEPT_COMPRESSION.get(detail.compression, DEFLATE)
+    extra = (*integers(detail.fields.get(EXTRA_SAMPLES), detail.order), *[0] * header.channels)
+    options: dict[str, Any] = {}
+    if header.channels > 1:
+        options["planarconfig"] = "separate" if detail.is_separate else "contig"
+        options["extrasamples"] = extra[: header.channels - detail.colours] or None
+        stored = stored.transpose(2, 0, 1) if detail.is_separate else stored
+    else:
+        stored = stored[:, :, 0]
+    if detail.tile and not any(side % 16 for side in detail.tile):
+        options["tile"] = detail.tile
+    output = BytesIO()
+    with tifffile.TiffWriter(output, byteorder="<" if detail.order == "<" else ">") as writer:
+        writer.write(
+            np.ascontiguousarray(stored),
+            photometric={WHITE_IS_ZERO: "miniswhite", BLACK_IS_ZERO: "minisblack"}.get(detail.photometric, "rgb"),
+            compression=None if compression == NONE else compression,
+            predictor=detail.is_predicted and compression in PREDICTED,
+            metadata=None,
+            software=False,
+            maxworkers=1,
+            **options,
+        )
+    return output.getvalue()
+
+
+def _encoded_bilevel(stored: NDArray, header: Header) -> bytes:
+    """One bit a pixel through Pillow, which also writes the compressions of fax machines."""
+    output = BytesIO()
+    is_white = stored[:, :, 0].astype(bool)
+    if header.detail.photometric == WHITE_IS_ZERO:
+        is_white = ~is_white
+    method = BILEVEL_COMPRESSION.get(header.detail.compression, "tiff_adobe_deflate")
+    Image.fromarray(is_white).save(output, "TIFF", compression=method)
+    return output.getvalue()
 
 
 def _with_orientation_1(data: bytes, order: str) -> bytes:
@@ -193,7 +398,7 @@ def _with_orientation_1(data: bytes, order: str) -> bytes:
     return bytes(result)
 
 
-def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | None) -> bytes:
+def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | None, dropped: list[str]) -> bytes:
     """The encoded file with a new directory at its end: layout of `encoded`, all else of `source`."""
     order = byte_order(encoded)
     layout, _ = read_directory(encoded, struct.unpack_from(order + "I", encoded, 4)[0], order)
@@ -201,6 +406,8 @@ def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | No
     kept = {tag: field for tag, field in detail.fields.items() if tag not in LAYOUT}
     if EXTRA_SAMPLES in detail.fields:  # whether alpha is multiplied in
         kept[EXTRA_SAMPLES] = detail.fields[EXTRA_SAMPLES]
+    else:
+        fields.pop(EXTRA_SAMPLES, None)
     if PHOTOSHOP in kept:
         resources = metadata.without_photoshop_thumbnail(kept[PHOTOSHOP].value)
         kept[PHOTOSHOP] = Field(7, len(resources), resources)
