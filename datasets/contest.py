@@ -3,7 +3,9 @@
 Every line of an annotation names a clean picture, the same picture covered, and the mask, relative to its folder.
 """
 
+import codecs
 import contextlib
+import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,8 @@ from torch.utils.data import Dataset
 from datasets.cache import PixelCache
 from datasets.masks import MaskStyle, random_mask
 from utils import classes, preprocess
-from utils.images import header_size, list_photos, natural_key, read_image, read_mask
+from utils.images import header_size, list_photos, natural_key, read_image
+from utils.mask_files import read_mask_file
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
 from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
 
@@ -93,6 +96,8 @@ def read_annotations(baseroot: str | Path, flag: str = "--baseroot") -> list[Tri
             absent = [path for path in (triple.clean, triple.covered, triple.mask) if not path.is_file()]
             if absent:
                 hint = "; separate the columns by tabs if names hold spaces" if len(names) > 3 else ""
+                if os.sep == "/" and any("\\" in name for name in names):
+                    hint = "; it was written on Windows: write / for each \\ between folders"
                 problems.append(triple.problem(f"no such file: {', '.join(map(str, absent))}{hint}"))
             triples.append(triple)
     refuse(problems)
@@ -103,6 +108,11 @@ def read_annotations(baseroot: str | Path, flag: str = "--baseroot") -> list[Tri
 
 def _decoded(annotation: Path) -> str:
     data = annotation.read_bytes()
+    with contextlib.suppress(UnicodeDecodeError):
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # PowerShell's `>`
+            return data.decode("utf-16")
+        if b"\0" in data[:200]:  # the same without its mark; no other encoding here has zeros in it
+            return data.decode("utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:  # made on a Chinese Windows
@@ -210,7 +220,7 @@ def _read_upright(picture_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8
 
 
 def _read_holes(path: Path) -> NDArray[np.uint8]:
-    mask = read_mask(path)
+    mask = read_mask_file(path, strict=False).levels
     if not mask.any():
         raise ValueError(f"the mask is empty: {path}")
     if (level := mask.max()) < preprocess.MASK_LEVEL and not classes.states_page(mask):

@@ -1,6 +1,6 @@
 """Mask files as people have them: what they cover, judged by the values that they hold before any scaling.
 
-A mask is white on black, or 128 on 0 as the contest's, with soft edges or without; or labels: `LABEL_LEVELS`, which
+A mask is white on black, or 128 on 0 as the contest's, with soft edges or without; or labels: `classes.LEVELS`, which
 tell the page from what lies beside it, or ones in 8 or 16 bits, colours, indices of a palette; or its shape lies in the
 alpha channel. A photo is none of these.
 """
@@ -15,13 +15,12 @@ import numpy as np
 
 from utils import images
 from utils.arrays import AnyArray, Image, Mask, Plane
+from utils.classes import LEVELS, OCCLUDER, OCCLUDER_BESIDE, UNKNOWN, states_page
 from utils.formats.pixels import Samples
 from utils.originals import is_same
 
-COVERED_LEVEL = 128  # of a mask file; from here on a soft mask covers a pixel
-LABEL_LEVELS = (0, 64, 128, 192, 255)  # page, beside it, covered, covered beside the page, unknown
-COVERED_LABELS, BESIDE_LABELS, UNKNOWN_LABEL = (128, 192), (64, 192), 255
-LABEL_AREA_PX = 5  # a level is a label where a square of this side shows nothing else, and a soft edge otherwise
+COVERED_LEVEL = LEVELS[OCCLUDER]  # from here on a soft mask covers a pixel
+COVERED_LABELS = LEVELS[OCCLUDER], LEVELS[OCCLUDER_BESIDE]
 
 MANY_COLOURS = 32  # labels have fewer, and a photo in a palette or a posterised one has more
 SMALL_LABEL = 64  # of 255; few exact values below it number things, and are no grey
@@ -45,7 +44,7 @@ class MaskFile(NamedTuple):
     """What a mask file says.
 
     Attributes:
-        levels: `(H, W)` uint8: 0 paper and 128 or more covered, less at soft edges; or one of `LABEL_LEVELS`.
+        levels: `(H, W)` uint8: 0 paper and 128 or more covered, less at soft edges; or one of `classes.LEVELS`.
         is_labels: whether they are labels that tell page from surroundings.
     """
 
@@ -58,7 +57,7 @@ class MaskFile(NamedTuple):
 
     def unknown(self) -> Mask:
         """`(H, W)` bool: where labels leave open what is there."""
-        return (self.levels == UNKNOWN_LABEL) & self.is_labels
+        return (self.levels == LEVELS[UNKNOWN]) & self.is_labels
 
 
 def read_mask_file(path: str | Path, *, strict: bool = True, max_pixels: int = images.MAX_PIXELS) -> MaskFile:
@@ -133,7 +132,7 @@ def _judged(values: AnyArray, is_exact: bool, strict: bool, name: str) -> MaskFi
     present = _present(levels)
     top = int(present[-1])
     few = is_exact and len(present) <= MANY_COLOURS
-    if few and set(present.tolist()) <= set(LABEL_LEVELS) and _has_area(levels, BESIDE_LABELS):
+    if few and set(present.tolist()) <= set(LEVELS.values()) and states_page(levels):
         return MaskFile(levels, True)
     if top == 0 or (not is_exact and top < NOISE_LEVEL):
         return MaskFile(np.zeros_like(levels), False)
@@ -153,11 +152,6 @@ def _judged(values: AnyArray, is_exact: bool, strict: bool, name: str) -> MaskFi
 def _present(values: AnyArray) -> AnyArray:
     """The values that occur, in order."""
     return np.flatnonzero(np.bincount(values.ravel()))
-
-
-def _has_area(levels: Plane, wanted: tuple[int, ...]) -> bool:
-    square = np.ones((LABEL_AREA_PX, LABEL_AREA_PX), np.uint8)
-    return any(cv2.erode((levels == level).astype(np.uint8), square, borderValue=0).any() for level in wanted)
 
 
 def has_two_levels(levels: Plane) -> bool:

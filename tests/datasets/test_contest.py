@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import cv2
@@ -97,11 +98,54 @@ def test_unequal_sizes_empty_masks_and_broken_files_are_found_before_training(ro
         refuse([first, second, third])
 
 
-def test_mask_of_ones_is_refused_because_it_would_teach_to_find_nothing(root):
-    mask = root / "train_data_1" / "mask0.png"
-    cv2.imwrite(str(mask), (read_mask(mask) > 0).astype(np.uint8))
+def test_mask_of_noise_is_refused_because_it_would_teach_to_find_nothing(root):
+    folder = root / "train_data_1"
+    noise = np.random.default_rng(0).integers(0, 40, (120, 90)).astype(np.uint8)
+    cv2.imwrite(str(folder / "mask0.jpg"), noise)
+    annotate(root, "clean0.png covered0.png mask0.jpg\n")
     (problem,) = problems_of(root)
-    assert "annotation.txt:1: the mask is nowhere 128, which stands for an occluder, but 1 at most: " in problem
+    assert "annotation.txt:1: the mask is nowhere 128, which stands for an occluder, but " in problem
+
+
+def ones(mask, kind):
+    """The same mask as other tools write it."""
+    red = np.dstack([mask * 0, mask * 0, mask])
+    return {
+        "ones": (mask > 0).astype(np.uint8),
+        "16 bit ones": (mask > 0).astype(np.uint16),
+        "16 bit hundreds": (mask > 0) * np.uint16(100),
+        "red": red,
+        "alpha": np.dstack([np.full((*mask.shape, 3), 255, np.uint8), mask]),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["ones", "16 bit ones", "16 bit hundreds", "red", "alpha", "palette"])
+def test_masks_are_judged_by_their_values_before_they_are_scaled(root, kind):
+    expected = SegmentationData(read_annotations(root)[:1], 64, 48)[0][1]
+    path = root / "train_data_1" / "mask0.png"
+    mask = read_mask(path)
+    if kind == "palette":
+        picture = Image.fromarray((mask > 0) * np.uint8(15))
+        picture.putpalette([0, 0, 0, 128, 0, 0] + [0] * 39 + [192, 128, 128])
+        picture.save(path)
+    else:
+        cv2.imwrite(str(path), ones(mask, kind))
+    assert not problems_of(root)
+    assert torch.equal(SegmentationData(read_annotations(root)[:1], 64, 48)[0][1], expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_annotation_of_powershell_is_read(root, encoding):
+    (root / "train_data_1" / "clean0.png").rename(root / "train_data_1" / "干净.png")
+    annotate(root, "干净.png covered0.png mask0.png\n", encoding=encoding)
+    assert read_annotations(root)[0].clean.name == "干净.png"
+
+
+@pytest.mark.skipif(os.sep != "/", reason="that is how folders are written there")
+def test_backslashes_of_windows_get_a_hint(root):
+    annotate(root, ".\\clean0.png .\\covered0.png .\\mask0.png\n")
+    with pytest.raises(DataError, match=r"it was written on Windows: write / for each"):
+        read_annotations(root)
 
 
 @pytest.mark.parametrize("cache", [False, True])
