@@ -29,8 +29,8 @@ MIN_PROFILES = 12  # of which the half level is clear
 MIN_FITTED = 8  # profiles that agree on a line
 FAR_PX = 8.0  # a half level so far off the median belongs to something else
 OFF_PX = 2.5  # so far off the fitted line it is left out of the next fit
-FITS = 3  # of the line, each without what lies off the last
-MIN_LENGTH_PX = 16.0  # a border counts as followed over at least so much: its direction is in doubt by no more
+LINE_FITS = 3  # of the line, each without what lies off the last
+MIN_FOLLOWED_PX = 16.0  # a border counts as followed over at least so much: its direction is in doubt by no more
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again
 STEP_DOUBT_PX = 20.0  # doubt of a direction in radians, times the length in pixels that it was measured on
 ONE_SHARED_COST = 0.5  # radians: joining borders of the page that share one surface only
@@ -151,12 +151,12 @@ def _fit_entry(window: Image, hidden: Mask, tones: list[Floats], entry: Entry, s
     t, edge = t[clear], edge[clear]
     fitted = np.abs(edge - np.median(edge)) < FAR_PX
     line = np.zeros(2)
-    for _ in range(FITS):
+    for _ in range(LINE_FITS):
         if np.count_nonzero(fitted) < MIN_FITTED:
             return None
         line = np.polyfit(t[fitted], edge[fitted], 1)
         fitted = np.abs(edge - np.polyval(line, t)) < OFF_PX
-    length = max(float(np.ptp(t[fitted])), MIN_LENGTH_PX)
+    length = max(float(np.ptp(t[fitted])), MIN_FOLLOWED_PX)
     heading = entry.heading + entry.normal * line[0]
     return Entry(entry.point + entry.normal * line[1], heading / np.hypot(*heading), length, entry.surfaces)
 

@@ -12,7 +12,7 @@ from utils.page.cells import MAD_TO_SIGMA
 from utils.page.paper import Paper
 
 NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
-RING_PX = 10  # so far around the hole, in pixels of the network, its picture is compared with what is seen
+COMPARED_PX = 10  # so far around the hole, in pixels of the network, its picture is compared with what is seen
 REST_NOISES = 2.0  # what the network draws beyond paper and rules counts from so many of its errors beside the hole
 REST_LEVELS = 30.0  # least that counts: 5 gained up to 0.2 dB in six pairs, but left grey smears where text was
 REST_BLUR_PX = 0.7  # standard deviation, in pixels of the network: single ones are no print
@@ -77,7 +77,7 @@ def network_rest(generated: Image, window: Image, paper: Paper, ink: Floats, hol
         return np.zeros(ink.shape, np.float32)
     drawn = reduced(generated)
     explained = reduced(paper.tone * (1 - ink))
-    ring = cv2.dilate(inside.astype(np.uint8), np.ones((2 * RING_PX + 1,) * 2, np.uint8)) > 0
+    ring = cv2.dilate(inside.astype(np.uint8), np.ones((2 * COMPARED_PX + 1,) * 2, np.uint8)) > 0
     error = np.abs(drawn - reduced(window)).max(axis=2)[ring & visible]
     noise = MAD_TO_SIGMA * float(np.median(error)) if error.size else REST_LEVELS
     rest = drawn - explained
@@ -100,7 +100,7 @@ def _is_printed(visible: Mask, bare: Floats) -> Mask:
         bare: `(h, w)` float32, the share of each pixel without ink.
     """
     printed = visible * (1 - bare)
-    side = 4 * RING_PX + 1
+    side = 4 * COMPARED_PX + 1
     page_share, print_share = (cv2.blur(shares.astype(np.float32), (side, side)) for shares in (visible, printed))
     return print_share > MIN_PRINTED_SHARE * np.maximum(page_share, MIN_PAGE_SHARE)
 

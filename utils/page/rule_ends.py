@@ -1,7 +1,8 @@
-"""Ends of rules (the straight or gently bent lines of tables, forms and ruled paper): where they meet a hole.
+"""Ends of rules: where the straight or gently bent lines of tables, forms and ruled paper meet a hole.
 
-Only lying rules are looked for: a standing rule is a lying one of the transposed picture. `u` counts pixels along the
-rules, `v` across them.
+Dark rows before the hole are candidates, most of which are text. Those worth it are followed back along their course
+and kept where they look like a rule all along. Only lying rules that meet the hole at larger `u` are looked for: all
+others are such rules of the transposed or mirrored picture.
 """
 
 from dataclasses import dataclass, replace
@@ -9,508 +10,412 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from utils.arrays import AnyArray, Floats, Indices, Mask, Plane, Reals
+from utils.arrays import Floats, Indices, Mask, Reals
+from utils.page.rule import (
+    HALF_PX,
+    LONE_PX,
+    STRONG_PX,
+    TRACE_PX,
+    End,
+    Sight,
+    fit_polynomial,
+    read_strip,
+    upper_median,
+)
+from utils.page.rule_extent import (
+    BESIDE_COLUMNS,
+    MIN_STROKE_PX,
+    THERE_SHARE,
+    Extent,
+    find_middle,
+    has_extent,
+    is_even,
+    measure_extent,
+    measure_reach,
+    print_limit,
+)
 
-BLOCK_PX = 8  # darkness is averaged so far along before rules are looked for: noise and dots average out
-SEARCH_BLOCKS = 12
-MAX_SLOPE = 0.36  # 20 degrees off the photo's axes
-SLOPE_STEP = 0.012
+# Which directions fit those of the family.
+MIN_SURE = 3  # long ends that tell the family's direction
+ALIKE_SLOPE = 0.04  # dv/du: rules of a page differ by less
+TURNING_ENDS = 4  # long ends that tell how the direction turns from one rule to the next
+TURNING_PX = 200.0  # distance of the outermost of them that tells it
+MAX_MISFIT_SLOPE = 0.02  # dv/du off the family's direction, for a rule that is seen over a long way
+MISFIT_SLOPE_PX = 1.5  # doubt of a slope, times the visible length
+
+# Dark rows before the hole.
+BLOCK_PX = 8  # darkness is averaged so far along: noise and dots average out
+ROW_BLUR_PX = 0.8  # standard deviation of a blur across: a rule between two rows is as dark as in one
+MEAN_BLOCKS = 3  # blocks before the hole whose mean tells a dark row
+FLOOR_STEP = 4  # the usual darkness is that of every fourth row
 MAX_ROWS = 1200  # dark rows looked at in each direction, the darkest first
-MAX_CANDIDATES = 120  # of them followed; a page of dense text has more, but no rules among the rest
-TRACE_PX = 240  # so far back from the hole a rule is followed
-HALF_PX = 14  # and so far to its sides
-BESIDE = slice(HALF_PX - 9, HALF_PX - 3), slice(HALF_PX + 4, HALF_PX + 10)  # of a strip: both sides of a stroke
+SEARCH_BLOCKS = 12  # a direction is judged over so many blocks
+MIN_BLOCKS = 3  # a direction of which less is seen is none
+MAX_SLOPE = 0.36  # 20 degrees off the photo's axes
+SLOPE_STEP = 0.012  # between the directions that are tried
 FLANK_PX = 9  # a dark row is compared with the rows so far beside it
-LONE_PX = 100  # visible length of a rule that goes on although nothing on the other side says so
-STRONG_PX = 64  # visible length that makes a rule; printed strokes are shorter
-GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
+FLANK_GAIN = 2.0  # what stands clear of its flanks counts so many times, up to its darkness
+CROWDED_GAIN = 0.3  # share of its darkness that counts where it does not stand clear: text
+UNEVEN_COST = 0.4  # standard deviation along a direction that is taken off its mean darkness: text comes and goes
+MIN_SCORE_SHARE = 0.7  # of the threshold for dark rows
+MAX_CANDIDATES = 120  # rows followed; a page of dense text has more, but no rules among the rest
+TAKEN_ROWS, TAKEN_BLOCKS = 2, 3  # rows and blocks around a candidate that are not followed again
+
+# Following a candidate.
+MIDDLE_COLUMNS = slice(HALF_PX - 1, HALF_PX + 2)  # of a strip: the stroke's core
+OUTER_COLUMNS = 6  # of a strip, on each side: the paper beside a stroke
+TOUCH_PX = 3  # so near its end a course may touch the hole
+HALF_CROWDED = 0.4, 0.9  # shares of a length with print beside it: less is a rule, more a third stroke, between is text
+FOLLOW_FITS = 3  # of the course, each along the last
+CHUNK_PX = 8  # a course's offset is measured in pieces so long
+MIN_CHUNKS = 2  # pieces that tell a course
+GROUND_SHARE = 0.25  # of the stroke's darkness: what is lighter has no weight in its offset
+FOUND_WEIGHT = 0.5  # a piece counts that weighs so much of the stroke's darkness
+MIN_REACH_PX = 3  # the offset is that of what lies so near the course, or within a thicker stroke
 TAIL_PX = 8  # a solid rule is dark in most of its last pixels before the hole
-NO_EXTENT = 0.0, 0.0, 0.0, 0.0
-WEAK_PX = 20  # visible length that suffices where the other side of the hole agrees
-SOLID_SHARE = 0.88
-# Measured on drawn pages: rules lack up to 3 % of their darkness (49 of 50; short ones 11 %), letters in a row 7 to 16.
-MAX_LACKING = 0.115
-MAX_LACKING_SHORT = 0.08
-# Share that is twice as dark as the rest: rules 0 to 7 %, lines between and across letters 20 to 90 %.
-MAX_DARKER = 0.18
-MAX_CROWDED = 0.2  # share of a rule's length with print close to its clearer side: rules 0 to 13 %, letters 24 to 90 %
-MAX_RAGGED = 0.06  # the same of dotted rules, farther off, all along or not at all: letters 8 to 50 %
-MAX_STEM = 0.5  # correlation of dots with what lies 6 to 9 px aside
-MIN_LIKENESS = 0.72  # autocorrelation of a dotted rule one period on: 49 of 50 have 0.76 ...
-MAX_LIKENESS_BETWEEN = 0.3  # half a period on it is below 0; a solid rule's ripples and half a line of text keep 0.7
-MAX_THICK_PX = 16  # thicker strokes are no rules but bars
-DOUBLE_PX = 6  # strokes so near each other (clear space between them) are a double rule
+MIN_TAIL_SHARE = 0.5  # of its last pixels that are dark; with less it ended before the hole, at a rule for example
+MAX_DARKER = 0.18  # share that is twice as dark as the rest: rules 0 to 7 %, lines across letters 20 to 90 %
+BROAD_COLUMNS = 5  # of a strip, on each side: dark there, a stroke is broad
+MAX_BROAD_SHARE = 0.45  # of a rule's darkness that may be left there
+CORE_LEVELS = 3.5  # a rule is so much darker than the paper, of 255
+CORE_NOISES = 1.2  # a rule is so many standard deviations of the grain darker
+SLOPE_SPARE = 0.05  # dv/du that a followed course may exceed `MAX_SLOPE` by
+LEAVE_RIM_PX = 20  # so far before the hole a rule has left its rim
+MAX_RIM_SHARE = 0.4  # of a course that may lie beside the hole after that: the occluder's rim runs along it
+GRAZE_PX = 120  # a rule may run so far along the rim of the hole before it enters it
+
+# Fitting its course.
+NEAR_PX = 3.0  # offsets farther off the median belong to something else
+MIN_OFFSETS = 3  # that tell a line
+BENT_PX = 120.0  # a course that is seen over less is straight
+BENT_GAIN = 0.7  # a bend must lower the misfit to so much of a line's, less `BENT_SPARE_PX`
+BENT_SPARE_PX = 0.02  # of misfit: less is no gain
+MIN_BEND_PX = 0.5  # a smaller bend is none
+
+OFFSETS = np.arange(-HALF_PX, HALF_PX + 1.0)  # of a strip's columns from its path
+
+# Whether two ends are one rule.
+SAME_U_PX = 40.0  # they meet the hole so near each other along the rule
+SAME_V_PX = 5.0  # they lie so near each other across it, at the hole or `SAME_BACK_PX` before it
+SAME_BACK_PX = 24.0  # candidates of one rule may differ in direction
 
 
 @dataclass(frozen=True)
-class End:
-    """A rule that meets the hole.
+class _Course:
+    """What lies along a candidate's path.
 
     Attributes:
-        u, v: its last visible point.
-        slope: dv/du there.
-        side: +1 where the hole lies at larger u, else -1.
-        length: how far it is seen, in pixels.
-        core: its darkness in levels.
-        period: of its dots or dashes in pixels, 0 for a solid rule.
-        likeness: autocorrelation one period on, 1 for a solid rule.
+        strip: `(n, 2 * HALF_PX + 1)` levels below the paper's tone.
+        floor: what the paper beside it has of these.
+        core: `(n,)` levels of its middle below the paper beside it.
+        extent: how far it is a stroke; `n` may be more.
     """
 
-    u: float
-    v: float
-    slope: float
-    side: int
-    length: float
-    core: float
-    period: float = 0.0
-    likeness: float = 1.0
+    strip: Reals
+    floor: float
+    core: Reals
+    extent: Extent
 
-    def points(self, standing: bool) -> Reals:
-        """Both ends of the visible part, `(2, 2)` points (x, y) of the window."""
-        back = self.side * self.length
-        course = np.array([(self.u, self.v), (self.u - back, self.v - self.slope * back)])
-        return course[:, ::-1] if standing else course
+    @property
+    def stroke(self) -> Reals:
+        """The strip as far as it is a stroke, in levels below the paper beside it."""
+        return self.strip[: int(self.extent.length)] - self.floor
 
 
-def find_ends(dark: Plane, hole: Plane, beside: Plane, noise: float) -> list[End]:
-    """Ends of rules at both sides of the hole, of those whose direction fits the others'.
-
-    Args:
-        dark: `(h, w)` uint8, levels below the paper, 0 in the hole.
-        hole, beside: `(h, w)` uint8, 1 in the hole; 1 in it and within a few pixels.
-        noise: standard deviation of the grain in levels.
-    """
-    ends = _ends_before(dark, hole, beside, noise)
-    dark, hole, beside = (np.asarray(cv2.flip(array, 1), np.uint8) for array in (dark, hole, beside))
-    for end in _ends_before(dark, hole, beside, noise):
-        ends.append(replace(end, u=dark.shape[1] - 1 - end.u, slope=-end.slope, side=-1))
-    return _agreeing(ends)
+def find_ends(sight: Sight) -> list[End]:
+    """Ends of rules at both sides of the hole, of those whose direction fits the others'."""
+    ends = _find_ends_before(sight)
+    last = sight.dark.shape[1] - 1
+    mirrored = _find_ends_before(sight.mirrored())
+    return _drop_strays([*ends, *(replace(end, u=last - end.u, slope=-end.slope, side=-1) for end in mirrored)])
 
 
-def _agreeing(ends: list[End]) -> list[End]:
+def _drop_strays(ends: list[End]) -> list[End]:
     """The ends whose direction fits the family: the rules of a page turn little and steadily from one to the next."""
     sure = [end for end in ends if end.length >= STRONG_PX]
-    if len(sure) < 3:
+    if len(sure) < MIN_SURE:
         return ends
     v, slope = np.array([end.v for end in sure]), np.array([end.slope for end in sure])
     weight = np.sqrt([end.length for end in sure])
     # The most common slope: the one that most others are near.
-    near = np.abs(slope[:, None] - slope) < 0.04
-    centre = slope[int((near * weight).sum(axis=1).argmax())]
-    chosen = np.abs(slope - centre) < 0.04
+    alike = np.abs(slope[:, None] - slope) < ALIKE_SLOPE
+    centre = slope[int((alike * weight).sum(axis=1).argmax())]
+    chosen = np.abs(slope - centre) < ALIKE_SLOPE
     line = np.array([0.0, float(np.average(slope[chosen], weights=weight[chosen]))])
-    if np.count_nonzero(chosen) >= 4 and np.ptp(v[chosen]) > 200:
+    if np.count_nonzero(chosen) >= TURNING_ENDS and np.ptp(v[chosen]) > TURNING_PX:
         line, _ = fit_polynomial(v[chosen] / 1000, slope[chosen], 1)
-    return [end for end in ends if abs(end.slope - np.polyval(line, end.v / 1000)) < 0.02 + 1.5 / end.length]
+    misfits = [abs(end.slope - np.polyval(line, end.v / 1000)) for end in ends]
+    return [
+        end
+        for end, misfit in zip(ends, misfits, strict=True)
+        if misfit < MAX_MISFIT_SLOPE + MISFIT_SLOPE_PX / end.length
+    ]
 
 
-def _ends_before(dark: Plane, hole: Plane, beside: Plane, noise: float) -> list[End]:
+def _find_ends_before(sight: Sight) -> list[End]:
     """Ends of rules that meet the hole at larger u."""
-    v, block, slope = _candidates(dark, hole, noise)
+    v, block, slope = _find_candidates(sight)
     if not len(v):
         return []
     # Each begins at the last pixel of its row before the hole, which the next block meets.
     start = (block + 1) * BLOCK_PX
-    u = start + hole[v[:, None], start[:, None] + np.arange(BLOCK_PX)].argmax(axis=1) - 1
-    at_u = v + slope * (u - (block + 0.5) * BLOCK_PX)
+    u = start + sight.hole[v[:, None], start[:, None] + np.arange(BLOCK_PX)].argmax(axis=1) - 1
+    v_end = v + slope * (u - (block + 0.5) * BLOCK_PX)
     ends: list[End] = []
-    for index in _worth_following(dark, hole, u, at_u, slope, noise):
+    for index in _choose_worth_following(sight, u, v_end, slope):
         rough = End(float(start[index]), v[index] + slope[index] * BLOCK_PX / 2, float(slope[index]), 1, 0, 0)
-        if any(_same(rough, other) for other in ends):
+        if any(_are_one(rough, other) for other in ends):
             continue
-        end = _trace(dark, hole, beside, int(u[index]), float(at_u[index]), float(slope[index]), noise)
-        if end is not None and not any(_same(end, other) for other in ends):
+        end = _trace(sight, int(u[index]), float(v_end[index]), float(slope[index]))
+        if end is not None and not any(_are_one(end, other) for other in ends):
             ends.append(end)
     return ends
 
 
-def _candidates(dark: Plane, hole: Plane, noise: float) -> tuple[Indices, Indices, Reals]:
+def _are_one(one: End, two: End) -> bool:
+    at_two = one.v + one.slope * (two.u - one.u)
+    back_one = one.v - one.slope * SAME_BACK_PX
+    back_two = two.v + two.slope * (one.u - SAME_BACK_PX - two.u)
+    return abs(one.u - two.u) < SAME_U_PX and (abs(at_two - two.v) < SAME_V_PX or abs(back_one - back_two) < SAME_V_PX)
+
+
+def _find_candidates(sight: Sight) -> tuple[Indices, Indices, Reals]:
     """Dark rows before the hole, those first that keep their darkness best in some direction.
 
     Returns:
         `(n,)` arrays: the row, the last block of `BLOCK_PX` before the hole, dv/du.
     """
     none = np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0)
-    height, width = dark.shape
+    height, width = sight.dark.shape
+    if width // BLOCK_PX < MIN_BLOCKS or height < 5:
+        return none
+    rows, visible = _average_blocks(sight)
+    if not visible.any():
+        return none
+    sparse = visible[::FLOOR_STEP]
+    floor = float(np.median(rows[::FLOOR_STEP][sparse])) if sparse.any() else 0.0
+    v, block = _find_dark_rows(rows, visible, floor + sight.least_darkness)
+    if not len(v):
+        return none
+    slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
+    score = _score_directions(_weigh_clear(rows, floor), visible, v, block, slopes)
+    best = score.argmax(axis=1)
+    value = score[np.arange(len(v)), best]
+    chosen: list[int] = []
+    taken = np.zeros(visible.shape, bool)
+    for index in np.argsort(-value, kind="stable").tolist():
+        if value[index] < MIN_SCORE_SHARE * sight.least_darkness or len(chosen) >= MAX_CANDIDATES:
+            break
+        row, column = v[index], block[index]
+        if taken[row, column]:
+            continue
+        chosen.append(index)
+        columns = slice(max(0, column - TAKEN_BLOCKS), column + TAKEN_BLOCKS + 1)
+        taken[row - TAKEN_ROWS : row + TAKEN_ROWS + 1, columns] = True
+    return v[chosen], block[chosen], slopes[best[chosen]]
+
+
+def _average_blocks(sight: Sight) -> tuple[Floats, Mask]:
+    """Mean darkness of each row in blocks of `BLOCK_PX`, `(h, blocks)`, and which of them are wholly visible."""
+    height, width = sight.dark.shape
     blocks = width // BLOCK_PX
-    if blocks < 3 or height < 5:
-        return none
-    size = blocks, height
-    wide = blocks * BLOCK_PX
-    rows = cv2.resize(dark[:, :wide], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    # A block counts as seen only when all of it is: its eight pixels of one byte, read as one number, are 0.
-    seen = np.ascontiguousarray(hole[:, :wide]).view(np.uint64) == 0
-    rows = cv2.GaussianBlur(rows, (1, 3), sigmaX=0, sigmaY=0.8)
-    if not seen.any():
-        return none
-    floor = float(np.median(rows[::4][seen[::4]])) if seen[::4].any() else 0.0
-    threshold = floor + max(2.5, 0.8 * noise)
-    last = np.zeros_like(seen)
-    last[:, :-1] = seen[:, :-1] & ~seen[:, 1:]
-    v, b = np.divmod(np.flatnonzero(last[3:-3]), blocks)
+    whole = blocks * BLOCK_PX
+    rows = cv2.resize(sight.dark[:, :whole], (blocks, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # Its eight pixels of one byte, read as one number, are 0.
+    visible = np.ascontiguousarray(sight.hole[:, :whole]).view(np.uint64) == 0
+    return cv2.GaussianBlur(rows, (1, 3), sigmaX=0, sigmaY=ROW_BLUR_PX), visible
+
+
+def _find_dark_rows(rows: Floats, visible: Mask, threshold: float) -> tuple[Indices, Indices]:
+    """Rows, and their last block before the hole, that are darker there than the threshold, at most `MAX_ROWS`."""
+    last = np.zeros_like(visible)
+    last[:, :-1] = visible[:, :-1] & ~visible[:, 1:]
+    v, block = np.divmod(np.flatnonzero(last[3:-3]), rows.shape[1])
     v = v + 3
-    keep = b >= 2
-    v, b = v[keep], b[keep]
-    if not len(v):
-        return none
-    near = (rows[v, b] + rows[v, b - 1] + rows[v, b - 2]) / 3
-    dark_rows = near > threshold
-    v, b, near = v[dark_rows], b[dark_rows], near[dark_rows]
-    if not len(v):
-        return none
+    kept = block >= MEAN_BLOCKS - 1
+    v, block = v[kept], block[kept]
+    darkness = (rows[v, block] + rows[v, block - 1] + rows[v, block - 2]) / MEAN_BLOCKS
+    kept = darkness > threshold
+    v, block, darkness = v[kept], block[kept], darkness[kept]
     if len(v) > MAX_ROWS:
-        strongest = np.sort(np.argsort(-near, kind="stable")[:MAX_ROWS])
-        v, b = v[strongest], b[strongest]
-    # What stands clear of both sides counts in full, and what keeps its darkness: text does neither.
+        darkest = np.sort(np.argsort(-darkness, kind="stable")[:MAX_ROWS])
+        v, block = v[darkest], block[darkest]
+    return v, block
+
+
+def _weigh_clear(rows: Floats, floor: float) -> Floats:
+    """Darkness that counts: in full what stands clear of both sides."""
     level = rows - floor
     beyond = cv2.copyMakeBorder(rows, FLANK_PX, FLANK_PX, 0, 0, cv2.BORDER_REPLICATE)
     flank = np.maximum(beyond[: -2 * FLANK_PX], beyond[2 * FLANK_PX :])
-    clear = np.minimum(level, 2 * np.maximum(rows - flank, 0) + 0.3 * level)
-    slopes = np.arange(-MAX_SLOPE, MAX_SLOPE + SLOPE_STEP / 2, SLOPE_STEP)
+    return np.asarray(np.minimum(level, FLANK_GAIN * np.maximum(rows - flank, 0) + CROWDED_GAIN * level), np.float32)
+
+
+def _score_directions(clear: Floats, visible: Mask, v: Indices, block: Indices, slopes: Reals) -> Floats:
+    """How dark, and how evenly so, each of the rows is in each direction back from the hole: `(n, directions)`.
+
+    Args:
+        clear: `(h, blocks)`, darkness that counts.
+        visible: `(h, blocks)`.
+        v, block: `(n,)`, where each begins.
+        slopes: dv/du of the directions.
+    """
     total, squares, counts = np.zeros((3, len(v), len(slopes)), np.float32)
     known = np.ones(len(v), bool)
-    for k in range(SEARCH_BLOCKS):
-        at_b = np.maximum(b - k, 0)[:, None]
-        known &= (b >= k) & seen[v, at_b[:, 0]]
-        at_v = v[:, None] - np.rint(slopes * BLOCK_PX * k).astype(np.intp)
-        inside = (at_v >= 0) & (at_v < height) & known[:, None]
-        here = clear[np.clip(at_v, 0, height - 1), at_b] * inside
+    for back in range(SEARCH_BLOCKS):
+        columns = np.maximum(block - back, 0)[:, None]
+        known &= (block >= back) & visible[v, columns[:, 0]]
+        at_v = v[:, None] - np.rint(slopes * BLOCK_PX * back).astype(np.intp)
+        inside = (at_v >= 0) & (at_v < len(clear)) & known[:, None]
+        here = clear[np.clip(at_v, 0, len(clear) - 1), columns] * inside
         total += here
         squares += here**2
         counts += inside
     mean = total / np.maximum(counts, 1)
     variance = squares / np.maximum(counts, 1) - mean**2
-    score = mean - 0.4 * np.sqrt(np.maximum(variance, 0))
-    score[counts < 3] = 0
-    best = score.argmax(axis=1)
-    value = score[np.arange(len(v)), best]
-    chosen: list[int] = []
-    near_tried = np.zeros(seen.shape, bool)
-    for index in np.argsort(-value, kind="stable").tolist():
-        if value[index] < 0.7 * (threshold - floor) or len(chosen) >= MAX_CANDIDATES:
-            break
-        if near_tried[v[index], b[index]]:
-            continue
-        chosen.append(index)
-        near_tried[v[index] - 2 : v[index] + 3, max(0, b[index] - 3) : b[index] + 4] = True
-    return v[chosen], b[chosen], slopes[best[chosen]]
+    score = mean - UNEVEN_COST * np.sqrt(np.maximum(variance, 0))
+    score[counts < MIN_BLOCKS] = 0
+    return np.asarray(score, np.float32)
 
 
-def _worth_following(
-    dark: Plane,
-    hole: Plane,
-    u: Indices,
-    v: Reals,
-    slope: Reals,
-    noise: float,
-) -> list[int]:
+def _choose_worth_following(sight: Sight, u: Indices, v: Reals, slope: Reals) -> list[int]:
     """Which of many candidates look like rules along a straight course: four of five do not.
 
     Args:
-        dark, hole: `(h, w)` uint8.
+        sight: the family's view.
         u, v, slope: `(n,)`, the last visible point of each and its direction there.
-        noise: of the grain.
     """
-    height = len(dark)
+    height = len(sight.dark)
     back = np.arange(float(TRACE_PX))
     at_u, at_v = u[:, None] - back, v[:, None] - slope[:, None] * back
     inside = (at_u >= 0) & (at_v >= 0) & (at_v < height - 1)
     rows, columns = np.clip(np.rint(at_v), 0, height - 1).astype(np.intp), np.maximum(at_u, 0).astype(np.intp)
-    usable = inside & (hole[rows, columns] == 0)
-    usable[:, :3] = at_u[:, :3] >= 0
+    usable = inside & (sight.hole[rows, columns] == 0)
+    usable[:, :TOUCH_PX] = at_u[:, :TOUCH_PX] >= 0
     lengths = np.where(usable.all(axis=1), TRACE_PX, usable.argmin(axis=1))
-    offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
-    strips = strip_along(dark, at_u.ravel(), at_v.ravel(), offsets).T.reshape(len(offsets), *at_u.shape)
-    lighter = np.minimum(strips[:6].mean(axis=0), strips[-6:].mean(axis=0))
-    cores = strips[HALF_PX - 1 : HALF_PX + 2].mean(axis=0)
-    sides = [strips[side, :, :STRONG_PX].max(axis=0) for side in BESIDE]
+    strips = read_strip(sight.dark, at_u.ravel(), at_v.ravel(), OFFSETS).T.reshape(len(OFFSETS), *at_u.shape)
+    paper = np.minimum(strips[:OUTER_COLUMNS].mean(axis=0), strips[-OUTER_COLUMNS:].mean(axis=0))
+    cores = strips[MIDDLE_COLUMNS].mean(axis=0)
+    sides = [strips[columns, :, :STRONG_PX].max(axis=0) for columns in BESIDE_COLUMNS]
     worth = []
     for index, length in enumerate(lengths.tolist()):
-        if length < WEAK_PX:
+        if length < MIN_STROKE_PX:
             continue
-        floor = _median(lighter[index, :length])
+        floor = upper_median(paper[index, :length])
         core = cores[index, :length] - floor
-        limit = floor + _print_limit(float(core[:STRONG_PX].max()), noise)
-        near = min(STRONG_PX, int(u[index]) + 1)
-        if 0.4 < min(np.count_nonzero(side[index, :near] > limit) for side in sides) / near < 0.9:  # see `_crowded`
+        limit = floor + print_limit(float(core[:STRONG_PX].max()), sight.noise)
+        count = min(STRONG_PX, int(u[index]) + 1)
+        crowded = min(np.count_nonzero(side[index, :count] > limit) for side in sides) / count
+        if HALF_CROWDED[0] < crowded < HALF_CROWDED[1]:
             continue
-        core = _smoothed(core)
-        if _solid_extent(core, noise)[0] or _periodic_extent(core, noise)[0]:
+        if has_extent(core, sight.noise):
             worth.append(index)
     return worth
 
 
-def _same(one: End, two: End) -> bool:
-    at_two = one.v + one.slope * (two.u - one.u)
-    back_one = one.v - one.slope * 24
-    back_two = two.v + two.slope * (one.u - 24 - two.u)
-    return abs(one.u - two.u) < 40 and (abs(at_two - two.v) < 5 or abs(back_one - back_two) < 5)
-
-
-def strip_along(picture: AnyArray, u: AnyArray, v: AnyArray, offsets: AnyArray, slant: float = 0.0) -> Floats:
-    """The picture along a path: `(len(u), len(offsets))` float32, contiguous along the path; `slant` is du/dv."""
-    across = offsets.astype(np.float32)[:, None]
-    ys = across + v.astype(np.float32)
-    xs = across * np.float32(slant) + u.astype(np.float32)
-    # Most of what is asked of a strip is asked along the path.
-    return cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32).T
-
-
-def _trace(
-    dark: Plane,
-    hole: Plane,
-    beside: Plane,
-    u_end: int,
-    v_end: float,
-    slope: float,
-    noise: float,
-) -> End | None:
+def _trace(sight: Sight, u_end: int, v_end: float, slope: float) -> End | None:
     """Follow a candidate back from its last visible point; None where it is no rule."""
-    height, width = dark.shape
-    t = np.arange(0.0, min(TRACE_PX, u_end + 1))
-    offsets = np.arange(-HALF_PX, HALF_PX + 1.0)
-    path = np.array([0.0, slope, v_end])  # in -t
-    length = float(len(t))
-    for _ in range(3):
-        centre = path[2] - (path[1] - path[0] * t) * t
-        strip = strip_along(dark, u_end - t, centre, offsets)
-        inside = (centre >= 0) & (centre < height - 1)
-        at = np.clip(np.rint(centre), 0, height - 1).astype(int)
-        covered = (hole[at, np.clip(np.rint(u_end - t), 0, width - 1).astype(int)] > 0) | ~inside
-        covered[: min(3, len(t))] = False
-        usable = int(covered.argmax()) if covered.any() else len(t)
-        if usable < WEAK_PX:
+    path = np.array([0.0, slope, v_end])  # coefficients of v, over -t, the pixels back from the hole
+    course = None
+    for _ in range(FOLLOW_FITS):
+        course = _follow(sight, u_end, path)
+        correction = _correct(course) if course else None
+        if correction is None:
             return None
-        floor = _median(np.minimum(strip[:usable, :6].mean(1), strip[:usable, -6:].mean(1)))
-        core = strip[:usable, HALF_PX - 1 : HALF_PX + 2].mean(1) - floor
-        length, level, period, likeness = _extent(core, noise)
-        if length < WEAK_PX:
-            return None
-        if not period and (core[: int(length)] > 2 * (level + noise)).mean() > MAX_DARKER:
-            return None
-        # It may have ended before the hole, at a rule for example.
-        if not period and (core[:TAIL_PX] > 0.4 * level).mean() < 0.5:
-            return None
-        chunk = 8
-        count = int(length) // chunk
-        profile = strip.T[:, : count * chunk].reshape(-1, count, chunk).mean(2).T - floor
-        middle = (np.arange(count) + 0.5) * chunk
-        reach = max(3, *_reach(profile, level)) if length >= LONE_PX else 3
-        weight = np.maximum(profile - 0.25 * level, 0) * (np.abs(offsets) <= reach + 0.5)
-        total = weight.sum(1)
-        found = total > 0.5 * level
-        if np.count_nonzero(found) < 2:
-            return None
-        shift = (weight * offsets).sum(1)[found] / total[found]
-        path = path + _robust_fit(-middle[found], shift)
-    core_level = level
-    if not _is_even(strip[: int(length)] - floor, core[: int(length)], level, likeness if period else 0, noise):
+        path = path + correction
+    assert course is not None
+    length, level, period, likeness = course.extent
+    if not _looks_like_a_rule(course, sight.noise) or abs(path[1]) > MAX_SLOPE + SLOPE_SPARE:
         return None
-    # A rule is narrow: what is dark to both sides is print.
-    broad = np.sort(strip[: int(length)], axis=0)[int(length) // 2] - floor
-    if min(broad[:5].mean(), broad[-5:].mean()) > 0.45 * core_level:
+    path[2] += find_middle(course.stroke, OFFSETS, period)
+    if _runs_along_the_rim(sight, u_end, path, length):
         return None
-    if core_level < max(3.5, 1.2 * noise) or abs(path[1]) > MAX_SLOPE + 0.05:
-        return None
-    # A double rule is one rule: its middle is that of both strokes.
-    path[2] += _middle(strip[: int(length)] - floor, offsets, period)
-    # The rim of the occluder runs along the hole, a rule leads away from it.
-    steps = t[int(min(20, length / 2)) : int(length)]
-    at_v = np.clip(np.rint(np.polyval(path, -steps)), 0, height - 1).astype(int)
-    if len(steps) and beside[at_v, np.rint(u_end - steps).astype(int)].mean() > 0.4:
-        return None
-    # Where the path itself, not the row it was sought in, meets the hole.
-    ahead = np.arange(0.0, min(GRAZE_PX, width - 1 - u_end) + 1)
-    at_v = np.clip(np.rint(np.polyval(path, ahead)), 0, height - 1).astype(int)
-    met = np.flatnonzero(hole[at_v, (u_end + ahead).astype(int)])
-    forward = float(max(0, met[0] - 1)) if len(met) else 0.0
+    forward = _measure_way_to_hole(sight, u_end, path)
     slope_there = float(np.polyval(np.polyder(path), forward))
     v_there = float(np.polyval(path, forward))
-    return End(u_end + forward, v_there, slope_there, 1, length + forward, core_level, period, likeness)
+    return End(u_end + forward, v_there, slope_there, 1, length + forward, level, period, likeness)
 
 
-def _middle(strip: Reals, offsets: Reals, period: float) -> float:
-    """Offset of the middle of a stroke and of what runs beside it within `DOUBLE_PX`."""
-    # What is print beside the rule is light in places.
-    profile = strip.mean(axis=0) if period else np.sort(strip, axis=0)[len(strip) // 5]
-    middle = len(profile) // 2
-    peak = float(profile[middle - 2 : middle + 3].max())
-    keep = belonging(profile, peak, DOUBLE_PX)
-    weight = np.where(keep, np.maximum(profile, 0), 0)
-    return float((weight * offsets).sum() / max(float(weight.sum()), 1e-6))
+def _follow(sight: Sight, u_end: int, path: Reals) -> _Course | None:
+    """What lies along a path back from the hole; None where it is no stroke that goes on to the hole."""
+    height, width = sight.dark.shape
+    t = np.arange(0.0, min(TRACE_PX, u_end + 1))
+    centre = path[2] - (path[1] - path[0] * t) * t
+    strip = read_strip(sight.dark, u_end - t, centre, OFFSETS)
+    inside = (centre >= 0) & (centre < height - 1)
+    row = np.clip(np.rint(centre), 0, height - 1).astype(int)
+    covered = (sight.hole[row, np.clip(np.rint(u_end - t), 0, width - 1).astype(int)] > 0) | ~inside
+    covered[: min(TOUCH_PX, len(t))] = False
+    usable = int(covered.argmax()) if covered.any() else len(t)
+    if usable < MIN_STROKE_PX:
+        return None
+    strip = strip[:usable]
+    floor = upper_median(np.minimum(strip[:, :OUTER_COLUMNS].mean(1), strip[:, -OUTER_COLUMNS:].mean(1)))
+    core = strip[:, MIDDLE_COLUMNS].mean(1) - floor
+    extent = measure_extent(core, sight.noise)
+    if extent.length < MIN_STROKE_PX:
+        return None
+    if not extent.period:
+        if (core[: int(extent.length)] > 2 * (extent.level + sight.noise)).mean() > MAX_DARKER:
+            return None
+        if (core[:TAIL_PX] > THERE_SHARE * extent.level).mean() < MIN_TAIL_SHARE:
+            return None
+    return _Course(strip, floor, core, extent)
 
 
-def belonging(profile: AnyArray, peak: float, gap: int) -> Mask:
-    """What of a profile belongs to the stroke in its middle: dark parts with no more than `gap` samples between."""
-    dark = profile > 0.3 * peak
-    middle = len(profile) // 2
-    keep = np.zeros(len(profile), bool)
-    for way in (1, -1):
-        last = i = middle
-        while 0 <= i < len(profile) and abs(i - last) <= gap:
-            if dark[i]:
-                last = i
-            i += way
-        keep[min(middle, last) : max(middle, last) + 1] = True
-    return keep
+def _correct(course: _Course) -> Reals | None:
+    """What has to be added to the path's coefficients for it to run in the middle of the stroke; None where unknown."""
+    length, level = course.extent.length, course.extent.level
+    count = int(length) // CHUNK_PX
+    profile = course.strip.T[:, : count * CHUNK_PX].reshape(-1, count, CHUNK_PX).mean(2).T - course.floor
+    middle = (np.arange(count) + 0.5) * CHUNK_PX
+    reach = max(MIN_REACH_PX, *measure_reach(profile, level)) if length >= LONE_PX else MIN_REACH_PX
+    weight = np.maximum(profile - GROUND_SHARE * level, 0) * (np.abs(OFFSETS) <= reach + 0.5)
+    total = weight.sum(1)
+    found = total > FOUND_WEIGHT * level
+    if np.count_nonzero(found) < MIN_CHUNKS:
+        return None
+    return _fit_course(-middle[found], (weight * OFFSETS).sum(1)[found] / total[found])
 
 
-def _is_even(strip: Reals, core: Reals, level: float, likeness: float, noise: float) -> bool:
-    """Whether a stroke is as dark all along as a rule is; a row of letters comes and goes.
-
-    Args:
-        strip: `(n, 2 * HALF_PX + 1)` darkness along the stroke.
-        core: `(n,)` of its middle.
-        level: typical darkness of the middle.
-        likeness: autocorrelation of a dotted stroke, 0 for a solid one.
-        noise: of the grain.
-    """
-    # One side at least is bare paper; between the stems of letters it is so now and then, beside a third stroke never.
-    crowded = _crowded(strip, level, noise)
-    far = [float((side.max(axis=1) > 0.5 * level).mean()) for side in (strip[:, :9], strip[:, -9:])]
-    if likeness and min(min(share, 1 - share) for share in far) > MAX_RAGGED:
-        return False
-    if (
-        likeness
-        and max(
-            _alike(core, side) for side in (strip[:, HALF_PX - 9 : HALF_PX - 5], strip[:, HALF_PX + 6 : HALF_PX + 10])
-        )
-        > MAX_STEM
-    ):
-        return False
-    lacking = 1 - float(np.minimum(core, level).mean()) / level
-    if crowded > MAX_CROWDED and (likeness or crowded < 0.95 or lacking > 0.05):
-        return False
-    limit = MAX_LACKING_SHORT if len(core) < STRONG_PX else MAX_LACKING
-    return bool(likeness) or lacking <= limit + 0.25 * noise / level
-
-
-def _alike(core: Reals, side: Reals) -> float:
-    """Correlation of a stroke's darkness along its course with that beside it: stems of letters reach there."""
-    one, two = core - core.mean(), side.mean(axis=1) - side.mean()
-    return (
-        float(one @ two / max(float(np.sqrt((one @ one) * (two @ two))), 1e-6))
-        if side.max() > 0.3 * core.max()
-        else 0.0
-    )
-
-
-def _crowded(strip: Reals, level: float, noise: float) -> float:
-    """Share of a stroke's length with print close to its clearer side."""
-    # Beside a thick stroke, beyond its own soft rim.
-    thick = _reach(strip, level) if len(strip) >= LONE_PX else (0, 0)
-    before, after = (0 if reach < 3 else min(reach, HALF_PX - 9) for reach in thick)
-    sides = (
-        strip[:, BESIDE[0].start - before : BESIDE[0].stop - before],
-        strip[:, BESIDE[1].start + after : BESIDE[1].stop + after],
-    )
-    limit = _print_limit(level, noise)
-    return min(np.count_nonzero(side.max(axis=1) > limit) for side in sides) / len(strip)
-
-
-def _print_limit(level: float, noise: float) -> float:
-    """How dark print beside a stroke is; of six pixels the lightest and the darkest are far apart in noise alone."""
-    return max(0.5 * level, 3 * noise)
-
-
-def _reach(strip: Reals, level: float) -> tuple[int, int]:
-    """How many pixels a stroke reaches to both sides of its path; (0, 0) where that is too broad for a stroke."""
-    # Dark along more than half of it; double strokes are lighter between.
-    dark = 2 * np.count_nonzero(strip > 0.6 * level, axis=0) > len(strip)
-    before, after = (int(np.argmin(np.append(side, False))) for side in (dark[HALF_PX::-1], dark[HALF_PX:]))
-    return (0, 0) if before + after > MAX_THICK_PX else (max(0, before - 1), max(0, after - 1))
-
-
-def _robust_fit(t: Reals, shift: Reals) -> Reals:
+def _fit_course(t: Reals, shift: Reals) -> Reals:
     """Correction of a path as polynomial coefficients (c2, c1, c0); bent only where that fits clearly better."""
-    middle = _median(shift)
-    near = np.abs(shift - middle) < 3
-    if np.count_nonzero(near) < 3:
+    middle = upper_median(shift)
+    near = np.abs(shift - middle) < NEAR_PX
+    if np.count_nonzero(near) < MIN_OFFSETS:
         return np.array([0, 0, middle])
     line, misfit = fit_polynomial(t[near], shift[near], 1)
-    if np.ptp(t[near]) > 120:
+    if np.ptp(t[near]) > BENT_PX:
         bent, bent_misfit = fit_polynomial(t[near], shift[near], 2)
-        if bent_misfit < 0.7 * misfit - 0.02 and abs(bent[0]) * np.ptp(t[near]) ** 2 / 4 > 0.5:
+        bend_px = abs(bent[0]) * np.ptp(t[near]) ** 2 / 4
+        if bent_misfit < BENT_GAIN * misfit - BENT_SPARE_PX and bend_px > MIN_BEND_PX:
             return bent
     return np.concatenate([[0.0], line])
 
 
-def fit_polynomial(t: Reals, shift: Reals, degree: int) -> tuple[Reals, float]:
-    """Polynomial through points with few outliers: coefficients as for `numpy.polyval`, median misfit."""
-    scale = max(float(np.abs(t).max()), 1e-9)
-    powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=1)
-    ridge = 1e-9 * np.eye(degree + 1)
-    weighted = powers
-    misfit: Reals = np.zeros(len(t))
-    line: Reals = np.zeros(degree + 1)
-    for _ in range(3):
-        line = np.linalg.solve(weighted.T @ powers + ridge, weighted.T @ shift)
-        misfit = np.abs(shift - powers @ line)
-        weighted = powers / np.square(1 + 4 * misfit**2)[:, None]  # half a pixel off counts a quarter
-    return line / scale ** np.arange(degree, -1, -1), _median(misfit)
+def _looks_like_a_rule(course: _Course, noise: float) -> bool:
+    """Whether a stroke is even, narrow and dark: what is dark to both sides is print."""
+    count, level = int(course.extent.length), course.extent.level
+    stroke, likeness = course.stroke, course.extent.likeness if course.extent.period else 0
+    if not is_even(stroke, course.core[:count], level, likeness, noise):
+        return False
+    across = np.sort(stroke, axis=0)[count // 2]
+    if min(across[:BROAD_COLUMNS].mean(), across[-BROAD_COLUMNS:].mean()) > MAX_BROAD_SHARE * level:
+        return False
+    return level >= max(CORE_LEVELS, CORE_NOISES * noise)
 
 
-def _median(values: Reals) -> float:
-    """The upper median; of few values `numpy.median` takes ten times as long."""
-    return float(np.sort(values)[len(values) // 2])
+def _runs_along_the_rim(sight: Sight, u_end: int, path: Reals, length: float) -> bool:
+    """Whether a stroke stays beside the hole: the rim of the occluder does, a rule leads away from it."""
+    t = np.arange(0.0, min(TRACE_PX, u_end + 1))[int(min(LEAVE_RIM_PX, length / 2)) : int(length)]
+    row = np.clip(np.rint(np.polyval(path, -t)), 0, len(sight.hole) - 1).astype(int)
+    return bool(len(t) and sight.beside[row, np.rint(u_end - t).astype(int)].mean() > MAX_RIM_SHARE)
 
 
-def _extent(core: Reals, noise: float) -> tuple[float, float, float, float]:
-    """How far a stroke goes on: length, darkness, period (0: solid), autocorrelation; length 0 where it is none."""
-    core = _smoothed(core)
-    length, level = _solid_extent(core, noise)
-    if length:
-        lacking = 1 - float(np.minimum(core[: int(length)], level).mean()) / level
-        dotted = _periodic_extent(core, noise) if lacking > MAX_LACKING_SHORT else NO_EXTENT  # run together by the lens
-        return dotted if dotted[0] else (length, level, 0.0, 1.0)
-    return _periodic_extent(core, noise)
-
-
-def _smoothed(core: Reals) -> Reals:
-    return np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
-
-
-def _solid_extent(core: Reals, noise: float) -> tuple[float, float]:
-    """Length and darkness of a solid stroke; length 0 where it is none."""
-    level = _median(core[:60])
-    if level <= max(2.5, 0.8 * noise):
-        return 0.0, level
-    there = core > 0.4 * level
-    share = np.cumsum(there) / np.arange(1, len(core) + 1)
-    lately = np.convolve(there, np.ones(12) / 12)[: len(core)]
-    good = np.flatnonzero((share >= SOLID_SHARE) & (lately >= 0.7))
-    length = float(good[-1] + 1) if len(good) else 0.0
-    return (length if length >= WEAK_PX else 0.0), level
-
-
-def _periodic_extent(core: Reals, noise: float) -> tuple[float, float, float, float]:
-    """Length, darkness, period and autocorrelation of a dotted or dashed stroke; length 0 where it is none."""
-    for length in (len(core), 2 * len(core) // 3, len(core) // 2):
-        if length < STRONG_PX:
-            break
-        part = core[:length]
-        level = float(np.sort(part)[int(0.9 * length)])
-        if level < max(4.0, 1.5 * noise):
-            continue
-        wave = part - part.mean()
-        lags = min(64, length // 4)
-        near = np.correlate(np.concatenate([wave, np.zeros(lags - 1)]), wave) / np.arange(length, length - lags, -1)
-        likeness = near / max(float(near[0]), 1e-6)
-        inner = likeness[3:-1]
-        high = (inner > MIN_LIKENESS) & (inner >= likeness[2:-2]) & (inner > likeness[4:])
-        if not high.any():
-            continue
-        # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
-        peaks = np.flatnonzero(high & (np.minimum.accumulate(likeness)[3:-1] < MAX_LIKENESS_BETWEEN)) + 3
-        if not len(peaks):
-            continue
-        period = float(peaks[0])
-        products = np.correlate(wave, wave, mode="full")[length - 1 :] / np.arange(length, 0, -1)
-        # A lag of many periods tells the period more exactly.
-        for many in range(2, int(length // 2 / period) + 1):
-            around = round(many * period)
-            before, peak, after = products[around - 1 : around + 2]
-            bend = before - 2 * peak + after
-            period = (around + (float(np.clip(0.5 * (before - after) / bend, -1, 1)) if bend < 0 else 0)) / many
-        return float(length), level, period, float(likeness[peaks[0]])
-    return NO_EXTENT
+def _measure_way_to_hole(sight: Sight, u_end: int, path: Reals) -> float:
+    """Pixels from the row in which it was sought to where the path itself meets the hole, 0 where it does not."""
+    height, width = sight.hole.shape
+    ahead = np.arange(0.0, min(GRAZE_PX, width - 1 - u_end) + 1)
+    row = np.clip(np.rint(np.polyval(path, ahead)), 0, height - 1).astype(int)
+    met = np.flatnonzero(sight.hole[row, (u_end + ahead).astype(int)])
+    return float(max(0, met[0] - 1)) if len(met) else 0.0

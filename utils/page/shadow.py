@@ -22,7 +22,7 @@ LENGTH_PX = 66  # a shadow goes on for at least so much along the edge, print th
 MIXED_PX = 25  # width of the band along borders between surfaces where none is looked for: both mix there
 SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
 MIN_BAND_SHARE = 0.01  # of a square that is bare paper of the band; from less of it less is lifted
-PRINT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
+PRINT_LIGHT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
 FAINTEST_RIM = 0.006  # what takes less of the light than this is no shadow; from twice as much on all of it is lifted
 UNSEEN_SHARE = 0.5 / 255  # of the light: half a level, which changes nothing
 
@@ -68,7 +68,7 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     sparse = np.s_[::SPARSE_PX, ::SPARSE_PX]
     distance_px = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[sparse]
     missing = 1 - window[sparse].mean(axis=2, dtype=np.float32) / np.maximum(tone[sparse].mean(axis=2), 1)
-    known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_SHARE)
+    known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_LIGHT_SHARE)
 
     def band(start_px: float) -> tuple[Floats, Mask]:
         return _average(missing, known & (distance_px > start_px) & (distance_px <= start_px + BAND_PX))

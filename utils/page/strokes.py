@@ -10,13 +10,23 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Indices, Mask, Reals
-from utils.page.rule_ends import DOUBLE_PX, HALF_PX, End, belonging
-from utils.page.rules import Rule
+from utils.page.rule import DOUBLE_PX, HALF_PX, End, Rule, find_stroke
 
 PROFILE_STEP = 0.5  # pixels between the samples of a profile
-OVERLAP_PX = 60  # a rule is drawn so far back over its visible part (of which nothing changes)
-CLEAR_PX = 12  # a profile is measured where the hole is farther aside
 PROFILE_PX = 160  # length over which a stroke is measured
+STROKE_START_PX = 2.0  # so far before the hole measuring begins: the occluder's soft edge
+ASIDE_CLEAR_PX = 12  # a profile is measured where the hole is farther aside
+MIN_CLEAR_PX = 12  # of such length; with less of it the whole stroke counts
+MIN_PAPER_LEVELS = 8.0  # paper that is darker than this has no shares
+SOLID_RANK = 0.4  # of the darkness along a solid stroke: print beside it darkens less than half of its length
+MIN_BINS = 4  # samples of a pattern
+GROUND_PX = 4  # at both ends of a profile: the ground
+SOFT_PX = 2.5  # a stroke's blurred rim
+OVERLAP_PX = 60  # a rule is drawn so far back over its visible part: a rim that cuts it at an angle leaves no notch
+LAGS = 64  # of a period that are tried to bring two patterns into step
+MIN_PERIODS = 0.5  # between two ends; with less each pattern is drawn on its own
+
+PROFILE_OFFSETS = np.arange(-HALF_PX, HALF_PX + PROFILE_STEP / 2, PROFILE_STEP)  # of a profile's samples
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,8 @@ def draw_rules(window: Image, hole: Mask, tone: Floats, rules: list[Rule]) -> Fl
     ink = np.zeros_like(tone)
     for rule in rules:
         turn = (1, 0, 2) if rule.standing else (0, 1, 2)
-        seen, paper = window.transpose(turn), tone.transpose(turn)
-        strokes = [measure_stroke(seen, hole.transpose(turn[:2]), paper, end) for end in rule.ends]
+        picture, paper = window.transpose(turn), tone.transpose(turn)
+        strokes = [measure_stroke(picture, hole.transpose(turn[:2]), paper, end) for end in rule.ends]
         _draw(ink.transpose(turn), rule, strokes)
     return ink
 
@@ -61,60 +71,69 @@ def measure_stroke(window: Image, hole: Mask, tone: Floats, end: End) -> Stroke:
         window, hole, tone: `(h, w, 3)`, `(h, w)` and `(h, w, 3)`, the rule lying in them.
         end: where.
     """
-    t = np.arange(2.0, max(end.length, 4))
-    u = end.u - end.side * t
-    # Where the rule runs along the rim of the hole, not all of its strip is seen.
+    back = _choose_places(hole, end)
+    shade = _read_shade(window, tone, end, back)
+    if not end.period:
+        return Stroke(_trim(np.sort(shade, axis=0)[int(SOLID_RANK * len(shade))])[None])
+    pattern = _fold(shade, back, end.period)
+    across = (_trim(pattern.mean(axis=0)) != 0).any(axis=1)
+    return Stroke(np.where(across[:, None], pattern, 0), end.period)
+
+
+def _choose_places(hole: Mask, end: End) -> Reals:
+    """Where along a rule it is measured, in pixels back from its end.
+
+    Where it runs along the rim of the hole, not all of its strip is seen.
+    """
+    back = np.arange(STROKE_START_PX, max(end.length, 4))
+    u = end.u - end.side * back
     rows = np.clip(np.rint(end.v + end.slope * (u - end.u)), 0, hole.shape[0] - 1).astype(int)
     columns = np.clip(np.rint(u), 0, hole.shape[1] - 1).astype(int)
-    below, above = (np.clip(rows + off, 0, hole.shape[0] - 1) for off in (CLEAR_PX, -CLEAR_PX))
+    below, above = (np.clip(rows + off, 0, hole.shape[0] - 1) for off in (ASIDE_CLEAR_PX, -ASIDE_CLEAR_PX))
     clear = ~(hole[below, columns] | hole[above, columns] | hole[rows, columns])
-    if np.count_nonzero(clear) >= 12:
-        t = t[clear]
-    t = t[:PROFILE_PX]
-    u = end.u - end.side * t
+    return (back[clear] if np.count_nonzero(clear) >= MIN_CLEAR_PX else back)[:PROFILE_PX]
+
+
+def _read_shade(window: Image, tone: Floats, end: End, back: Reals) -> Floats:
+    """Share of the paper's light that is missing along and across a rule, `(len(back), len(PROFILE_OFFSETS), 3)`."""
+    u = end.u - end.side * back
     v = end.v + end.slope * (u - end.u)
-    offsets = np.arange(-HALF_PX, HALF_PX + PROFILE_STEP / 2, PROFILE_STEP)
     u0, v0 = int(max(0, u.min() - 3)), int(max(0, v.min() - HALF_PX - 3))
-    part = np.s_[v0 : int(v.max()) + HALF_PX + 4, u0 : int(u.max()) + 4]
-    xs = np.repeat((u - u0)[:, None], len(offsets), 1).astype(np.float32)
-    ys = ((v - v0)[:, None] + offsets).astype(np.float32)
-    colour = cv2.remap(np.ascontiguousarray(window[part]), xs, ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    paper = cv2.remap(np.ascontiguousarray(tone[part]), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    shade = 1 - colour.astype(np.float32) / np.maximum(paper, 8)
-    if not end.period:
-        # Print beside the rule darkens less than half of its length.
-        return Stroke(_trimmed(np.sort(shade, axis=0)[int(0.4 * len(shade))])[None])
-    bins = max(4, round(end.period / PROFILE_STEP))
-    # The pattern starts at the end itself and is counted into the hole.
-    place = (-t / end.period % 1) * bins
+    area = np.s_[v0 : int(v.max()) + HALF_PX + 4, u0 : int(u.max()) + 4]
+    xs = np.repeat((u - u0)[:, None], len(PROFILE_OFFSETS), 1).astype(np.float32)
+    ys = ((v - v0)[:, None] + PROFILE_OFFSETS).astype(np.float32)
+    colour = cv2.remap(np.ascontiguousarray(window[area]), xs, ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    paper = cv2.remap(np.ascontiguousarray(tone[area]), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(1 - colour.astype(np.float32) / np.maximum(paper, MIN_PAPER_LEVELS), np.float32)
+
+
+def _fold(shade: Floats, back: Reals, period: float) -> Floats:
+    """The mean of a shade over its periods, `(bins, n, 3)`; it starts at the end itself and counts into the hole."""
+    bins = max(MIN_BINS, round(period / PROFILE_STEP))
+    place = (-back / period % 1) * bins
     low = place.astype(int) % bins
-    part_high = (place % 1)[:, None, None]
-    pattern = np.zeros((bins, len(offsets), 3))
+    high_share = (place % 1)[:, None, None]
+    pattern = np.zeros((bins, *shade.shape[1:]))
     weight = np.full((bins, 1, 1), 1e-6)
-    for index, share in ((low, 1 - part_high), ((low + 1) % bins, part_high)):
+    for index, share in ((low, 1 - high_share), ((low + 1) % bins, high_share)):
         np.add.at(pattern, index, shade * share)
         np.add.at(weight, index, share)
-    pattern = (pattern / weight).astype(np.float32)
-    mean = pattern.mean(axis=0)
-    return Stroke(np.where((_trimmed(mean) != 0).any(axis=1)[:, None], pattern, 0), end.period)
+    return (pattern / weight).astype(np.float32)
 
 
-def _trimmed(profile: AnyArray) -> Floats:
+def _trim(profile: AnyArray) -> Floats:
     """The profile `(n, 3)` without its ground and without what does not belong to the stroke in its middle."""
-    flank = int(4 / PROFILE_STEP)
-    base = np.minimum(np.median(profile[:flank], axis=0), np.median(profile[-flank:], axis=0))
-    profile = profile - base
+    flank = int(GROUND_PX / PROFILE_STEP)
+    profile = profile - np.minimum(np.median(profile[:flank], axis=0), np.median(profile[-flank:], axis=0))
     strength = profile.mean(axis=1)
-    keep = belonging(strength, float(strength.max()), int((DOUBLE_PX + 1) / PROFILE_STEP))
-    soft = int(2.5 / PROFILE_STEP)  # a stroke's blurred rim
-    keep = np.convolve(keep, np.ones(2 * soft + 1), mode="same") > 0
-    return np.where(keep[:, None], profile, 0).astype(np.float32)
+    stroke = find_stroke(strength, float(strength.max()), int((DOUBLE_PX + 1) / PROFILE_STEP))
+    stroke = np.convolve(stroke, np.ones(2 * int(SOFT_PX / PROFILE_STEP) + 1), mode="same") > 0
+    return np.where(stroke[:, None], profile, 0).astype(np.float32)
 
 
 def _draw(shade: Floats, rule: Rule, strokes: list[Stroke]) -> None:
     """Draw one lying rule into `shade`; where something is darker already, that stays."""
     height, width = shade.shape[:2]
-    # At a visible end the drawing overlaps what is seen: a rim that cuts the rule at an angle leaves no notch.
     first, last = rule.u0, rule.u1
     for end in rule.ends:
         first, last = (first - OVERLAP_PX, last) if end.side > 0 else (first, last + OVERLAP_PX)
@@ -125,47 +144,50 @@ def _draw(shade: Floats, rule: Rule, strokes: list[Stroke]) -> None:
     rows = np.rint(v).astype(int)[:, None] + np.arange(-HALF_PX + 1, HALF_PX)
     place = np.clip((rows - v[:, None] + HALF_PX) / PROFILE_STEP, 0, strokes[0].shade.shape[1] - 1.001)
     share = np.clip((u - rule.u0) / (rule.u1 - rule.u0), 0, 1)[:, None, None].astype(np.float32)
-    phases = _phases(rule, strokes, u)
-    layers = [_sampled(stroke, phase, place) for stroke, phase in zip(strokes, phases, strict=True)]
+    phases = _choose_phases(rule, strokes, u)
+    layers = [_interpolate(stroke, phase, place) for stroke, phase in zip(strokes, phases, strict=True)]
     drawn = layers[0] if len(layers) == 1 else layers[0] * (1 - share) + layers[1] * share
     inside = (rows >= 0) & (rows < height)
-    at = rows[inside], np.broadcast_to(u[:, None], rows.shape)[inside]
-    shade[at] = np.maximum(shade[at], drawn[inside])
+    pixels = rows[inside], np.broadcast_to(u[:, None], rows.shape)[inside]
+    shade[pixels] = np.maximum(shade[pixels], drawn[inside])
 
 
-def _phases(rule: Rule, strokes: list[Stroke], u: Indices) -> list[Reals]:
+def _choose_phases(rule: Rule, strokes: list[Stroke], u: Indices) -> list[Reals]:
     """For each stroke the place in its pattern, in periods, at each `u`; two patterns are brought into step."""
     periods = [stroke.period for stroke in strokes]
-    own = [(u - end.u) * end.side / max(stroke.period, 1) for end, stroke in zip(rule.ends, strokes, strict=True)]
+    apart = [(u - end.u) * end.side / max(stroke.period, 1) for end, stroke in zip(rule.ends, strokes, strict=True)]
     if len(strokes) < 2 or not all(periods):
-        return own
-    # Seen along u, the second pattern runs backwards; `lag` of it brings it onto the first.
-    first = strokes[0].shade.mean(axis=(1, 2))
-    second = strokes[1].shade.mean(axis=(1, 2))
-    t = np.arange(0, 1, 1 / 64)
-    one = np.interp(t, np.arange(len(first)) / len(first), first, period=1)
-    two = np.interp(-t % 1, np.arange(len(second)) / len(second), second, period=1)
-    likeness = np.fft.ifft(np.fft.fft(one) * np.fft.fft(two).conj()).real
-    lag = float(likeness.argmax()) / 64
+        return apart
+    lag = _measure_lag(*(stroke.shade.mean(axis=(1, 2)) for stroke in strokes))
     length = rule.u1 - rule.u0
     # Whole number of periods from the first end to the second, up to the lag that was seen.
     count = round(length / float(np.mean(periods)) - lag) + lag
-    if count < 0.5:
-        return own
+    if count < MIN_PERIODS:
+        return apart
     run = (u - rule.u0) / length * count
     return [run, lag - run]
 
 
-def _sampled(stroke: Stroke, phase: Reals, place: Reals) -> Floats:
+def _measure_lag(first: Floats, second: Floats) -> float:
+    """Periods that bring the second pattern, which runs backwards seen along u, onto the first."""
+    t = np.arange(0, 1, 1 / LAGS)
+    one = np.interp(t, np.arange(len(first)) / len(first), first, period=1)
+    two = np.interp(-t % 1, np.arange(len(second)) / len(second), second, period=1)
+    likeness = np.fft.ifft(np.fft.fft(one) * np.fft.fft(two).conj()).real
+    return float(likeness.argmax()) / LAGS
+
+
+def _interpolate(stroke: Stroke, phase: Reals, place: Reals) -> Floats:
     """The stroke's shade `(len(phase), n, 3)` at places across it."""
     across = place.astype(int)
-    part = (place - across)[..., None].astype(np.float32)
+    across_share = (place - across)[..., None].astype(np.float32)
     if len(stroke.shade) == 1:
-        return stroke.shade[0][across] * (1 - part) + stroke.shade[0][across + 1] * part
+        profile = stroke.shade[0]
+        return profile[across] * (1 - across_share) + profile[across + 1] * across_share
     bins = len(stroke.shade)
     along = phase % 1 * bins
     low = along.astype(int) % bins
-    share = (along % 1)[:, None, None].astype(np.float32)
-    rows = stroke.shade[low] * (1 - share) + stroke.shade[(low + 1) % bins] * share
+    along_share = (along % 1)[:, None, None].astype(np.float32)
+    rows = stroke.shade[low] * (1 - along_share) + stroke.shade[(low + 1) % bins] * along_share
     index = np.arange(len(phase))[:, None]
-    return rows[index, across] * (1 - part) + rows[index, across + 1] * part
+    return rows[index, across] * (1 - across_share) + rows[index, across + 1] * across_share

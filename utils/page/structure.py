@@ -14,7 +14,8 @@ from utils.page.cells import strongest
 from utils.page.grain import draw_grain, measure_grain, seed_of
 from utils.page.network_rest import add_rest
 from utils.page.paper import Paper, measure_paper
-from utils.page.rules import Rule, find_rules
+from utils.page.rule import Rule
+from utils.page.rules import find_rules
 from utils.page.shadow import lift_shadow
 from utils.page.strokes import draw_rules
 from utils.page.texture import copy_texture

@@ -16,7 +16,7 @@ from utils.page.light import SHADOW_CELLS
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
 SHADED_STEP_LEVELS = 8.0  # change that parts page and desk in the occluder's shadow, which weakens their border
 LEAK_CELLS = 480  # smallest part that such a weak border may part from the page
-ALIKE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
+ACROSS_HOLE_LEVELS = 22.0  # parts of one surface on both sides of a hole differ less: light falls off
 COMPARED_CELLS = 6  # so near the hole the colours of both sides are compared
 TOUCH_CELLS = 3  # surfaces so near each other touch
 MAX_TOUCHING_CELLS = 6  # surfaces that touch in more cells than this, away from the hole, are not one
@@ -137,7 +137,7 @@ def _join_across_hole(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
     joined = np.arange(count + 1)
     for difference, one, two in sorted(pairs):  # the most alike first: rows of a table alternate
         group_one, group_two = joined == joined[one], joined == joined[two]
-        if difference < ALIKE_LEVELS and not touching[np.ix_(group_one, group_two)].any():
+        if difference < ACROSS_HOLE_LEVELS and not touching[np.ix_(group_one, group_two)].any():
             joined[group_two] = joined[one]
     _, joined = np.unique(joined, return_inverse=True)
     return joined.astype(np.int32)[numbers]

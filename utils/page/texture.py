@@ -9,7 +9,7 @@ import numpy as np
 from utils.arrays import Floats, Image, Indices, Mask, Plane, Reals
 from utils.page.cells import strongest
 
-STEP_PX = 20  # between the distances that a piece may be moved by
+MOVE_STEP_PX = 20  # between the distances that a piece may be moved by
 DIRECTIONS = 16  # that it may be moved in
 COMPARED_RIM_PX = 24  # a moved piece goes on from what is seen so near
 UNSURE_PX = 14  # the border of what is seen is known to a cell of the paper only, and a thing's edge is soft
@@ -80,7 +80,7 @@ def _find_pattern(window: Image, tone: Image, source: Mask) -> Plane | None:
 
 def _list_shifts(height: int, width: int) -> Indices:
     """Moves that are tried, `(n, 2)` (dy, dx) in pixels."""
-    reach = np.arange(STEP_PX, max(height, width), STEP_PX)
+    reach = np.arange(MOVE_STEP_PX, max(height, width), MOVE_STEP_PX)
     angles = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
     directions = np.stack([np.sin(angles), np.cos(angles)], axis=1)
     return np.rint(reach[:, None, None] * directions).astype(int).reshape(-1, 2)

@@ -10,7 +10,7 @@ from utils.arrays import Floats, Mask
 from utils.blend import spread
 from utils.page.cells import strongest
 
-BARE_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
+MIN_CELL_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
 DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are darker than expected
 DARK_LEVELS = 5.0  # a cell beside the hole that is so much darker is its shadow, or the edge of a thing
 OUTER_PER_BESIDE = 4  # known cells further out for each beside the hole, before these are judged by those
@@ -31,7 +31,7 @@ def continue_tone(mean: Floats, share: Floats, hidden: Mask) -> Floats:
         share: `(rows, columns)`, how much of each cell is this surface, bare.
         hidden: `(rows, columns)`, True where the hole takes a part of the cell.
     """
-    weight = np.where((share > BARE_SHARE) & ~hidden, share, 0).astype(np.float32)
+    weight = np.where((share > MIN_CELL_SHARE) & ~hidden, share, 0).astype(np.float32)
     if not weight.any():  # no cell is wholly visible: what is seen of each has to do
         weight = share.astype(np.float32)
     beside = cv2.dilate(hidden.astype(np.uint8), np.ones((2 * DARK_CELLS + 1,) * 2, np.uint8)) > 0
