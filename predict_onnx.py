@@ -31,27 +31,31 @@ from utils.options import (
     add_removal_flags,
     removal_options,
 )
+from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
 from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
+
+PROGRAM = "predict_onnx.py"
+ABOUT = "Remove what covers photographed documents, a folder at a time."
 
 if TYPE_CHECKING:
     from utils.folder import FolderOptions
     from utils.remover import OccluderRemover
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The flags of this script."""
-    parser = argparse.ArgumentParser(description="Remove what covers photographed documents, a folder at a time.")
+def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """The flags of this script; `program`: what messages call it."""
+    parser = argparse.ArgumentParser(prog=program, description=ABOUT)
     parser.add_argument("--src_image_dir", default="test_img", help="folder of photos (default %(default)s)")
     parser.add_argument("--save_dir", default="test_img_predict", help="where results go (default %(default)s)")
     parser.add_argument(
         "--deeplabv3_onnx",
-        default="./onnx_model/deeplabv3_mobilenetv2.onnx",
-        help="segmentation graph (default %(default)s)",
+        default=str(SEGMENTER_GRAPH),
+        help="segmentation graph (default: the one that ships)",
     )
     parser.add_argument(
         "--deepfillv2_onnx",
-        default="./onnx_model/deepfillv2_G.onnx",
-        help="generator graph (default %(default)s)",
+        default=str(GENERATOR_GRAPH),
+        help="generator graph (default: the one that ships)",
     )
     parser.add_argument(
         "--imgsize", type=positive_int, help=f"side of the crop (default: what the graph states, or {PUBLISHED_CROP})"
@@ -100,9 +104,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage."""
-    parser = build_parser()
+def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
+    """Run the script; returns the exit status: 0, 1 where a photo failed, 2 for wrong usage.
+
+    Args:
+        argv: the command line; None takes the process's own.
+        program: what messages call it.
+    """
+    parser = build_parser(program)
     args = parser.parse_args(argv)
     print_any_name()
     # Imported here so that --help does not wait for them.
@@ -120,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
         check_folders(folder)
         photos, unreadable = find_photos(folder)
         for line in unreadable:
-            print(f"predict_onnx.py: {line}", file=sys.stderr)
+            print(f"{program}: {line}", file=sys.stderr)
         if not photos:
             hint = "" if folder.recursive else "; subfolders are read with --recursive True"
             raise ValueError(f"there are no photos in '{folder.src_image_dir}'{hint}")
@@ -132,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         make_target(folder)  # only now, so that a run that cannot begin leaves no empty folder
     except (ValueError, OSError) as error:
-        print(f"predict_onnx.py: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return EXIT_USAGE
 
     own_masks = bool(args.mask_dir) and args.mask_mode == "replace"
@@ -196,7 +205,7 @@ def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOp
         raise  # `run_script` knows what to do
     except OSError as error:  # of the report or of stdout: those of a photo are its own
         reason = f"the report or these lines cannot be written ({error.strerror})"
-        print(f"predict_onnx.py: stopped: {reason}; go on with --skip_existing True", file=sys.stderr)
+        print(f"stopped: {reason}; go on with --skip_existing True", file=sys.stderr)
         return EXIT_FAILED
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     print(f"{summary}; results are in '{folder.save_dir}'")

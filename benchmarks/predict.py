@@ -36,6 +36,7 @@ from utils.folder import default_workers
 from utils.options import PROVIDERS
 from utils.report import format_table
 from utils.runtime import onnx_backend
+from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
 from utils.spec import GENERATOR, PUBLISHED_CROP, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
 
@@ -84,8 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags of this benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photo_dir", required=True, help="folder of photos of about 10 megapixels")
-    parser.add_argument("--deeplabv3_onnx", type=Path, default=ROOT / "onnx_model/deeplabv3_mobilenetv2.onnx")
-    parser.add_argument("--deepfillv2_onnx", type=Path, default=ROOT / "onnx_model/deepfillv2_G.onnx")
+    parser.add_argument("--deeplabv3_onnx", type=Path, default=SEGMENTER_GRAPH)
+    parser.add_argument("--deepfillv2_onnx", type=Path, default=GENERATOR_GRAPH)
     parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="for ours")
     add_switch(parser, "--speed", True, "compare times; needs PyTorch, to build graphs of the published size")
     add_switch(parser, "--memory", True, f"measure memory: {LONG_FOLDER} photos of 12 megapixels, one of 100")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from utils.flags import add_switch, positive_int
 from utils.options import PROVIDERS, add_removal_flags, removal_options, scale_of
+from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
 from utils.split import SPLITS, select
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from datasets.occluders import Cutout
     from utils.remover import OccluderRemover
 
-ROOT = Path(__file__).resolve().parents[1]
 
 TRUE_MASK_GROW_PX = 7.0  # of a page 4000 px high; a perfect mask still wants its soft edge outside
 # Ink is what is darker than the paper beside it by more than a quarter, where that paper is at least 0.7 as bright as
@@ -73,8 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="pairs at a time, about 400 MB each; 1 for undisturbed seconds (default: one a core, %(default)s)",
     )
     networks = parser.add_argument_group("networks")
-    networks.add_argument("--deeplabv3_onnx", default=str(ROOT / "onnx_model/deeplabv3_mobilenetv2.onnx"))
-    networks.add_argument("--deepfillv2_onnx", default=str(ROOT / "onnx_model/deepfillv2_G.onnx"))
+    networks.add_argument("--deeplabv3_onnx", default=str(SEGMENTER_GRAPH))
+    networks.add_argument("--deepfillv2_onnx", default=str(GENERATOR_GRAPH))
     networks.add_argument("--provider", choices=PROVIDERS, default="auto", help="what they run on")
     add_removal_flags(parser)
     return parser
