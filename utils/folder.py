@@ -4,7 +4,9 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -40,6 +42,7 @@ MASKS, SHADES, COMPARISONS, STRUCTURE = (
     "structure",
 )  # folders in `save_dir` of what is written beside
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
+PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
 NAMES_SHOWN = 12  # of photos that need a look
 PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
 
@@ -295,19 +298,42 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
     masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
     run = _Run(remover, options, Room(options.num_workers), Originals(lambda: _originals(photos, options)), masks)
-    with ThreadPoolExecutor(options.num_workers) as workers:
+    with ThreadPoolExecutor(options.num_workers) as workers, _Interruption() as interruption:
         futures = deque(workers.submit(_clean, run, path) for path in photos)
         try:
-            while futures:
-                result = futures[0].result()
-                futures.popleft()
-                yield result
-        except KeyboardInterrupt:  # what is done by now counts, so that the report names every file that was written
+            while futures and not interruption.asked:
+                yield futures.popleft().result()
+            # What is done by now counts, so that the report names every file that was written.
             workers.shutdown(cancel_futures=True)
             yield from (future.result() for future in futures if not future.cancelled())
-            raise
         finally:
             workers.shutdown(cancel_futures=True)
+        if interruption.asked:
+            raise KeyboardInterrupt
+
+
+class _Interruption:
+    """Ctrl-C as a wish, looked at between two photos: raised anywhere, it could come between a file and its line.
+
+    A second Ctrl-C ends the run at once, as it does by default. Outside of the main thread nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.before: Any = None
+
+    def __enter__(self) -> "_Interruption":
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *error: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
 
 
 def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
@@ -323,7 +349,7 @@ def _clean(run: "_Run", path: Path) -> Result:
     if source.photo is None:
         return source.result
     try:
-        with run.room.taken(-(-source.photo.image[..., 0].size // PIXELS_PER_WORKER)):
+        with run.room.taken(-(-math.prod(source.photo.size) // PIXELS_PER_WORKER)):
             return _write(source, _repair(run.remover, source, run.options), run)
     except Exception as error:  # of OpenCV, of a provider or a mistake of ours: the other photos are still done
         _fail(source.result, error)
@@ -387,7 +413,7 @@ def _read(path: Path, run: _Run) -> _Source:
         if among_photos and run.masks is not None and run.masks.is_mask_of_another(path):
             source.result.status, source.result.message = "skipped", "the mask of another photo"
             return source
-        source.photo = images.read_photo(path, options.max_pixels)
+        source.photo = images.open_photo(path, options.max_pixels)
         source.result.sha256 = hashlib.sha256(source.photo.data).hexdigest()
         if options.mask_dir is not None:
             assert run.masks is not None
@@ -420,12 +446,17 @@ def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -
     if source.photo is None:
         return None
     started = time.perf_counter()
-    image = source.photo.image
     removal = None
     try:
-        if options.mask_dir is None:
-            removal = remover(image)
+        if options.mask_dir is None and not remover.options.compat:
+            sight = remover.look(source.photo.preview(*PREVIEW_SIDES))
+            # Most photos of any folder have nothing on them: these are never decoded as a whole.
+            if not sight.is_clean or options.save_mask or options.save_comparison:
+                removal = remover.finish(source.photo.image, sight)
+        elif options.mask_dir is None:
+            removal = remover(source.photo.image)
         else:
+            image = source.photo.image
             mask = np.zeros(image.shape[:2], bool)
             if source.user_mask is not None:
                 mask = grow(source.user_mask, growth_px(remover.options, *image.shape[:2]))
@@ -440,27 +471,28 @@ def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -
 
 def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
     result, photo, options = source.result, source.photo, run.options
-    if removal is None or photo is None:
+    if photo is None or result.status == "failed":
         return result
     started = time.perf_counter()
     target = options.save_dir / result.name
     try:
         _make_folder(target.parent)
         run.originals.refuse(target, source.path)
-        if removal.boxes:
+        if removal is not None and removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes
             result.confidences = [region.confidence for region in removal.regions]
             result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
             if removal.shade is not None:
                 result.shade_share = np.count_nonzero(removal.shade) / removal.shade.size
-        result.doubtful = [region._asdict() for region in removal.doubtful]
-        # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
-        _write_extras(photo.image, removal, source, run)
+        if removal is not None:
+            result.doubtful = [region._asdict() for region in removal.doubtful]
+            # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
+            _write_extras(photo.image, removal, source, run)
         run.originals.refuse(target, source.path)  # the folders may have changed since
-        if options.plain:
+        if options.plain and removal is not None:
             images.write_image(target, removal.image)
-        elif removal.boxes:
+        elif removal is not None and removal.boxes:
             mark = _mark(removal) if options.mark else None
             result.dropped = images.write_photo(
                 target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark

@@ -15,6 +15,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -44,20 +45,56 @@ Image.MAX_IMAGE_PIXELS = None
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A decoded photo and what it takes to write it back alike.
+    """A photo and what it takes to write it back alike. Its pixels are decoded when they are first asked for.
 
     Attributes:
-        image: `(H, W, 3)` uint8 BGR, contiguous, upright by EXIF; the 8-bit view without alpha. Not to be changed:
-            `write_photo` compares with it.
         path: where it was read from.
         data: the bytes of that file.
         header: format, stored size, channels, bit depth and orientation.
     """
 
-    image: NDArray[np.uint8]
     path: Path
     data: bytes
     header: Header
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """`(H, W, 3)` uint8 BGR, contiguous, upright by EXIF; the 8-bit view without alpha. Not to be changed:
+        `write_photo` compares with it.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        with _decoding(self.path):
+            stored = FORMATS[self.header.format].decode(self.data, self.header)
+            if stored.shape != (self.header.height, self.header.width, 3):
+                raise ValueError("the file is damaged (its headers contradict each other)")
+        return pixels.turn_upright(stored, self.header.orientation)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, upright."""
+        height, width = self.header.height, self.header.width
+        return (width, height) if self.header.orientation > 4 else (height, width)
+
+    def preview(self, longer: int, shorter: int) -> NDArray[np.uint8]:
+        """The photo reduced while it is decoded, where its format can: a JPEG's own DCT gives 1/2, 1/4, 1/8.
+
+        Args:
+            longer, shorter: sides in pixels below which it is not reduced.
+
+        Returns:
+            `(h, w, 3)` uint8 BGR, upright; `image` itself where that is as small or the format cannot.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        fits = min(max(self.size) // longer, min(self.size) // shorter)
+        if self.header.format != "JPEG" or fits < 2 or "image" in self.__dict__:
+            return self.image
+        with _decoding(self.path):
+            stored = jpeg.decode_reduced(self.data, 8 if fits >= 8 else 4 if fits >= 4 else 2)
+        return pixels.turn_upright(stored, self.header.orientation)
 
     @property
     def format(self) -> str:
@@ -81,14 +118,18 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
         ValueError: the file is no picture, damaged, truncated, too large, or cannot be kept; one line says what.
         OSError: the file cannot be read.
     """
+    photo = open_photo(path, max_pixels)
+    _ = photo.image
+    return photo
+
+
+def open_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
+    """A photo whose pixels are decoded when they are asked for. Arguments and errors as `read_photo`."""
     path = Path(path)
     data = _read(path, max_pixels)
     with _decoding(path):
         header = _checked_header(data, max_pixels)
-        stored = FORMATS[header.format].decode(data, header)
-        if stored.shape != (header.height, header.width, 3):
-            raise ValueError("the file is damaged (its headers contradict each other)")
-    return Photo(pixels.turn_upright(stored, header.orientation), path, data, header)
+    return Photo(path, data, header)
 
 
 def read_samples(path: str | Path, max_pixels: int = MAX_PIXELS) -> pixels.Samples:

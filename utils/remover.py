@@ -9,7 +9,7 @@ import numpy as np
 from utils import blend, preprocess, regions
 from utils.arrays import Image, Mask
 from utils.compat import remove_as_published
-from utils.finding.finder import Finding, Region, find
+from utils.finding.finder import Finding, Region, Sight, locate, look
 from utils.options import RemovalOptions, scale_of
 from utils.page import structure
 from utils.page.structure import Structure
@@ -78,13 +78,21 @@ class OccluderRemover:
         if self.options.compat:
             assert self.inpainter is not None
             return Removal(*remove_as_published(image, self.segmenter, self.inpainter), [])
-        found = self.find(image)
+        return self.finish(image, self.look(image))
+
+    def finish(self, image: Image, sight: Sight) -> Removal:
+        """Repair a photo, `(H, W, 3)` uint8 BGR, of which `look` saw what covers it. Raises as when called."""
+        found = locate(image, sight, self.options)
         removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, hidden=found.hidden)
         return removal._replace(regions=found.regions, doubtful=found.doubtful)
 
+    def look(self, image: Image) -> Sight:
+        """What covers a photo, roughly, seen at the network's size: `(H, W, 3)` uint8 BGR, which may be reduced."""
+        return look(image, self.segmenter, self.options)
+
     def find(self, image: Image) -> Finding:
         """What covers the photo, `(H, W, 3)` uint8 BGR, and what may."""
-        return find(image, self.segmenter, self.options)
+        return locate(image, self.look(image), self.options)
 
     def find_mask(self, image: Image) -> Mask:
         """Where the photo is covered: `(H, W, 3)` uint8 → `(H, W)` bool, grown past the occluders' soft edge."""

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 
 from utils import images
+from utils.finding.finder import Sight
 from utils.folder import FolderOptions, Room, check_folders, clean_folder, find_photos, make_target
 from utils.options import RemovalOptions
 from utils.remover import Removal
+from utils.stages import Answer
+
+SEEN = Sight(np.zeros((1, 1, 3), np.uint8), Answer(np.zeros((1, 1), np.float32)), [], [None])  # not clean
 
 
 class Remover:
@@ -23,7 +27,10 @@ class Remover:
     def __init__(self, before):
         self.before = before
 
-    def __call__(self, image):
+    def look(self, image):
+        return SEEN
+
+    def finish(self, image, sight):
         self.before(image)
         return Removal(image, np.zeros(image.shape[:2], bool), [], [])
 

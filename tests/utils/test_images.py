@@ -773,3 +773,29 @@ def test_jpeglib_that_does_not_load_counts_as_missing(tmp_path, monkeypatch):
     jpeg.has_jpeglib.cache_clear()
     assert not jpeg.has_jpeglib()
     jpeg.has_jpeglib.cache_clear()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_preview_of_a_jpeg_is_the_photo_reduced_and_upright(tmp_path, orientation):
+    y, x = np.mgrid[0:800, 0:1204]
+    image = np.dstack([x / 5, y / 4, np.full_like(x, 90)]).astype(np.uint8)
+    path = tmp_path / "a.jpg"
+    notes = Image.Exif()
+    notes[0x0112] = orientation
+    Image.fromarray(image[..., ::-1]).save(path, quality=95, exif=notes)
+    photo = images.open_photo(path)
+    small = photo.preview(300, 200)
+    assert "image" not in vars(photo)  # not decoded as a whole
+    assert small.shape[:2] == tuple(-(-side // 4) for side in photo.size)
+    expected = cv2.resize(photo.image, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 2
+    assert photo.preview(300, 200) is photo.image  # once it is decoded there is nothing to gain
+
+
+def test_damaged_jpeg_is_found_by_its_preview_too(tmp_path):
+    path = tmp_path / "a.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3), np.uint8)
+    cv2.imwrite(str(path), noise)
+    path.write_bytes(path.read_bytes()[:-4000])
+    with pytest.raises(ValueError, match=r"damaged|truncated"):
+        images.open_photo(path).preview(200, 100)

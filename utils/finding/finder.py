@@ -75,19 +75,55 @@ class _Part(NamedTuple):
     sure: bool
 
 
+class Sight(NamedTuple):
+    """What is seen of a photo at the network's size, before a pixel of the photo itself is needed.
+
+    Attributes:
+        small: `(h, w, 3)` uint8 BGR.
+        answer: what the network says of it.
+        taken, left: the parts that are removed and those in doubt.
+    """
+
+    small: Image
+    answer: Answer
+    taken: list[_Part]
+    left: list[_Part]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing to remove and nothing in doubt."""
+        return not self.taken and not self.left
+
+
 def find(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Finding:
-    """Where a photo is covered.
+    """Where a photo is covered: `look` and `locate`."""
+    return locate(image, look(image, segmenter, options), options)
+
+
+def look(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Sight:
+    """What covers a photo, roughly.
 
     Args:
-        image: `(H, W, 3)` uint8 BGR, upright, of any size.
+        image: `(H, W, 3)` uint8 BGR, upright, of any size; the photo may be reduced, but not below the network's size.
         segmenter: what the network sees.
-        options: threshold, confidence, scope, growth and smallest area.
+        options: threshold, confidence, what happens to what is in doubt.
     """
     small = segmenter.reduced(image)
     answer = segmenter(small)
     parts = [part for part in _judged(small, answer, options) if _on_page(part.mask, answer.beside)]
     both = options.doubtful == "remove"
-    taken, left = [p for p in parts if p.sure or both], [p for p in parts if not (p.sure or both)]
+    return Sight(small, answer, [p for p in parts if p.sure or both], [p for p in parts if not (p.sure or both)])
+
+
+def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
+    """What covers a photo, to the pixel.
+
+    Args:
+        image: `(H, W, 3)` uint8 BGR, upright.
+        sight: what `look` saw of it.
+        options: scope, growth and smallest area.
+    """
+    small, answer, taken, left = sight
     shape = image.shape[:2]
     whole = _enlarged(_union(taken, small), shape, options)
     mask = whole
