@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from utils.formats import pixels
 from utils.formats.metadata import Header
 
+V5_HEADER = 124  # bytes; it tells where a colour profile lies
 RGB, BITFIELDS = 0, 3  # values of biCompression
 BGRA_MASKS = (0xFF0000, 0xFF00, 0xFF)
 
@@ -104,6 +105,8 @@ def encode(
 ) -> bytes:
     """The source's bytes with the changed pixels in them; with a palette, they become its nearest colour.
 
+    What lies beside header, palette, colour profile and pixels goes.
+
     Args:
         data: the source.
         header: what `read_header` returned for it.
@@ -112,13 +115,38 @@ def encode(
         mark: ignored: BMP has no place for XMP.
         dropped: what of the file's metadata went is added, in words.
     """
+    detail: BmpDetail = header.detail
+    end, total = detail.start + detail.stride * header.height, len(data)
+    spans = [(14 + int.from_bytes(data[14:18], "little") + 4 * 256 + 12, detail.start), (end, total)]
+    profile = _profile(data)
+    if profile is not None and profile[0] >= end:
+        spans[1:] = [(end, profile[0]), (profile[1], total)]
+        total = profile[1]
+    else:
+        total = end
     result = np.frombuffer(data, np.uint8).copy()
+    for start, stop in spans:
+        if data[start:stop].strip(b"\0"):
+            dropped.append(f"{stop - start} bytes beside the picture")
+            result[start:stop] = 0
+    result = result[:total]
     rows = _rows(result, header)
     if header.detail.palette is None:
         rows[changed, :3] = image[changed]
     else:
         rows[changed, 0] = pixels.nearest_index(image[changed], header.detail.palette)
-    return result.tobytes()
+    written = bytearray(result.tobytes())
+    if total < len(data):
+        struct.pack_into("<I", written, 2, total)
+    return bytes(written)
+
+
+def _profile(data: bytes) -> tuple[int, int] | None:
+    """Start and end of an embedded colour profile, or None."""
+    if int.from_bytes(data[14:18], "little") < V5_HEADER or data[70:74] != b"DEBM":
+        return None
+    start, size = struct.unpack_from("<II", data, 14 + 112)
+    return (14 + start, 14 + start + size) if 14 + start + size <= len(data) else None
 
 
 def _rows(values: NDArray[np.uint8], header: Header) -> NDArray[np.uint8]:

@@ -34,6 +34,8 @@ SAFE_TAGS = frozenset(
         *(*SUB_DIRECTORIES, MAKER_NOTE),
     }
 )
+# Whatever their length: layers, C2PA, previews of Samsung and of raw files, hashes of the pixels that were.
+NEVER_KEPT = frozenset({330, 37724, 50255, 50972, 50973, 51109, 51110, 51111, 52545})
 
 
 def without_lead(block: bytes) -> bytes:
@@ -62,11 +64,13 @@ class _Walk:
         spans: start and end of every byte that stands for something.
         directories: start of each directory, and the tags that leave it.
         pictures: start and end of what goes.
+        previews: start and bytes of the maker notes that lose a preview.
     """
 
     spans: list[tuple[int, int]] = field(default_factory=list)
     directories: dict[int, list[int]] = field(default_factory=dict)
     pictures: list[tuple[int, int]] = field(default_factory=list)
+    previews: list[tuple[int, bytes]] = field(default_factory=list)
 
 
 def cleaned(block: bytes, dropped: list[str]) -> bytes:
@@ -97,6 +101,8 @@ def cleaned(block: bytes, dropped: list[str]) -> bytes:
     end = _drop_thumbnail(result, first + 2 + 12 * count, order, walk, dropped)
     for start, stop in walk.pictures:
         result[start:stop] = bytes(stop - start)
+    for start, note in walk.previews:
+        result[start : start + len(note)] = note
     _drop_from_gaps(result, walk, dropped)
     for start, tags in walk.directories.items():
         _remove_entries(result, start, order, tags)
@@ -115,12 +121,10 @@ def _walk(block: bytes, start: int, order: str, walk: _Walk, depth: int, dropped
     walk.directories[start] = [tag for tag in lost if tag >= 0]  # some readers stop at one that leads nowhere
     for tag, entry in fields.items():
         span = entry.start, entry.start + len(entry.value)
-        found = picture_in(entry.value)
-        if tag == MAKER_NOTE and found is not None:
-            last = entry.value.rfind(b"\xff\xd9")
-            walk.pictures.append((span[0] + found, span[0] + last + 2 if last > found else span[1]))
+        if tag == MAKER_NOTE and picture_in(entry.value) is not None:
+            walk.previews.append((entry.start, without_preview(entry.value)))
             dropped.append("preview in the maker note")
-        elif found is not None or (tag not in SAFE_TAGS and len(entry.value) > HARMLESS_BYTES):
+        elif is_dropped(tag, entry.value):
             walk.pictures.append(span)
             walk.directories[start].append(tag)
             dropped.append(f"EXIF tag {tag}")
@@ -130,6 +134,23 @@ def _walk(block: bytes, start: int, order: str, walk: _Walk, depth: int, dropped
             (below, *_) = integers(entry, order) or (0,)
             if 8 <= below < len(block) and below not in walk.directories:
                 _walk(block, below, order, walk, depth + 1, dropped)
+
+
+def is_dropped(tag: int, value: bytes) -> bool:
+    """Whether an entry goes: it holds a picture, or is long enough to and not known to hold something else."""
+    if tag in NEVER_KEPT or (tag != MAKER_NOTE and picture_in(value) is not None):
+        return True
+    return tag not in SAFE_TAGS and len(value) > HARMLESS_BYTES
+
+
+def without_preview(note: bytes) -> bytes:
+    """A maker note with zeros in place of the picture in it, if there is one."""
+    start = picture_in(note)
+    if start is None:
+        return note
+    last = note.rfind(b"\xff\xd9")
+    end = last + 2 if last > start else len(note)
+    return note[:start] + bytes(end - start) + note[end:]
 
 
 def _drop_thumbnail(result: bytearray, link: int, order: str, walk: _Walk, dropped: list[str]) -> int:

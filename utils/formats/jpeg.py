@@ -26,11 +26,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import exif, metadata, pixels
+from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.metadata import Header
 
 XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
 PHOTOSHOP_LEAD = b"Photoshop 3.0\0"
+# What no picture lies in, however long it is: by marker and name, or by the beginning.
+SAFE_SEGMENTS = {(0xE0, b"JFIF\0"), (0xE2, b"ICC_PROFILE\0")}
+SAFE_LEADS = (b"Adobe", b"Ducky")
+# What holds a picture or announces one behind the photo, however short it is: thumbnails, MPF, FlashPix, gain maps, the
+# second part of a large XMP; APP11, with C2PA's hashes and thumbnails, goes whatever it is.
+PICTURE_LEADS = (
+    b"JFXX\0",
+    b"MPF\0",
+    b"FPXR\0",
+    b"urn:iso:std:iso:ts:21496",
+    b"http://ns.adobe.com/xmp/extension/",
+    b"AROT\0",
+)
 MAX_SEGMENT = 65533  # payload bytes; the length field counts itself
 MAX_SCANS = (
     64  # progressive files have about 10; each costs the decoder a pass over the picture, however little it holds
@@ -148,9 +161,7 @@ def read_header(data: bytes) -> Header:
 
 def read_mark(data: bytes, header: Header) -> str | None:
     """The mark in the file's XMP, or None."""
-    return next(
-        (metadata.read_xmp_mark(p) for m, p in header.detail.segments if m == 0xE1 and p.startswith(XMP_LEAD)), None
-    )
+    return next((xmp.read_mark(p) for m, p in header.detail.segments if m == 0xE1 and p.startswith(XMP_LEAD)), None)
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
@@ -195,10 +206,11 @@ def encode(
 ) -> bytes:
     """The file with repaired pixels in it.
 
-    Kept: every APPn and COM segment (EXIF, ICC, XMP, IPTC, maker notes), density, quantisation tables, chroma sampling,
-    and with "match" progressive mode and restart markers, too; "exact" writes one sequential scan. Dropped, since
-    they would show what was removed: thumbnails in EXIF, JFIF and Photoshop resources, and further pictures after
-    the first (MPF previews, gain maps). "match" knows the samplings 4:4:4, 4:2:2 and 4:2:0; any other becomes 4:4:4.
+    Kept: EXIF, ICC, XMP, IPTC, maker notes, comments and what is too short to hold a picture, density, quantisation
+    tables, chroma sampling, and with "match" progressive mode and restart markers, too; "exact" writes one sequential
+    scan. Dropped, since it would show what was removed or may: thumbnails and previews, gain maps, further pictures and
+    films behind the first, C2PA, and every longer segment that is not known to be safe. "match" knows the samplings
+    4:4:4, 4:2:2 and 4:2:0; any other becomes 4:4:4.
 
     Args:
         data: the source.
@@ -213,6 +225,9 @@ def encode(
         ValueError: "exact" was asked for and is not possible, or the mark cannot be added.
     """
     kept = _kept_metadata(header.detail.segments, mark, dropped)
+    behind = data[header.detail.scans[1] :]
+    if behind.strip(b"\0\xff \r\n"):
+        dropped.append(f"{len(behind)} bytes behind the picture")
     reason = exact_refusal(header)
     if method == "exact" and reason:
         raise ValueError(reason)
@@ -328,13 +343,14 @@ def _is_metadata(marker: int) -> bool:
 
 
 def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None, dropped: list[str]) -> list[tuple[int, bytes]]:
+    """The segments that say something about the photo and hold no picture, the mark among them."""
     kept = []
     for marker, payload in segments:
-        if not _is_metadata(marker) or (marker == APP0 and payload.startswith(b"JFXX\0")):
-            continue
-        if marker == 0xE2 and payload.startswith(b"MPF\0"):
+        if not _is_metadata(marker):
             continue
         if marker == APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 14:
+            if len(payload) > 14:
+                dropped.append("JFIF thumbnail")
             payload = payload[:12] + b"\0\0"
         elif marker == 0xE1 and payload.startswith(exif.LEAD):
             block = exif.cleaned(payload, dropped)
@@ -342,20 +358,39 @@ def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None, dropped:
                 continue
             payload = exif.LEAD + block
         elif marker == 0xE1 and payload.startswith(XMP_LEAD):
-            payload, mark = _xmp_payload(payload[len(XMP_LEAD) :], mark), None
+            payload, mark = _xmp_payload(payload[len(XMP_LEAD) :], mark, dropped), None
+            if payload == XMP_LEAD:
+                continue
         elif marker == 0xED and payload.startswith(PHOTOSHOP_LEAD):
-            payload = PHOTOSHOP_LEAD + metadata.without_photoshop_thumbnail(payload[len(PHOTOSHOP_LEAD) :])
+            payload = PHOTOSHOP_LEAD + photoshop.cleaned(payload[len(PHOTOSHOP_LEAD) :], dropped)
+        elif not _is_safe(marker, payload):
+            dropped.append(f"JPEG {_name(marker, payload)}")
+            continue
         kept.append((marker, payload))
     if mark is not None:  # no XMP so far: after JFIF and EXIF, which readers expect first
         place = 0
         while place < len(kept) and (kept[place][0] == APP0 or kept[place][1].startswith(exif.LEAD)):
             place += 1
-        kept.insert(place, (0xE1, _xmp_payload(None, mark)))
+        kept.insert(place, (0xE1, _xmp_payload(None, mark, dropped)))
     return kept
 
 
-def _xmp_payload(packet: bytes | None, mark: str | None) -> bytes:
-    payload = XMP_LEAD + (metadata.repaired_xmp(packet, mark) or b"")
+def _is_safe(marker: int, payload: bytes) -> bool:
+    """Whether a segment without a cleaner of its own cannot show anything: known to, or too short to."""
+    if (marker, payload[: payload.find(b"\0") + 1]) in SAFE_SEGMENTS:
+        return True
+    if marker == 0xEB or payload.startswith(PICTURE_LEADS) or metadata.picture_in(payload) is not None:
+        return False
+    return marker == COM or payload.startswith(SAFE_LEADS) or len(payload) <= metadata.HARMLESS_BYTES
+
+
+def _name(marker: int, payload: bytes) -> str:
+    lead = re.match(rb"[ -~]{2,40}", payload)
+    return f"APP{marker - APP0}{' ' + lead[0].decode() if lead else ''}" if marker != COM else "comment"
+
+
+def _xmp_payload(packet: bytes | None, mark: str | None, dropped: list[str]) -> bytes:
+    payload = XMP_LEAD + (xmp.repaired(packet, mark, dropped) or b"")
     if len(payload) > MAX_SEGMENT:  # writers leave some kilobytes of blanks before the packet's end
         payload = re.sub(rb"\s+(<\?xpacket end)", rb"\1", payload)
     if len(payload) > MAX_SEGMENT:

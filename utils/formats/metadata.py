@@ -1,10 +1,8 @@
-"""What a picture file says beside its pixels: the header common to all formats, EXIF and XMP.
+"""What is common to all picture files beside their pixels: the header, TIFF directories, what a picture begins with.
 
-Sources: Exif 3.0 (a TIFF structure, TIFF 6.0), XMP specification part 3 (ISO 16684-1), Photoshop file format (image
-resources).
+Source: TIFF 6.0, of which EXIF is a part.
 """
 
-import html
 import re
 import struct
 from dataclasses import dataclass
@@ -16,20 +14,9 @@ HARMLESS_BYTES = 256
 # How pictures begin: JPEG (some makers spoil its first byte), PNG, WebP, GIF, HEIF and AVIF, JPEG XL, JPEG 2000, and
 # JPEG and PNG in base64.
 _PICTURE = re.compile(
-    rb"\xd8\xff[\xc0-\xfe]|\x89PNG\r|RIFF....WEBP|GIF8[79]a|ftyp(?:hei|hev|avi|mif|crx|jxl|jp2)|\xff\x4f\xff\x51|/9j/4|iVBORw0KGg",
+    rb"\xd8\xff[\xc0-\xfe]|\x89PNG\r|RIFF....WEBP|GIF8[79]a|ftyp(?:hei|hev|avi|mif|crx|jxl|jp2)|\xff\x4f\xff\x51"
+    rb"|/9j/4|iVBORw0KGg",
     re.DOTALL,
-)
-
-# The mark: one XMP property in a namespace of our own. A URN, since no page on the web stands behind it.
-MARK_NAMESPACE = "urn:occluder-remover:xmp:1#"
-_MARK = re.compile(
-    r'<rdf:Description rdf:about="" xmlns:occ="' + re.escape(MARK_NAMESPACE) + r'" occ:repainted="([^"]*)"/>'
-)
-_XMP_THUMBNAILS = re.compile(rb"<(xmp|xap):Thumbnails\b.*?</\1:Thumbnails>", re.DOTALL)
-_NO_MARK = "so it cannot be marked as repaired (--mark False writes it without)"
-_EMPTY_PACKET = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 
 # sizes in bytes of the TIFF field types 1 to 13
@@ -135,58 +122,3 @@ def picture_in(value: bytes) -> int | None:
 def checked_orientation(values: tuple[int, ...]) -> int:
     """The orientation a field holds, 1 if it holds none of the eight."""
     return values[0] if values and 1 <= values[0] <= 8 else 1
-
-
-def without_photoshop_thumbnail(resources: bytes) -> bytes:
-    """Photoshop image resources (8BIM blocks, no lead) without the two kinds of thumbnail; what is unreadable stays."""
-    kept, position = b"", 0
-    while resources[position : position + 4] == b"8BIM" and position + 12 <= len(resources):
-        (number,) = struct.unpack_from(">H", resources, position + 4)
-        size_at = position + 6 + (resources[position + 6] + 2) // 2 * 2  # a Pascal string, padded to even length
-        if size_at + 4 > len(resources):
-            break
-        end = size_at + 4 + (struct.unpack_from(">I", resources, size_at)[0] + 1) // 2 * 2
-        if number not in (1033, 1036):
-            kept += resources[position:end]
-        position = end
-    return kept + resources[position:]
-
-
-def read_xmp_mark(packet: bytes) -> str | None:
-    """The mark that `repaired_xmp` left in an XMP packet, or None."""
-    found = _MARK.search(packet.decode("utf-8", "replace"))
-    return html.unescape(found[1]) if found else None
-
-
-def repaired_xmp(packet: bytes | None, mark: str | None) -> bytes | None:
-    """The XMP of a repaired photo: without thumbnails, with the mark added; all else it holds stays.
-
-    Args:
-        packet: UTF-8, or None for a file without XMP.
-        mark: any text, or None; where the packet has a mark already, the new text follows it after "; ".
-
-    Returns:
-        The new packet, or None if there was none and no mark is wanted.
-
-    Raises:
-        ValueError: a mark is wanted and the packet is not XMP in UTF-8.
-    """
-    if packet:
-        packet = _XMP_THUMBNAILS.sub(b"", packet)
-    if mark is None:
-        return packet
-    try:
-        text = packet.decode("utf-8") if packet else _EMPTY_PACKET
-    except UnicodeDecodeError:
-        raise ValueError(f"its XMP is not UTF-8, {_NO_MARK}") from None
-    earlier = read_xmp_mark(packet) if packet else None
-    if earlier is not None:
-        text, mark = _MARK.sub("", text), f"{earlier}; {mark}"
-    value = html.escape(mark).replace("\n", "&#10;")
-    description = f'<rdf:Description rdf:about="" xmlns:occ="{MARK_NAMESPACE}" occ:repainted="{value}"/>'
-    # an RDF element without content may be written as one empty tag; the prefix is "rdf" in every known writer
-    text = re.sub(r"(<rdf:RDF\b[^>]*?)\s*/>", r"\1></rdf:RDF>", text, count=1)
-    before, end, after = text.rpartition("</rdf:RDF>")
-    if not end:
-        raise ValueError(f"its XMP has no rdf:RDF element, {_NO_MARK}")
-    return (before + description + end + after).encode("utf-8")

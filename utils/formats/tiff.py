@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import metadata, pixels
-from utils.formats.exif import SUB_DIRECTORIES
+from utils.formats import exif, metadata, photoshop, pixels, xmp
+from utils.formats.exif import MAKER_NOTE, SUB_DIRECTORIES
 from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
 
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
-XMP, PHOTOSHOP = 700, 34377
+SUB_IFDS, XMP, IPTC, PHOTOSHOP, ICC = 330, 700, 33723, 34377, 34675
 WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, YCBCR = 0, 1, 2, 6
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of alpha; 0 is a channel that nobody says anything of
 WHOLE_NUMBERS = (1, 4)  # sample formats: unsigned, and nothing said
@@ -39,6 +39,8 @@ LAYOUT = {
     *(317, 320, 322, 323, 324, 325, 330, 332, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521),
     *(529, 530, 531),
 }
+# Tags that hold no picture, however long they are, beside EXIF's: what has a cleaner of its own, GeoTIFF's, GDAL's.
+SAFE_TAGS = {XMP, IPTC, PHOTOSHOP, ICC, 337, 33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113}
 NONE, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP = (
     *(1, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001),
 )
@@ -224,7 +226,7 @@ def _check_segments(data: bytes, header: Header) -> None:
 def read_mark(data: bytes, header: Header) -> str | None:
     """The mark in the file's XMP, or None."""
     field = header.detail.fields.get(XMP)
-    return metadata.read_xmp_mark(field.value) if field else None
+    return xmp.read_mark(field.value) if field else None
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
@@ -267,9 +269,9 @@ def encode(
 ) -> bytes:
     """The file with repaired pixels in it; all unchanged pixels keep their exact values, and so do further channels.
 
-    Bit depth, channels and their order, tiles, compression and every descriptive tag stay (resolution, EXIF, GPS, ICC,
-    XMP, IPTC); a source in JPEG or WebP compression is written with deflate, for they would change every pixel.
-    Previews are dropped. Changed pixels of a 1-bit file become black or white.
+    Bit depth, channels and their order, tiles, compression and every tag that is known to hold no picture stay
+    (resolution, EXIF, GPS, ICC, XMP, IPTC); a source in JPEG or WebP compression is written with deflate, for they
+    would change every pixel. Changed pixels of a 1-bit file become black or white.
 
     Args:
         data: the source.
@@ -404,31 +406,61 @@ def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | No
     layout, _ = read_directory(encoded, struct.unpack_from(order + "I", encoded, 4)[0], order)
     fields = {tag: field for tag, field in layout.items() if tag in LAYOUT}
     kept = {tag: field for tag, field in detail.fields.items() if tag not in LAYOUT}
+    if SUB_IFDS in detail.fields:
+        dropped.append("TIFF previews in sub-directories")
     if EXTRA_SAMPLES in detail.fields:  # whether alpha is multiplied in
         kept[EXTRA_SAMPLES] = detail.fields[EXTRA_SAMPLES]
     else:
         fields.pop(EXTRA_SAMPLES, None)
     if PHOTOSHOP in kept:
-        resources = metadata.without_photoshop_thumbnail(kept[PHOTOSHOP].value)
+        resources = photoshop.cleaned(kept[PHOTOSHOP].value, dropped)
         kept[PHOTOSHOP] = Field(7, len(resources), resources)
-    packet = metadata.repaired_xmp(kept[XMP].value if XMP in kept else None, mark)
+    if IPTC in kept:
+        kept[IPTC] = _cleaned_iptc(kept[IPTC], detail.order, dropped)
+    packet = xmp.repaired(kept.pop(XMP).value if XMP in kept else None, mark, dropped)
     if packet:
         kept[XMP] = Field(1, len(packet), packet)
     body = bytearray(encoded)
-    for tag, field in kept.items():
-        fields[tag] = _copied(body, source, tag, field, detail.order, order, depth=0)
+    for tag, field in _safe(kept, dropped).items():
+        fields[tag] = _copied(body, source, tag, field, detail.order, order, 0, dropped)
     struct.pack_into(order + "I", body, 4, _append_directory(body, fields, order))
     return bytes(body)
 
 
-def _copied(body: bytearray, source: bytes, tag: int, field: Field, old: str, new: str, depth: int) -> Field:
+def _safe(fields: dict[int, Field], dropped: list[str]) -> dict[int, Field]:
+    """The entries of a directory that hold no picture; a maker note loses the preview in it."""
+    kept = {}
+    for tag, field in fields.items():
+        if tag not in SAFE_TAGS and exif.is_dropped(tag, field.value):
+            dropped.append(f"TIFF tag {tag}")
+            continue
+        if tag == MAKER_NOTE and (note := exif.without_preview(field.value)) != field.value:
+            dropped.append("preview in the maker note")
+            field = Field(field.type, field.count, note)
+        kept[tag] = field
+    return kept
+
+
+def _cleaned_iptc(field: Field, order: str, dropped: list[str]) -> Field:
+    """IPTC records without a preview; some programs call them numbers of four bytes, in the file's byte order."""
+    value = field.value
+    if field.type == 4 and order == "<" and value[3:4] == b"\x1c" and value[:1] != b"\x1c":
+        value = np.frombuffer(value[: len(value) // 4 * 4], "<u4").byteswap().tobytes()
+    records = photoshop.without_preview(value, dropped)
+    return field if records == value else Field(7, len(records), records)
+
+
+def _copied(
+    body: bytearray, source: bytes, tag: int, field: Field, old: str, new: str, depth: int, dropped: list[str]
+) -> Field:
     """A field in the byte order `new`; a directory it points to is appended to `body` first."""
     if tag in SUB_DIRECTORIES and depth < 3:
         try:
             fields, _ = read_directory(source, integers(field, old)[0], old)
         except (ValueError, IndexError):
             fields = {}
-        copies = {t: _copied(body, source, t, f, old, new, depth + 1) for t, f in fields.items()}
+        safe = _safe(fields, dropped)
+        copies = {t: _copied(body, source, t, f, old, new, depth + 1, dropped) for t, f in safe.items()}
         return Field(4, 1, struct.pack(new + "I", _append_directory(body, copies, new)))
     unit = {5: 4, 10: 4}.get(field.type, FIELD_SIZES[field.type])  # a rational is two numbers
     if old == new or unit == 1:

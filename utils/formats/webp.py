@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import exif, metadata, pixels
+from utils.formats import exif, pixels, xmp
 from utils.formats.metadata import Header
 
 QUALITY = 95  # of a lossy file written again; the file does not say its own in a way that can be used
+KNOWN_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP "}  # the others do not stay
 ANIMATION, ALPHA = 0x02, 0x10  # flags of the VP8X chunk
 
 
@@ -75,7 +76,7 @@ def read_header(data: bytes) -> Header:
 
 def read_mark(data: bytes, header: Header) -> str | None:
     """The mark in the file's XMP, or None."""
-    return metadata.read_xmp_mark(header.detail.chunks.get(b"XMP ", b""))
+    return xmp.read_mark(header.detail.chunks.get(b"XMP ", b""))
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
@@ -117,6 +118,9 @@ def encode(
         ValueError: the mark cannot be added.
     """
     chunks = header.detail.chunks
+    dropped += [f"WebP {kind.decode('latin-1').strip()}" for kind in chunks if kind not in KNOWN_CHUNKS]
+    if 8 + int.from_bytes(data[4:8], "little") + 1 < len(data):
+        dropped.append(f"{len(data) - 8 - int.from_bytes(data[4:8], 'little')} bytes behind the picture")
     height, width = image.shape[:2]
     if header.channels == 4:
         stored = pixels.decode(data, cv2.IMREAD_UNCHANGED)
@@ -134,6 +138,6 @@ def encode(
         method=4,
         icc_profile=chunks.get(b"ICCP", b""),
         exif=exif.cleaned(chunks.get(b"EXIF", b""), dropped),
-        xmp=metadata.repaired_xmp(chunks.get(b"XMP "), mark) or b"",
+        xmp=xmp.repaired(chunks.get(b"XMP "), mark, dropped) or b"",
     )
     return output.getvalue()
