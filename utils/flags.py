@@ -67,16 +67,37 @@ def without_effect(given: set[str], names: Sequence[str], reason: str) -> list[s
     return [f"note: {', '.join(ignored)} without effect: {reason}"] if ignored else []
 
 
+def open_missing_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr ones that lead nowhere.
+
+    Task schedulers, `pythonw` and `2>&-` start them so. Without this, the next file that is opened gets the number of
+    the missing stream, and whatever writes there writes into that file; and Python's own streams are None.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+        if getattr(sys, name) is None:
+            stream = open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
 def print_any_name() -> None:
     """Let stdout write letters that it has no code for as `\\u…`: a file's name must not end a run, and on Windows a
-    redirected stdout knows few letters.
+    redirected stdout knows few letters. Where there is no stdout at all, lines go nowhere.
     """
+    open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def run_script(main: Callable[[], int]) -> NoReturn:
     """End the process with the status of `main`, and without a traceback where Ctrl-C or a closed pipe ends it."""
+    open_missing_streams()
     try:
         status = main()
         sys.stdout.flush()

@@ -431,9 +431,10 @@ def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
         with contextlib.suppress(OSError), pixels.quiet():
             return _saved(picture, BytesIO(), progressive=True, **options)
     # While it writes to a file of the system, Pillow lets other threads work, which it does not otherwise.
-    with contextlib.suppress(OSError), tempfile.TemporaryFile() as file:
+    with contextlib.suppress(OSError), pixels.quiet(), pixels.memory_file() as file:
         return _saved(picture, file, **options)
-    return _saved(picture, BytesIO(), **options)
+    with pixels.quiet():
+        return _saved(picture, BytesIO(), **options)
 
 
 def _saved(picture: Image.Image, file: BinaryIO, **options: Any) -> bytes:
@@ -458,13 +459,13 @@ def _encode_exact(
     touched = _touched(changed, *widest)
     for row in np.flatnonzero(touched.any(1)):
         _encode_mcus(planes, detail, widest, image, int(row), np.flatnonzero(touched[row]))
-    with _scratch() as target:
-        try:
+    try:
+        with _scratch() as target:
             with _JPEGLIB, pixels.quiet():
                 source.write_dct(str(target))
-        except OSError as error:
-            raise ValueError(f"jpeglib cannot write it ({error})") from None
-        encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
+            encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
+    except OSError as error:
+        raise ValueError(f"jpeglib cannot write it ({error})") from None
     written = _planes(_read_coefficients(_assemble(telling, encoded), like=source))
     same_tables = [_quantisation_tables(_walk(encoded)[0])[c.table] for c in detail.components] == [
         detail.tables[c.table] for c in detail.components
@@ -524,6 +525,20 @@ _DCT = np.array(
 
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
+    """A file for jpeglib, which takes names alone: in memory where the system has a name for that.
+
+    Raises:
+        OSError: there is neither that nor a temporary folder.
+    """
+    file = None
+    with contextlib.suppress(OSError):
+        file = pixels.memory_file()
+    if file is not None:
+        with file:
+            path = Path(f"/proc/self/fd/{file.fileno()}")
+            if path.exists():
+                yield path
+                return
     handle, name = tempfile.mkstemp(suffix=".jpg")
     os.close(handle)
     try:

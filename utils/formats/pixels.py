@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from io import BytesIO
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -17,11 +17,18 @@ from PIL import Image
 # What goes wrong is said in an exception; OpenCV would say it again on stderr, in its own words.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+try:
+    os.fstat(2)
+except OSError:  # without a stderr, the next file that is opened would get its number, and lose it below
+    if (_handle := os.open(os.devnull, os.O_RDWR)) != 2:
+        os.dup2(_handle, 2)
+        os.close(_handle)
+
 _DECODING = threading.Lock()  # one at a time, so that it is known whose picture a library complains of
 # how libjpeg's messages begin, then libpng's, then libtiff's ("where: what.")
 _NOISE = re.compile(
-    rb"^(Application trans|Arithmetic|Bogus |Corrupt JPEG|DCT coefficient|Didn't |Empty |Huffman table|Image too big|"
-    rb"Improper |Inconsistent |Insufficient |Invalid |Maximum supp|Missing |Not a JPEG|Premature end|"
+    rb"^(Application trans|Arithmetic|Bogus |Caution: |Corrupt JPEG|DCT coefficient|Didn't |Empty |Huffman table|"
+    rb"Image too big|Improper |Inconsistent |Insufficient |Invalid |Maximum supp|Missing |Not a JPEG|Premature end|"
     rb"Quantization table|Sorry|Suspension |Too many |Unknown |Unsupported |Warning: unknown|libpng |[\w.]+: .*\.\s*$)"
 )
 # libjpeg fills what it could not decode with grey and only says so; extra bytes between segments do no harm
@@ -89,6 +96,18 @@ def decode_with_pillow(data: bytes) -> Image.Image:
         raise ValueError("the file is damaged") from None
 
 
+def memory_file() -> BinaryIO:
+    """A file of the system that lies in memory, or in the temporary folder where a system has no such files.
+
+    Raises:
+        OSError: there is neither.
+    """
+    if hasattr(os, "memfd_create"):
+        with contextlib.suppress(OSError):
+            return os.fdopen(os.memfd_create("picture"), "w+b")
+    return cast(BinaryIO, tempfile.TemporaryFile())
+
+
 class _Stderr:
     """What C libraries write to file descriptor 2, kept from the terminal while anybody is inside `captured`.
 
@@ -118,23 +137,21 @@ class _Stderr:
                     self._restore()
 
     def _redirect(self) -> None:
-        with tempfile.TemporaryFile() as file:
-            self.sink = os.dup(file.fileno())
         try:
-            self.terminal = os.dup(2)
-        except OSError:  # the process has no stderr
-            self.terminal = -1
+            with memory_file() as file:
+                self.sink = os.dup(file.fileno())
+        except OSError:  # nowhere to write to: what the libraries say is not heard
+            self.sink = os.open(os.devnull, os.O_RDWR)
+        self.terminal = os.dup(2)
         os.dup2(self.sink, 2)
 
     def _restore(self) -> None:
         others = b"".join(line for line in self._lines(0) if not _NOISE.match(line))
-        if self.terminal >= 0:
-            os.dup2(self.terminal, 2)
-            os.close(self.terminal)
-            os.write(2, others)
-        else:
-            os.close(2)
+        os.dup2(self.terminal, 2)
+        os.close(self.terminal)
         os.close(self.sink)
+        with contextlib.suppress(OSError):  # a terminal that was closed meanwhile, a full disk
+            os.write(2, others)
 
     def _lines(self, start: int) -> list[bytes]:
         size = os.lseek(self.sink, 0, os.SEEK_END) - start
