@@ -167,9 +167,14 @@ def pair_files(
     from utils.mask_files import without_suffix
 
     found: dict[str, dict[str, list[Path]]] = {}
+    failed: dict[str, str] = {}
+
+    def note_other(path: Path, kind: str) -> None:
+        failed[str(path)] = f"{kind} cannot be read; convert it to JPEG, PNG or TIFF first"
+
     # masks last: `page_mask.png` is that of `page`, where there is one and no page of the longer name
     for flag in sorted(folders, key=lambda flag: flag in mask_flags):
-        for path in list_photos(folders[flag], recursive=True):
+        for path in list_photos(folders[flag], recursive=True, on_other=note_other):
             place = path.relative_to(folders[flag])
             name = place.with_suffix("").as_posix()
             if flag in mask_flags and name not in found:
@@ -178,7 +183,6 @@ def pair_files(
             found.setdefault(name, {}).setdefault(flag, []).append(path)
     found = {name: found[name] for name in sorted(found, key=natural_path_key)}
     pairs: dict[str, dict[str, Path]] = {}
-    failed: dict[str, str] = {}
     for name, files in found.items():
         missing = [f"{flag} {folder}" for flag, folder in folders.items() if flag not in files]
         twice = [f"{flag} ({', '.join(p.name for p in paths)})" for flag, paths in files.items() if len(paths) > 1]

@@ -282,12 +282,15 @@ def test_masks_as_save_mask_writes_them_are_those_of_their_photos_alone(folder, 
     assert found == {path.name: path.read_bytes() for path in (folder.parent / "again").glob("one.*")}
 
 
-def test_photo_of_a_format_that_is_not_read_is_named_instead_of_forgotten(folder, graphs, capsys):
-    (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    status, _ = run(folder, graphs)
+def test_photos_of_kinds_that_are_not_read_are_named_once_with_their_count(folder, graphs, capsys):
+    for name in ("IMG_0001.HEIC", "IMG_0002.HEIC", "IMG_0003"):
+        (folder / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "notes.txt").write_text("no picture")
+    status, target = run(folder, graphs)
     message = capsys.readouterr().err
-    assert status == 1 and "IMG_0001.HEIC: failed: cannot decode" in message
-    assert "convert it to one of these first" in message
+    assert status == 1 and len(list(target.iterdir())) == 5
+    assert message.count("HEIC") == 2 and "notes" not in message
+    assert "3 pictures are of a kind that is not read: 3 HEIC ('IMG_0001.HEIC' …); convert to JPEG" in message
 
 
 def test_flags_of_a_network_that_is_not_used_are_named(folder, graphs, capsys):

@@ -214,9 +214,8 @@ def make_target(options: FolderOptions) -> None:
 
 
 def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
-    """The photos to do, in natural order, and a line for each folder inside that cannot be read or link to nowhere.
-
-    Photos of formats that are not read are among them: each will fail by its name instead of being forgotten.
+    """The photos to do, in natural order, and a line for each folder inside that cannot be read or link to nowhere, and
+    one for all pictures of kinds that are not read.
 
     What lies in a `save_dir` or a `mask_dir` below the source folder is not a source.
 
@@ -233,13 +232,17 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
         return folder != source and (identity(folder) in below or is_below(folder.parent))
 
     unreadable: list[str] = []
+    others: list[tuple[Path, str]] = []
     found = images.list_photos(
         source,
         options.recursive,
         lambda error: unreadable.append(str(error)),
-        images.EXTENSIONS | images.OTHER_EXTENSIONS,
+        lambda path, kind: others.append((path, kind)),
     )
     found = [path for path in found if not is_below(path.parent)]
+    left_out = [(path.relative_to(source), kind) for path, kind in others if not is_below(path.parent)]
+    if left_out:
+        unreadable.append(_left_out(sorted(left_out, key=lambda item: images.natural_key(item[0].as_posix()))))
     for flag, name, wanted in _extras(options):
         if wanted and any(source / name in path.parents for path in found):
             raise ValueError(
@@ -247,6 +250,16 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
                 "rename that folder, or leave out that flag or --recursive"
             )
     return found, unreadable
+
+
+def _left_out(others: Sequence[tuple[Path, str]]) -> str:
+    """One line for all pictures that are not read: how many of which kind, and some of their names."""
+    counts = Counter(kind for _, kind in others)
+    first = {kind: path for path, kind in reversed(others)}
+    kinds = ", ".join(f"{count} {kind} ('{first[kind].as_posix()}'{' …' if count > 1 else ''})"
+                      for kind, count in counts.most_common())  # fmt: skip
+    pictures = "1 picture is" if len(others) == 1 else f"{len(others)} pictures are"
+    return f"{pictures} of a kind that is not read: {kinds}; convert to JPEG, PNG or TIFF first"
 
 
 def clean_folder(

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import bmp, jpeg, pixels, png, tiff, webp
+from utils.formats import jpeg, kinds, pixels
+from utils.formats.kinds import FORMATS
 from utils.formats.metadata import Header
 from utils.regions import Box, bounds_of, crop
 
@@ -31,12 +32,7 @@ MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; f
 MAX_PIXEL_BYTES = 8  # of an uncompressed file: 16 bits in 4 channels
 MAX_METADATA_BYTES = 2**26
 
-FORMATS = {"JPEG": jpeg, "PNG": png, "TIFF": tiff, "WEBP": webp, "BMP": bmp}
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib"})
-# Photos as phones and cameras write them, too, but not read here: leaving one out must not go unnoticed.
-OTHER_EXTENSIONS = frozenset(
-    {".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2"}
-)
 JPEG_METHODS = ("auto", "exact", "match")
 
 # The size of every picture is checked here before Pillow sees it. Its own limit is lower and would print warnings.
@@ -292,19 +288,20 @@ def list_photos(
     folder: str | Path,
     recursive: bool = False,
     on_error: Callable[[OSError], None] | None = None,
-    extensions: frozenset[str] = EXTENSIONS,
+    on_other: Callable[[Path, str], None] | None = None,
 ) -> list[Path]:
-    """Pictures of a folder, by extension in any letter case, in natural order (`page2` before `page10`).
+    """Pictures of a folder, in natural order (`page2` before `page10`).
 
-    Hidden files are left out, among them the `._` companions that macOS writes, and so are hidden folders. Links to
-    folders are not followed.
+    Those are the files whose extension, in any letter case, is one of `EXTENSIONS`, and those of another name, or none,
+    whose first bytes are a picture's: `.jpg_large`, `.mpo`, `scan.jpg~`. Hidden files are left out, among them the `._`
+    companions that macOS writes, and so are hidden folders. Links to folders are not followed.
 
     Args:
         folder: where to look.
         recursive: its folders, too; the files of a folder come before those of its folders.
         on_error: called for a folder inside that cannot be read, and for a link that leads nowhere; None: the one is an
             error, the other left out.
-        extensions: in small letters.
+        on_other: called with each picture of a kind that is not read, and the kind in words.
 
     Raises:
         OSError: the folder cannot be read.
@@ -327,13 +324,26 @@ def list_photos(
         for entry in entries:
             if recursive and entry.is_dir(follow_symlinks=False):
                 waiting.append(place / entry.name)
-            elif Path(entry.name).suffix.lower() not in extensions:
                 continue
-            elif _is_file(entry):
-                found.append(((*key, (0, natural_key(entry.name))), place / entry.name))
+            path, extension = place / entry.name, Path(entry.name).suffix.lower()
+            is_file = _is_file(entry)
+            head = _head(path) if is_file and extension not in EXTENSIONS else b""
+            if is_file and (extension in EXTENSIONS or kinds.readable(head, extension)):
+                found.append(((*key, (0, natural_key(entry.name))), path))
+            elif is_file and on_other is not None and (kind := kinds.other(head, extension)):
+                on_other(path, kind)
+            elif extension not in EXTENSIONS:
+                continue
             elif on_error is not None and entry.is_symlink() and not os.path.exists(entry):
                 on_error(FileNotFoundError(f"cannot read '{place / entry.name}': it is a link that leads nowhere"))
     return [path for _, path in sorted(found)]
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    with contextlib.suppress(OSError), open(path, "rb", opener=_open_at_once) as file:
+        return file.read(kinds.HEAD_BYTES)
+    return b""
 
 
 def _is_file(entry: os.DirEntry) -> bool:
@@ -421,7 +431,9 @@ def _read_header(data: bytes) -> Header:
                 return module.read_header(data)
             except struct.error:
                 raise ValueError("the file is truncated") from None
-    raise ValueError("not a JPEG, PNG, TIFF, WebP or BMP file; convert it to one of these first")
+    kind = kinds.other(data[: kinds.HEAD_BYTES])
+    what = f"{kind} cannot be read" if kind else "not a JPEG, PNG, TIFF, WebP or BMP file"
+    raise ValueError(f"{what}; convert it to {'JPEG, PNG or TIFF' if kind else 'one of these'} first")
 
 
 def _named(error: OSError, what: str) -> OSError:
