@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NEAR_SHARE = 0.02  # of the photo's longer side: so near to an occluder what is erased is growth, not a fault
 PERFECT_RECALL, PERFECT_ERASED = 0.98, 0.0005  # of a perfect photo
 HANDS = "hands"  # folder below the labels
-SHEET_SIDE, SHEET_COLUMNS = 420, 4  # pixels of a tile, tiles a row
+SHEET_SIDE, SHEET_COLUMNS = 420, 3  # pixels of a picture, photos a row
 BINS = (0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # upper ends, of the confidences in the reliability table
 
 Row = dict[str, Any]
@@ -201,9 +201,9 @@ def tile(image: "Image", removal: "Removal", label: "Plane") -> "Image":
 
 def mosaic(tiles: Sequence["Image"]) -> "Image":
     """Tiles of one size in rows."""
-    columns = max(1, SHEET_COLUMNS // 2)
-    padded = [*tiles, *[np.zeros_like(tiles[0])] * (-len(tiles) % columns)]
-    return np.vstack([np.hstack(padded[row : row + columns]) for row in range(0, len(padded), columns)])
+    padded = [*tiles, *[np.zeros_like(tiles[0])] * (-len(tiles) % SHEET_COLUMNS)]
+    rows = range(0, len(padded), SHEET_COLUMNS)
+    return np.vstack([np.hstack(padded[row : row + SHEET_COLUMNS]) for row in rows])
 
 
 if __name__ == "__main__":

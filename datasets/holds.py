@@ -34,7 +34,7 @@ SHARES = {
     "head": (0.02, 0.25),
     "object": (0.002, 0.09),
 }
-CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.08, (1.5, 4.0)
+CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.18, (1.5, 5.0)
 CORNERS = {"bottom+left", "bottom+right"}
 
 

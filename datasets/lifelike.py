@@ -47,6 +47,8 @@ REACHING = {"finger": 0.5, "hand": 0.34, "arm": 0.16}
 ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
 BESIDE_CHANCE = 0.4  # of things beside the page, where there is room
+NOTE_CHANCE = 0.1  # of notes and tape on a page, which belong to it
+TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)
 BEHIND_CHANCE = 0.3  # of a hand that holds a sheet from behind ...
 THUMB_CHANCE = 0.7  # ... with its thumb on top
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
@@ -238,6 +240,8 @@ class LifelikeScenes:
 
     def _populate(self, scene: Scene, kind: str, pasted: bool, rng: np.random.Generator) -> None:
         self._put_beside(scene, rng, BESIDE_CHANCE)
+        while rng.random() < NOTE_CHANCE:
+            self._stick(scene, rng)
         for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
             way = _choose(rng, WAYS)
             if way == "lie":
@@ -258,6 +262,28 @@ class LifelikeScenes:
             if not beside.any():
                 return
             self._lay(scene, holds.lie(sprite, beside, rng, factor=rng.uniform(1.0, 1.8)), rng, False)
+
+    def _stick(self, scene: Scene, rng: np.random.Generator) -> None:
+        """A note with writing, a label or a strip of tape."""
+        height, width = scene.size
+        rows, columns = np.nonzero(scene.page[::8, ::8] > 0.9)
+        if not rows.size:
+            return
+        at = int(rng.integers(rows.size))
+        tape = rng.random() < TAPE_SHARE
+        h, w = (60, 300) if tape else (200, int(rng.uniform(120, 320)))
+        colour = rng.uniform(150, 255, 3) if rng.random() < 0.6 else rng.uniform(215, 255) * np.ones(3)
+        note = np.full((h, w, 3), colour, np.float32)
+        alpha = np.full((h, w), rng.uniform(*TAPE_OPACITY) if tape else 1.0, np.float32)
+        if not tape:
+            for y in range(30, h - 20, int(rng.integers(16, 40))):
+                ends = (15, y), (int(rng.uniform(0.3, 0.95) * w), y + int(rng.integers(-3, 4)))
+                cv2.line(note, *ends, (colour * rng.uniform(0.1, 0.6)).tolist(), int(rng.integers(1, 5)), cv2.LINE_AA)
+        scale = np.exp(rng.uniform(np.log(0.05), np.log(0.3))) * max(height, width) / max(h, w)
+        matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, 15), scale)
+        matrix[:, 2] += np.array([columns[at], rows[at]]) * 8 - (w / 2, h / 2)
+        laid = cv2.warpAffine(np.dstack([note * alpha[..., None], alpha]), matrix, (width, height))
+        scene.stick(laid[..., :3] / np.maximum(laid[..., 3:], 1e-3), laid[..., 3] * scene.page, rng)
 
     def _reach(
         self,

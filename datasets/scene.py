@@ -87,6 +87,16 @@ class Scene:
         self.covered *= 1 - alpha
         return False
 
+    def stick(self, picture: NDArray[np.float32], alpha: NDArray[np.float32], rng: np.random.Generator) -> None:
+        """Stick a note, a label or a strip of tape onto the page, to which it then belongs.
+
+        Args:
+            picture: `(h, w, 3)` float32 in [0, 255].
+            alpha: `(h, w)` float32 in [0, 1], how opaque it is.
+        """
+        self._shade(alpha, rng, softest=0.3)
+        self.image += (picture - self.image) * alpha[..., None]
+
     def lay_behind(self, layer: NDArray[np.float32], holding: bool) -> None:
         """Put a hand where a page will lie on top of it.
 

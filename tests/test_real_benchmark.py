@@ -69,4 +69,4 @@ def test_folder_is_scored_and_shown(tmp_path, capsys):
     assert (
         status == 0 and "1 covered photos, 1 clean ones" in printed and "clean photos with anything removed:" in printed
     )
-    assert report.is_file() and cv2.imread(str(sheet)).shape == (420, 2520, 3)
+    assert report.is_file() and cv2.imread(str(sheet)).shape == (420, 3 * 3 * 420, 3)
