@@ -31,6 +31,7 @@ Scores = dict[str, float]
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """The flags of this script."""
     parser = argparse.ArgumentParser(
         description="Score repaired photos (PSNR, MS-SSIM) or predicted masks (IoU, boundary F) against the truth.",
         epilog="Files are paired by their path inside the folders, whatever they end in: a/page1.jpg with a/page1.PNG. "
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns the exit status: 0, 1 where a file could not be scored, 2 for wrong usage."""
     parser = build_parser()
     args = parser.parse_args(argv)
     print_any_name()
@@ -279,6 +281,7 @@ def read_covered(path: Path, level: int) -> "tuple[MaskFile, Any]":
 
 
 def size_of(image: Any) -> str:
+    """Width × height of an array `(h, w, …)`, as people say it."""
     return f"{image.shape[1]}×{image.shape[0]}"
 
 

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.flags import (
     EXIT_FAILED,
@@ -20,6 +21,9 @@ from utils.flags import (
 )
 from utils.options import COMPAT_REASON, NOT_IN_COMPAT, add_removal_flags, removal_options
 from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
+
+if TYPE_CHECKING:
+    from utils.arrays import Image
 
 PANEL_HEIGHT, PANEL_WIDTH = 640, 480  # of each of the three pictures
 
@@ -111,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _show(picture) -> None:
+def _show(picture: "Image") -> None:
     import cv2
 
     linux_without = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()

@@ -15,9 +15,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.flags import add_switch, positive_int
 from utils.split import SPLITS
+
+if TYPE_CHECKING:
+    from datasets.triples import TripleSource
 
 RECIPE = 1  # raised whenever the same seed starts to give other pictures
 SETTINGS_FILE = "synthesize.json"
@@ -154,7 +158,7 @@ def prepare(root: Path, settings: Settings) -> None:
         temporary.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
 
 
-def open_source(settings: Settings):
+def open_source(settings: Settings) -> "TripleSource":
     """The `TripleSource` of these settings. Raises as that does."""
     from datasets.triples import TripleSource
 
@@ -229,10 +233,10 @@ def write_one(root: Path, settings: Settings, number: int) -> tuple[int, str]:
     return number, ""
 
 
-_sources: dict[Settings, object] = {}
+_sources: dict[Settings, "TripleSource"] = {}
 
 
-def _source_of(settings: Settings):
+def _source_of(settings: Settings) -> "TripleSource":
     """`open_source`, once a process."""
     if settings not in _sources:
         _sources[settings] = open_source(settings)

@@ -1,0 +1,1 @@
+"""What was measured, with the commands: README.md beside this."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -178,7 +179,10 @@ def cover(page: Array8, pixels: Array8, cutout: Cutout, rng: np.random.Generator
     return covered, alpha
 
 
-def _deal(seed: tuple[int, int], items: Sequence) -> Iterator:
+Item = TypeVar("Item")
+
+
+def _deal(seed: tuple[int, int], items: Sequence[Item]) -> Iterator[Item]:
     """The items without end, shuffled anew each time all have had their turn."""
     rng = np.random.default_rng(seed)
     while True:

@@ -30,6 +30,7 @@ import onnxruntime as ort
 from onnx import helper, numpy_helper
 
 from utils import images, preprocess
+from utils.arrays import AnyArray
 from utils.compat import remove_as_published
 from utils.flags import add_switch, positive_int
 from utils.folder import default_workers
@@ -214,10 +215,12 @@ def published_flow(photos: Sequence[Path], segmenter: Path, generator: Path) -> 
             segment = ort.InferenceSession(segmenter, providers=["CPUExecutionProvider"])
             inpaint = ort.InferenceSession(generator, providers=["CPUExecutionProvider"])
 
-            def run_segmenter(inputs: np.ndarray, session: ort.InferenceSession = segment) -> tuple:
+            def run_segmenter(inputs: np.ndarray, session: ort.InferenceSession = segment) -> tuple[AnyArray, ...]:
                 return tuple(session.run(["output"], {"input": inputs}))
 
-            def run_generator(inputs: np.ndarray, masks: np.ndarray, session: ort.InferenceSession = inpaint) -> tuple:
+            def run_generator(
+                inputs: np.ndarray, masks: np.ndarray, session: ort.InferenceSession = inpaint
+            ) -> tuple[AnyArray, ...]:
                 return tuple(session.run(["first_out", "second_out"], {"img": inputs, "mask": masks}))
 
             repaired, _, boxes = remove_as_published(

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import AnyArray
 from utils.baselines import opencv_inpaint
 from utils.flags import positive_int
 from utils.page.structure import repair
@@ -188,7 +189,7 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     to_photo = np.linalg.inv(to_sheet)
     curl = rng.uniform(-12, 12) if rng.random() < 0.5 else 0.0
 
-    def bent(x: NDArray) -> NDArray:
+    def bent(x: AnyArray) -> AnyArray:
         return curl * np.sin(np.pi * x / WIDTH)
 
     clean = np.empty((HEIGHT, WIDTH, 3), np.uint8)

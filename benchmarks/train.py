@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,7 +71,7 @@ def read(path: Path) -> NDArray[np.uint8]:
     return image
 
 
-class PublishedInpainting(Dataset):
+class PublishedInpainting(Dataset[Any]):
     """Two files decoded for every sample, the crop around the mask's last contour."""
 
     def __init__(self, triples: list[Triple]) -> None:
@@ -140,7 +141,8 @@ def rate(action: Callable[[], int]) -> tuple[float, float]:
     return count / (time.perf_counter() - wall), count / (processor_seconds() - processor)
 
 
-def one_epoch(data: Dataset, workers: int, **options: object) -> int:
+def one_epoch(data: Dataset[Any], workers: int, **options: object) -> int:
+    """Load every sample once; returns how many there are."""
     loader = DataLoader(data, batch_size=8, num_workers=workers, **options)  # type: ignore[arg-type]
     return sum(len(batch[0]) for batch in loader)
 

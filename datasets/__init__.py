@@ -1,0 +1,1 @@
+"""What networks are trained on: photographs in the layout of the contest, and drawn ones."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,8 @@ MAX_PROBLEMS_SHOWN = 20
 MIRRORED = 0.5  # share of mirrored samples
 LIGHT_GAIN = 0.25  # strongest change of brightness, as a share
 LIGHT_TINT = 0.06  # strongest change of one colour against the others, as a share
+
+Progress = Callable[[Iterable[Any], int], Iterable[Any]]  # wraps an iterable of known length for a bar
 
 
 class DataError(ValueError):
@@ -259,7 +262,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 AUGMENTATIONS = {"flip": _flip, "light": _light}
 
 
-class ContestData(Dataset):
+class ContestData(Dataset[tuple[Tensor, Tensor]]):
     """Lines of annotation files as samples: read or take from the cache, vary, convert."""
 
     def __init__(
@@ -295,9 +298,7 @@ class ContestData(Dataset):
         """The sample's pixels from its files."""
         raise NotImplementedError
 
-    def find_problems(
-        self, workers: int = 1, progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
-    ) -> list[str]:
+    def find_problems(self, workers: int = 1, progress: Progress = lambda items, total: items) -> list[str]:
         """Look into every picture: it must decode, sizes must agree, and the mask must show an occluder.
 
         With a cache this also fills it, so that each picture is decoded once, and entries that are there already are
@@ -433,7 +434,7 @@ class SegmentationData(ContestData):
         return torch.from_numpy(image), torch.from_numpy(label.astype(np.int64))
 
 
-class CleanCrops(Dataset):
+class CleanCrops(Dataset[tuple[Tensor, Tensor]]):
     """Further clean crops with random holes (`--augment True`); samples as in `InpaintingData`.
 
     Args:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import AnyArray
+
 DARK_CHANCE, BRIGHT_CHANCE = 0.07, 0.07
 GREY_CHANCE = 0.08
 CAST_CHANCE = 0.25  # of a shadow thrown by something that is not in the picture
@@ -121,7 +123,7 @@ def _pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def _compressed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray:
+def _compressed(image: NDArray[np.float32], rng: np.random.Generator) -> AnyArray:
     """Through JPEG and back."""
     quality = int(rng.integers(*JPEG_QUALITY))
     written = cv2.imencode(".jpg", _pixels(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

@@ -428,7 +428,7 @@ def _wedges(
     return turned, cv2.warpAffine(labels, matrix, (w, h), flags=cv2.INTER_NEAREST, borderValue=beside)
 
 
-class LifelikeSegmentation(Dataset):
+class LifelikeSegmentation(Dataset[tuple[Tensor, Tensor]]):
     """Life-like photos and their labels for the segmentation net.
 
     Args:

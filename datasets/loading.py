@@ -1,7 +1,8 @@
 """Batches of one training: loader processes, the share of this process, going on in the middle of an epoch."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ class TrainingData:
     ) -> None:
         self.data, self.held_out, self.batch_size = data, held_out, batch_size
         self.sampler = ResumableSampler(data, world, rank, seed=seed)
-        self.loader = DataLoader(
+        self.loader: DataLoader[Any] = DataLoader(
             data,
             batch_size,
             sampler=self.sampler,
@@ -65,10 +66,10 @@ class TrainingData:
             prefetch_factor=PREFETCHED if workers else None,
         )
         self.batches = len(self.loader)
-        self.held_out_loader: DataLoader[Batch] | None = None
+        self.held_out_loader: DataLoader[Any] | None = None
         if held_out is not None:
             self.held_out_loader = DataLoader(
-                Subset(held_out, range(rank, len(held_out), world)),
+                Subset[Any](held_out, range(rank, len(held_out), world)),
                 min(batch_size, HELD_OUT_BATCH),
                 num_workers=min(workers, HELD_OUT_WORKERS),
                 collate_fn=collate,
@@ -117,7 +118,7 @@ class TrainingData:
         """Images and targets of the first `count` samples to train on, or of all where there are fewer."""
         return _first(self.data, count)[:2]
 
-    def _named(self, batches: "DataLoader[Batch] | list[Batch]") -> Iterator[Batch]:
+    def _named(self, batches: "Iterable[Batch]") -> Iterator[Batch]:
         for images, targets, problems in batches:
             yield images, targets, self.bad.report(problems)
 

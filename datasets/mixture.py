@@ -23,7 +23,7 @@ class TooManyBad(ValueError):
         super().__init__(text[max(text.rfind(IN_A_ROW), 0) :].rstrip())
 
 
-class Mixture(Dataset):
+class Mixture(Dataset[tuple[Tensor, Tensor, str]]):
     """Data sets joined for training.
 
     Args:
@@ -105,7 +105,7 @@ def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, list[str]]:
     return default_collate(list(images)), default_collate(list(targets)), listed
 
 
-class ResumableSampler(DistributedSampler):
+class ResumableSampler(DistributedSampler[int]):
     """A shuffled epoch from which the first samples may be skipped.
 
     Attributes:

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils import classes
+from utils.arrays import AnyArray
 
 TOUCHED_PX = 14.0  # pixels of page below a thing from which it counts as lying on it
 COVERED_FROM = 0.4  # coverage from which a pixel counts as covered: an occluder's soft edge belongs to it
@@ -30,7 +31,7 @@ class Scene:
 
     def __init__(
         self,
-        image: NDArray,
+        image: AnyArray,
         page: NDArray[np.float32] | None = None,
         unknown: NDArray[np.bool_] | None = None,
     ) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets.cache import PixelCache
@@ -13,6 +14,7 @@ from datasets.contest import (
     ContestData,
     DataError,
     InpaintingData,
+    Progress,
     SegmentationData,
     Triple,
     read_annotations,
@@ -24,8 +26,6 @@ from utils.spec import SEGMENTER, NetworkSpec
 
 SYNTHETIC, LIFELIKE = "synthetic", "lifelike"
 VALIDATION_SEED = 1  # the drawn validation samples are the same whatever --seed says
-
-Progress = Callable[[Iterable, int], Iterable]
 
 
 class Sources:
@@ -88,9 +88,17 @@ class Sources:
         assert self.spec.imgsize is not None and self.spec.imgresize is not None
         return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
 
-    def synthetic(self, root: str, count: int, seed: int, split: str, flag: str = "--baseroot") -> Dataset:
-        """`synthetic[:PAGE_DIR:OCCLUDER_DIR]` as a data set of `count` samples an epoch; `split`: `train` or `val`;
-        `flag`: that named it, for messages.
+    def synthetic(
+        self, root: str, count: int, seed: int, split: str, flag: str = "--baseroot"
+    ) -> "Dataset[tuple[Tensor, Tensor]]":
+        """A root that stands for drawn samples as a data set.
+
+        Args:
+            root: `synthetic[:PAGE_DIR:OCCLUDER_DIR]` or `lifelike:DATA_DIR`.
+            count: samples an epoch.
+            seed: of everything.
+            split: `train` or `val`.
+            flag: that named it, for messages.
         """
         from datasets.lifelike import LifelikeSegmentation, parse_lifelike
         from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic

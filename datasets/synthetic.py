@@ -324,7 +324,7 @@ def _problem(source: Path | Cutout) -> str | None:
     return None
 
 
-class _Drawn(Dataset):
+class _Drawn(Dataset[tuple[Tensor, Tensor]]):
     """What the two data sets share: length, seed, epoch."""
 
     def __init__(self, count: int, seed: int, page_dir: Path | None, occluder_dir: Path | None, split: str) -> None:

@@ -29,7 +29,7 @@ class Precision:
     dtype: torch.dtype | None
     scaler: torch.amp.GradScaler
 
-    def autocast(self) -> AbstractContextManager:
+    def autocast(self) -> AbstractContextManager[None]:
         """Context of every forward pass."""
         return torch.autocast(self.device_type, dtype=self.dtype, enabled=self.dtype is not None)
 

@@ -1,0 +1,1 @@
+"""All that prediction, training and scoring share; needs no PyTorch."""

@@ -87,8 +87,10 @@ def open_missing_streams() -> None:
 
 
 def print_any_name() -> None:
-    """Let stdout write letters that it has no code for as `\\u…`: a file's name must not end a run, and on Windows a
-    redirected stdout knows few letters. Where there is no stdout at all, lines go nowhere.
+    r"""Let stdout write letters that it has no code for as `\u…`.
+
+    A file's name must not end a run, and on Windows a redirected stdout knows few letters. Where there is no stdout at
+    all, lines go nowhere.
     """
     open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):

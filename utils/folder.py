@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from utils import images, preprocess
-from utils.arrays import Mask
+from utils.arrays import AnyArray, Mask
 from utils.images import Photo
 from utils.mask_files import MaskFolder, doubts
 from utils.options import growth_px
@@ -214,10 +214,10 @@ def make_target(options: FolderOptions) -> None:
 
 
 def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
-    """The photos to do, in natural order, and a line for each folder inside that cannot be read or link to nowhere, and
-    one for all pictures of kinds that are not read.
+    """The photos to do, in natural order, and lines about what is left out.
 
-    What lies in a `save_dir` or a `mask_dir` below the source folder is not a source.
+    There is a line for each folder inside that cannot be read and each link to nowhere, and one for all pictures of
+    kinds that are not read. What lies in a `save_dir` or a `mask_dir` below the source folder is not a source.
 
     Raises:
         OSError: the source folder itself cannot be read.
@@ -573,14 +573,14 @@ def comparison(image: NDArray[np.uint8], removal: Removal) -> NDArray[np.uint8]:
     factor = min(1.0, COMPARISON_HEIGHT / image.shape[0])
     height, width = max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor))
 
-    def reduced(picture: NDArray) -> NDArray:
+    def reduced(picture: AnyArray) -> AnyArray:
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
     before, after = reduced(image), reduced(removal.image)
     return np.hstack([before, overlay(before, preprocess.resize(removal.mask.astype(np.uint8), height, width)), after])
 
 
-def overlay(image: NDArray[np.uint8], mask: NDArray) -> NDArray[np.uint8]:
+def overlay(image: NDArray[np.uint8], mask: AnyArray) -> NDArray[np.uint8]:
     """Tint the covered pixels of an `(h, w, 3)` uint8 picture; `mask` is `(h, w)`, not 0 where it is covered."""
     tinted = image.copy()
     covered = mask > 0

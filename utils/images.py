@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,8 +56,9 @@ class Photo:
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """`(H, W, 3)` uint8 BGR, contiguous, upright by EXIF; the 8-bit view without alpha. Not to be changed:
-        `write_photo` compares with it.
+        """`(H, W, 3)` uint8 BGR, contiguous, upright by EXIF; the 8-bit view without alpha.
+
+        Not to be changed: `write_photo` compares with it.
 
         Raises:
             ValueError: the file is damaged.
@@ -307,7 +309,7 @@ def list_photos(
         OSError: the folder cannot be read.
     """
     folder = Path(folder)
-    found: list[tuple[tuple, Path]] = []
+    found: list[tuple[tuple[Any, ...], Path]] = []
     waiting = [folder]
     while waiting:
         place = waiting.pop()
@@ -346,7 +348,7 @@ def _head(path: Path) -> bytes:
     return b""
 
 
-def _is_file(entry: os.DirEntry) -> bool:
+def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
     except OSError:  # a link in a circle, or to where nothing may be read

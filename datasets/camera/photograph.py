@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from datasets.camera.model import Camera, photo_points_to_page
 from datasets.camera.textures import NOISE_SIDE, TEXTURE_DEVIATION, TEXTURE_MEAN, TEXTURE_SIDE, draw_texture, grains
 from datasets.pages import Layout, rasterise
+from utils.arrays import AnyArray
 
 NODE_STEP_PX, REDUCED_NODE_STEP_PX = 16, 4  # between the nodes, for views of full size and for reduced ones
 STRIP_ROWS = 256  # finished at a time, so that a strip stays in the processor's cache; a multiple of the steps
@@ -72,7 +73,7 @@ def photograph(
 class _View:
     """The nodes of a view: block centres of `step` output pixels, with one block more on every side."""
 
-    def __init__(self, camera: Camera, scale: float, x0: float, y0: float, height: int, width: int):
+    def __init__(self, camera: Camera, scale: float, x0: float, y0: float, height: int, width: int) -> None:
         self.scale, self.x0, self.y0, self.height, self.width = scale, x0, y0, height, width
         self.step = NODE_STEP_PX if scale > FULL_SIZE_SCALE else REDUCED_NODE_STEP_PX
         rows, columns = -(-height // self.step) + 2, -(-width // self.step) + 2
@@ -83,7 +84,7 @@ class _View:
         self.page = photo_points_to_page(camera, grid.reshape(-1, 2)).reshape(grid.shape)
         self.light = _light(camera, self.photo)
 
-    def finer(self, nodes: NDArray, top: int, bottom: int) -> NDArray:
+    def finer(self, nodes: AnyArray, top: int, bottom: int) -> AnyArray:
         """Values at the pixels of some rows, from those at the nodes; `top` is a multiple of `step`."""
         first, last = top // self.step, -(-bottom // self.step) + 2
         part = nodes[first:last]
@@ -95,7 +96,7 @@ class _View:
 class _Ink:
     """The rasterised part of the page that a view sees."""
 
-    def __init__(self, layout: Layout, camera: Camera, view: _View, text: bool):
+    def __init__(self, layout: Layout, camera: Camera, view: _View, text: bool) -> None:
         detail = SMALL_DETAIL if view.height * view.width <= SMALL_VIEW_PX else LARGE_DETAIL
         reduction = min(1.0, detail * view.scale)  # of the raster against the full-size photo
         low, high = view.page.reshape(-1, 2).min(0), view.page.reshape(-1, 2).max(0)

@@ -69,6 +69,7 @@ def _words(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
 
 
 def cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+    """What clothes are dyed in, BGR: dark, light, blue, or any colour."""
     kind = rng.random()
     if kind < 0.3:  # dark, nearly grey
         return rng.uniform(15, 70) * (1 + rng.normal(0, 0.08, 3))
@@ -80,6 +81,7 @@ def cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def draw_hair(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """A patch of hair `(side, side, 3)`, its strands downwards."""
     tones = [
         (20, 20, 24),
         (30, 34, 44),

@@ -2,14 +2,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.occluders.materials import cloth_colour, draw_cloth, draw_hair, draw_skin
 from datasets.occluders.sprite import Canvas, smooth_noise
-from utils.arrays import Points
+from utils.arrays import AnyArray, Points
 
 
-def _finger_onto(canvas: Canvas, base: Points, tip: Points, radius: float, skin: NDArray, nail: bool) -> None:
+def _finger_onto(canvas: Canvas, base: Points, tip: Points, radius: float, skin: AnyArray, nail: bool) -> None:
     """Paint one finger from base to tip, with creases and perhaps its nail."""
     rng = canvas.rng
     along = tip - base
@@ -181,7 +180,7 @@ def draw_head(rng: np.random.Generator, side: int) -> Canvas:
     return canvas
 
 
-def _face(canvas: Canvas, rng: np.random.Generator, x: float, y: float, w: float, h: float, hair: NDArray) -> None:
+def _face(canvas: Canvas, rng: np.random.Generator, x: float, y: float, w: float, h: float, hair: AnyArray) -> None:
     for sign in (-1, 1):
         eye = (x + sign * w * 0.42, y + h * 0.02)
         canvas.tint(canvas.ellipse(eye, (w * 0.2, h * 0.07)), (225, 225, 228), 0.7)

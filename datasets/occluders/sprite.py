@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.arrays import Points
+from utils.arrays import AnyArray, Points
 
 Sprite = NDArray[np.uint8]  # `(h, w, 4)` BGR and alpha
 # These lie anywhere; all others come in over an edge.
@@ -48,7 +48,7 @@ class Canvas:
         self.alpha = np.zeros((side, side), np.float32)
         self.light = rng.uniform(0, 2 * np.pi)
 
-    def stroke(self, points: Points, radii: Sequence[float] | NDArray) -> NDArray[np.float32]:
+    def stroke(self, points: Points, radii: Sequence[float] | AnyArray) -> NDArray[np.float32]:
         """Coverage of a line of varying thickness through points given in the unit square."""
         mask = np.zeros((self.side, self.side), np.uint8)
         path, widths = _smooth(points, radii)
@@ -78,7 +78,7 @@ class Canvas:
         cv2.fillPoly(mask, [np.rint(points * self.side * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         return mask.astype(np.float32) / np.float32(255)
 
-    def paint(self, mask: NDArray[np.float32], colour: Sequence[float] | NDArray, relief: float = 0.5) -> None:
+    def paint(self, mask: NDArray[np.float32], colour: Sequence[float] | AnyArray, relief: float = 0.5) -> None:
         """Put a shape on top, shaded as if inflated.
 
         Args:
@@ -93,7 +93,7 @@ class Canvas:
         self.colour[part] += (painted - self.colour[part]) * mask[..., None]
         self.alpha[part] = np.maximum(self.alpha[part], mask)
 
-    def tint(self, mask: NDArray[np.float32], colour: Sequence[float] | NDArray, opacity: float) -> None:
+    def tint(self, mask: NDArray[np.float32], colour: Sequence[float] | AnyArray, opacity: float) -> None:
         """Colour a part of what is there."""
         part = _extent(mask)
         weight = (mask[part] * np.float32(opacity))[..., None]
@@ -106,13 +106,13 @@ def _extent(mask: NDArray[np.float32]) -> tuple[slice, slice]:
     return slice(max(y - 1, 0), y + h + 1), slice(max(x - 1, 0), x + w + 1)
 
 
-def _part(colour: Sequence[float] | NDArray, part: tuple[slice, slice]) -> NDArray[np.float32]:
+def _part(colour: Sequence[float] | AnyArray, part: tuple[slice, slice]) -> NDArray[np.float32]:
     """One colour as it is, a picture cut to `part`."""
     values = np.asarray(colour, np.float32)
     return values[part] if values.ndim == 3 else values
 
 
-def _smooth(points: Points, radii: Sequence[float] | NDArray, steps: int = 8) -> tuple[Points, NDArray]:
+def _smooth(points: Points, radii: Sequence[float] | AnyArray, steps: int = 8) -> tuple[Points, AnyArray]:
     """A Catmull-Rom curve through points, with radii interpolated alongside."""
     points = np.asarray(points, float)
     padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
@@ -145,6 +145,7 @@ def smooth_noise(rng: np.random.Generator, side: int, cells: int, stretch: float
 
 
 def rounded(canvas: Canvas, half_width: float, half_height: float, radius: float) -> NDArray[np.float32]:
+    """Coverage of a rectangle with round corners about the middle of the canvas."""
     w, h = half_width - radius, half_height - radius
     corners = np.array(
         [[0.5 - w, 0.5 - h], [0.5 + w, 0.5 - h], [0.5 + w, 0.5 + h], [0.5 - w, 0.5 + h], [0.5 - w, 0.5 - h]]

@@ -78,7 +78,7 @@ def rasterise(
 class _Raster:
     """The canvas and where it lies on the page."""
 
-    def __init__(self, canvas: NDArray[np.uint8], scale: float, x0: float, y0: float):
+    def __init__(self, canvas: NDArray[np.uint8], scale: float, x0: float, y0: float) -> None:
         self.canvas = canvas
         self.scale, self.x0, self.y0 = scale, x0, y0
         self.height, self.width = canvas.shape[:2]

@@ -25,7 +25,7 @@ def draw_table(page: Page, x0: float, x1: float, height: float, style: str | Non
 class Table:
     """A table: cells, some of them merged, the rules between them and what is written in them."""
 
-    def __init__(self, page: Page, x0: float, x1: float, height: float, style: str | None):
+    def __init__(self, page: Page, x0: float, x1: float, height: float, style: str | None) -> None:
         rng = page.rng
         self.page, self.rng = page, rng
         styles = list(TABLE_STYLES)

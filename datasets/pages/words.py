@@ -99,7 +99,7 @@ class Writer:
         language: `CHINESE` or `ENGLISH`.
     """
 
-    def __init__(self, rng: np.random.Generator, language: str):
+    def __init__(self, rng: np.random.Generator, language: str) -> None:
         self.rng = rng
         self.language = language
         chinese = language == CHINESE

@@ -32,7 +32,7 @@ def pieces(text: str) -> list[str]:
 class Page:
     """A page in the making: its choices of hand (language, font, ink, margins) and the blocks that fill it."""
 
-    def __init__(self, rng: np.random.Generator, fonts: list[str], narrow: bool = False):
+    def __init__(self, rng: np.random.Generator, fonts: list[str], narrow: bool = False) -> None:
         self.rng = rng
         height, width = (round(side * rng.uniform(0.97, 1.03)) for side in PAGE_SIZE)
         if narrow:

@@ -1,0 +1,1 @@
+"""From what the network answers to the mask of what is repainted."""

@@ -1,5 +1,6 @@
-"""The rest of an occluder of which a part was found: what lies beside it, has an outline of its own and is unlike any
-surface where the network sees none, such as the sleeve of a hand or the shirt below a head.
+"""The rest of an occluder of which a part was found, such as the sleeve of a hand or the shirt below a head.
+
+It lies beside what was found, has an outline of its own and is unlike any surface where the network sees none.
 
 The photo is parted into segments along its edges. One that leaks into the page or the desk, because an edge is weak, is
 mostly page or desk and is not taken.

@@ -49,8 +49,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Field:
-    """One entry of a TIFF directory: type by number, count, the bytes of the value, in the file's byte order, and where
-    they lie."""
+    """One entry of a TIFF directory: type, count, the value's bytes in the order of the file, and where they lie."""
 
     type: int
     count: int

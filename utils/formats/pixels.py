@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from utils.arrays import AnyArray
+
 # What goes wrong is said in an exception; OpenCV would say it again on stderr, in its own words.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -45,13 +47,13 @@ class Samples(NamedTuple):
         is_exact: False where a lossy format has moved the values.
     """
 
-    values: NDArray
+    values: AnyArray
     has_alpha: bool
     palette: NDArray[np.uint8] | None
     is_exact: bool
 
 
-def decode(data: bytes, flags: int) -> NDArray:
+def decode(data: bytes, flags: int) -> AnyArray:
     """Decode with OpenCV, pixels as they are stored (EXIF orientation is never applied).
 
     Damage that libjpeg only reports on the terminal is an error here, and nothing reaches the terminal.
@@ -167,14 +169,14 @@ def quiet() -> contextlib.AbstractContextManager[None]:
     return _STDERR.captured([])
 
 
-def turn_upright(pixels: NDArray, orientation: int) -> NDArray:
+def turn_upright(pixels: AnyArray, orientation: int) -> AnyArray:
     """Stored pixels `(H, W, …)` as EXIF `orientation` (1 to 8) wants them seen; contiguous."""
     if orientation >= 5:  # the stored rows are columns of what is seen
         pixels = pixels.swapaxes(0, 1)
     return np.ascontiguousarray(_flip(pixels, orientation))
 
 
-def turn_back(pixels: NDArray, orientation: int) -> NDArray:
+def turn_back(pixels: AnyArray, orientation: int) -> AnyArray:
     """Inverse of `turn_upright`."""
     pixels = _flip(pixels, orientation)
     if orientation >= 5:
@@ -182,12 +184,12 @@ def turn_back(pixels: NDArray, orientation: int) -> NDArray:
     return np.ascontiguousarray(pixels)
 
 
-def _flip(pixels: NDArray, orientation: int) -> NDArray:
+def _flip(pixels: AnyArray, orientation: int) -> AnyArray:
     vertically, horizontally = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
     return pixels[:: -1 if vertically else 1, :: -1 if horizontally else 1]
 
 
-def to_bgr8(pixels: NDArray) -> NDArray[np.uint8]:
+def to_bgr8(pixels: AnyArray) -> NDArray[np.uint8]:
     """The 8-bit colour view of `(H, W[, C])` uint8 or uint16 pixels, 1 to 4 channels; alpha is left out."""
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)  # rounded; the way back is times 257
@@ -196,7 +198,7 @@ def to_bgr8(pixels: NDArray) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[:, :, :3])
 
 
-def put(stored: NDArray, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
+def put(stored: AnyArray, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
     """Put repaired pixels into stored ones, in place.
 
     Args:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import AnyArray
 from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.metadata import Header
 
@@ -165,7 +166,7 @@ def encode(
     """
     detail: PngDetail = header.detail
     chunks = _kept_chunks(detail.chunks, mark, dropped)
-    rows: NDArray
+    rows: AnyArray
     if detail.colour_type == PALETTE:
         rows = _packed(_palette_indices(data, _colours(dict(chunks)), image, changed), header.bit_depth)
     elif header.bit_depth < 8:
@@ -245,7 +246,7 @@ def _compressed(rows: NDArray[np.uint8 | np.uint16], is_filtered: bool, is_flat:
     strategy = zlib.Z_DEFAULT_STRATEGY if is_flat or not is_filtered else zlib.Z_RLE
     compressor = zlib.compressobj(strategy=strategy)
     parts = []
-    above: NDArray | None = None
+    above: AnyArray | None = None
     step = max(1, 2**22 // max(1, rows[0].nbytes))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
@@ -337,8 +338,7 @@ def _cleaned_profile(keyword: bytes, text: bytes, dropped: list[str]) -> bytes |
 
 
 def _exif(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    """The EXIF block of a file, from its own chunk or from a text, as ImageMagick writes it; empty where there is
-    none."""
+    """The EXIF block of a file, from its own chunk or from a text of ImageMagick's; empty where there is none."""
     for kind, content in chunks:
         if kind == b"eXIf":
             return content
@@ -369,8 +369,7 @@ def _text(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
 
 
 def _raw_profile(text: bytes) -> bytes | None:
-    """The bytes of a profile that ImageMagick wrote as a text of its name, its length and its digits; None if it is
-    none."""
+    """The bytes of a profile that ImageMagick wrote as text: name, length, digits; None if the text is none."""
     found = re.fullmatch(rb"\s*\S+\s+\d+\s+([0-9a-fA-F\s]*)", text)
     digits = re.sub(rb"\s", b"", found[1]) if found else b""
     return bytes.fromhex(digits.decode()) if found and len(digits) % 2 == 0 else None

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from utils.arrays import AnyArray
 from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.exif import MAKER_NOTE, SUB_DIRECTORIES
 from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
@@ -291,7 +292,7 @@ def encode(
     return _with_tags(encoded, data, detail, mark, dropped)
 
 
-def _stored(data: bytes, header: Header) -> NDArray:
+def _stored(data: bytes, header: Header) -> AnyArray:
     """`(H, W, C)` uint8 or uint16 in the order of the file, RGB where it says YCbCr; one bit as 0 and 1; writable."""
     detail: TiffDetail = header.detail
     if detail.photometric == YCBCR or detail.compression in (OLD_JPEG, JPEG):
@@ -320,7 +321,7 @@ def _stored(data: bytes, header: Header) -> NDArray:
     return np.array(values, wanted, order="C")
 
 
-def _shown(stored: NDArray, header: Header) -> NDArray:
+def _shown(stored: AnyArray, header: Header) -> AnyArray:
     """The colours of stored values, `(H, W, 1 or 3)`, white as the highest of 8 or 16 bits; a view where possible."""
     detail: TiffDetail = header.detail
     seen = stored[:, :, : detail.colours]
@@ -329,7 +330,7 @@ def _shown(stored: NDArray, header: Header) -> NDArray:
     return np.invert(seen) if detail.photometric == WHITE_IS_ZERO else seen
 
 
-def _put(stored: NDArray, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
+def _put(stored: AnyArray, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:
     """Put repaired pixels into stored ones, in place; further channels are not touched."""
     detail: TiffDetail = header.detail
     new = image[changed]
@@ -349,7 +350,7 @@ def _put(stored: NDArray, header: Header, image: NDArray[np.uint8], changed: NDA
     stored[changed, : detail.colours] = new >= 128 if header.bit_depth == 1 else new
 
 
-def _encoded(stored: NDArray, header: Header) -> bytes:
+def _encoded(stored: AnyArray, header: Header) -> bytes:
     import tifffile
 
     detail: TiffDetail = header.detail
@@ -379,7 +380,7 @@ def _encoded(stored: NDArray, header: Header) -> bytes:
     return output.getvalue()
 
 
-def _encoded_bilevel(stored: NDArray, header: Header) -> bytes:
+def _encoded_bilevel(stored: AnyArray, header: Header) -> bytes:
     """One bit a pixel through Pillow, which also writes the compressions of fax machines."""
     output = BytesIO()
     is_white = stored[:, :, 0].astype(bool)

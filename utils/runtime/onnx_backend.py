@@ -349,8 +349,9 @@ def load_remover(
     imgresize: int | None = None,
     workers: int = 1,
 ) -> tuple[OccluderRemover, str]:
-    """The whole flow over two graphs, which are loaded side by side; the generator's is not touched where the options
-    do without it.
+    """The whole flow over two graphs, which are loaded side by side.
+
+    The generator's graph is not touched where the options do without it.
 
     Args:
         segmenter, generator: the graphs.

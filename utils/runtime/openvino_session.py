@@ -56,7 +56,7 @@ class OpenVinoSession:
         self.inputs, self.outputs = ([_port(port) for port in ports] for ports in (model.inputs, model.outputs))
         precision = "bf16" if has_bfloat16() else "f32"
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": workers})
-        self.requests: queue.SimpleQueue = queue.SimpleQueue()  # those that no thread uses at the moment
+        self.requests: queue.SimpleQueue[Any] = queue.SimpleQueue()  # those that no thread uses at the moment
         for _ in range(workers):
             self.requests.put(compiled.create_infer_request())
 
