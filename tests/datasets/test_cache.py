@@ -94,7 +94,7 @@ def test_cached_samples_equal_decoded_ones_and_files_are_opened_once(kind, tmp_p
     expected = [plain[index] for index in range(4)]
     assert cached.find_problems(workers=2) == []  # fills the cache
     monkeypatch.setattr("datasets.contest.read_image", None)  # nothing may be decoded from here on
-    monkeypatch.setattr("datasets.contest.read_mask", None)
+    monkeypatch.setattr("datasets.contest.read_mask_file", None)
     for index, sample in enumerate(expected):
         assert all(torch.equal(a, b) for a, b in zip(cached[index], sample, strict=True))
     assert cached.find_problems() == []
