@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo demo_pictures test lint fuzz clean
+.PHONY: demo demo_pictures test test_fast lint fuzz clean
 
 demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
@@ -14,6 +14,9 @@ demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and the picture
 
 test: $(VENV)/.dev  ## run the tests
 	$(RUN) -m pytest -q
+
+test_fast: $(VENV)/.dev  ## run the tests that take seconds
+	$(RUN) -m pytest -q -m "not slow"
 
 lint: $(VENV)/.dev  ## style and types
 	$(RUN) -m ruff check .
