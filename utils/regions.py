@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from utils.arrays import AnyArray, Mask
+from utils.arrays import AnyArray, Floats, Mask
 
 
 class Box(NamedTuple):
@@ -202,3 +202,20 @@ def _even(value: float) -> int:
 def crop(image: AnyArray, box: Box) -> AnyArray:
     """The pixels of a box: a view of an `(H, W)` or `(H, W, C)` array."""
     return image[box.slices()]
+
+
+def enlarge_part(small: Floats, box: Box, height: int, width: int) -> Floats:
+    """The pixels of a box of what a map becomes at the size of a photo, without enlarging all of it.
+
+    Args:
+        small: `(h, w)` float32.
+        box: in pixels of the photo.
+        height, width: of the photo.
+
+    Returns:
+        `(box.height, box.width)` float32, bilinear.
+    """
+    down, across = small.shape[0] / height, small.shape[1] / width
+    matrix = np.array([[across, 0, (box.x0 + 0.5) * across - 0.5], [0, down, (box.y0 + 0.5) * down - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(small, matrix, (box.width, box.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)

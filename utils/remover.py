@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from utils import blend, preprocess, regions
-from utils.arrays import Image, Mask
+from utils.arrays import Floats, Image, Mask
 from utils.compat import remove_as_published
 from utils.finding.finder import Finding, Region, Sight, locate, look
 from utils.options import RemovalOptions, scale_of
@@ -83,7 +83,7 @@ class OccluderRemover:
     def finish(self, image: Image, sight: Sight) -> Removal:
         """Repair a photo, `(H, W, 3)` uint8 BGR, of which `look` saw what covers it. Raises as when called."""
         found = locate(image, sight, self.options)
-        removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, hidden=found.hidden)
+        removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, finding=found)
         return removal._replace(regions=found.regions, doubtful=found.doubtful)
 
     def look(self, image: Image) -> Sight:
@@ -105,7 +105,7 @@ class OccluderRemover:
         *,
         lift_shadow: bool = False,
         coarse: bool = False,
-        hidden: Mask | None = None,
+        finding: Finding | None = None,
     ) -> Removal:
         """Repaint a known mask.
 
@@ -114,7 +114,7 @@ class OccluderRemover:
             mask: `(H, W)` bool, True where to repaint.
             lift_shadow: brighten the page beside the mask where what covers it throws a shadow, too.
             coarse: show what the first of the generator's two networks draws, and nothing else.
-            hidden: `(H, W)` bool, all that shows no page and holds `mask`: nothing is measured there. None is `mask`.
+            finding: what else is known of the photo: what is hidden besides, where the page is.
 
         Raises:
             ValueError: the mask leaves next to nothing of the photo.
@@ -125,11 +125,12 @@ class OccluderRemover:
         repaired = image.copy()
         groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        hidden = mask if hidden is None else hidden
+        hidden = mask if finding is None else mask | finding.hidden
+        beside = None if finding is None else finding.beside
         structures, boxes = [], [region for group in groups for region in group.regions]
         shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
-            patch, found = self._patch(image, hidden, group, coarse)
+            patch, found = self._patch(image, hidden, group, coarse, beside)
             if found is not None:
                 structures.append((group.box, found))
             if found is not None and shade is not None and found.shade.any():
@@ -148,8 +149,13 @@ class OccluderRemover:
             shade &= ~mask
         return Removal(repaired, mask, boxes, structures, shade if shade is not None and shade.any() else None)
 
-    def _patch(self, image: Image, mask: Mask, group: RegionGroup, coarse: bool) -> tuple[Image, Structure | None]:
-        """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's."""
+    def _patch(
+        self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, beside: Floats | None
+    ) -> tuple[Image, Structure | None]:
+        """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's.
+
+        `beside` is what the network says of the whole photo, `(h, w)`.
+        """
         photo, hole = crop(image, group.box), crop(mask, group.box)
         drawn = None
         if self.inpainter is not None:
@@ -157,5 +163,6 @@ class OccluderRemover:
             drawn = preprocess.resize(blend.match_tone(small, photo, hole), *hole.shape)
             if coarse or self.options.structure == "off":
                 return drawn, None
-        found = structure.repair(photo, hole, drawn)
+        no_page = None if beside is None else regions.enlarge_part(beside, group.box, *mask.shape) > 0.5
+        found = structure.repair(photo, hole, drawn, no_page)
         return found.image, found

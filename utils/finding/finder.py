@@ -59,12 +59,15 @@ class Finding(NamedTuple):
             and what is in doubt. What a page is made of is never measured there.
         regions: the connected parts of `mask`.
         doubtful: what may be an occluder or a print, and is left alone.
+        beside: `(h, w)` float32, the probability that there is no page, at the network's size; None where it does not
+            tell.
     """
 
     mask: Mask
     hidden: Mask
     regions: list[Region]
     doubtful: list[Region]
+    beside: Floats | None = None
 
 
 class _Part(NamedTuple):
@@ -133,7 +136,7 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
         mask = with_outlines(image, mask)
     doubted = _enlarged(_union(left, small), shape, options)
     hidden = mask | whole | doubted if left or mask is not whole else mask
-    return Finding(mask, hidden, _regions(mask, taken), _regions(doubted & ~mask, left) if left else [])
+    return Finding(mask, hidden, _regions(mask, taken), _regions(doubted & ~mask, left) if left else [], answer.beside)
 
 
 def _judged(image: Image, answer: Answer, options: RemovalOptions) -> Iterator[_Part]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points, Reals
 from utils.page.cells import CELL_PX, fill_with_nearest
@@ -39,6 +40,7 @@ CORNER_COST = 1.0  # radians: a corner instead of a straight way
 MIN_CORNER_SINE = 0.3  # borders at a smaller angle meet nowhere that is known well
 MAX_CORNER_LENGTHS = 3.0  # a corner lies within so many times the distance of the two ends
 OVERSHOOT_PX = 160  # a continued border is drawn at most so far on to reach the rim of the hole
+MIXED_SHARE, MIXED_LEAST_PX = 0.08, 400  # of a part on either side of the page's edge: less is doubt of where it runs
 VOTE_LEVELS = 30.0  # a pixel farther from every tone, a channel, is print or pattern: its cell tells its surface
 
 
@@ -263,8 +265,13 @@ def divide_hole(
     hole: Mask,
     borders: list[Points],
     area: tuple[slice, slice],
+    beside: Mask | None = None,
+    grounds: tuple[int, ...] = (),
 ) -> Plane:
     """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
+
+    Where the finder knows the page, a part that lies on both sides of its edge is cut along that, and what is page goes
+    on with a page, what is beside it with another surface.
 
     The hole is taken a little larger: outside it, surfaces are known to a cell only. Of the surfaces beside the hole
     that one is touched whose tone the pixel has.
@@ -274,9 +281,13 @@ def divide_hole(
         tones: by the number of the surface its colour there, `(h, w, 3)`.
         borders: in the window's coordinates.
         area: where the part lies in the window.
+        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+        grounds: numbers of the surfaces that are no page.
     """
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
     parts = _cut(wide, [line - (area[1].start, area[0].start) for line in borders])
+    if beside is not None:
+        parts, outside = _cut_by_page(parts, beside)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
     touching = rim > 0
     colours = window[touching].astype(np.float32)
@@ -284,14 +295,40 @@ def divide_hole(
     distances = np.stack([np.abs(colours - values[touching]).sum(axis=1) for values in tones.values()])
     unlike = distances.min(axis=0) > 3 * VOTE_LEVELS
     nearest = np.where(unlike, surface[touching], numbers[distances.argmin(axis=0)])
-    owners = _count_votes(rim[touching], nearest, int(parts.max()) + 1, int(max(numbers.max(), surface.max())))
+    touched = rim[touching]
+    if beside is not None:
+        fitting = np.isin(nearest, grounds) == outside[touched]
+        # A part that touches nothing of its kind takes what there is.
+        chosen = fitting | ~np.isin(touched, np.unique(touched[fitting]))
+        touched, nearest = touched[chosen], nearest[chosen]
+    owners = _count_votes(touched, nearest, int(parts.max()) + 1, int(max(numbers.max(), surface.max())))
     divided = np.where(wide > 0, owners[parts], surface)
     if (divided == 0).any() and (divided > 0).any():
         divided = fill_with_nearest(divided.astype(np.int32))
     return divided.astype(np.uint8)
 
 
-def _cut(wide: Plane, lines: list[Points]) -> Plane:
+def _cut_by_page(parts: NDArray[np.uint16], beside: Mask) -> tuple[NDArray[np.uint16], Mask]:
+    """Cut parts of a hole along the page's edge where they lie on both sides of it.
+
+    Args:
+        parts: `(h, w)` numbers, 0 outside.
+        beside: `(h, w)` bool, where there is no page.
+
+    Returns:
+        The new numbers, and by number whether that part lies beside the page.
+    """
+    count = int(parts.max()) + 1
+    area = np.bincount(parts.ravel(), minlength=count)
+    outside = np.bincount(parts[beside], minlength=count)
+    share = outside / np.maximum(area, 1)
+    mixed = np.minimum(outside, area - outside) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
+    mixed[0] = False
+    numbers = np.where(mixed[parts] & beside, parts + count, parts).astype(np.uint16)
+    return numbers, np.asarray(np.concatenate([~mixed & (share > 0.5), np.ones(count, bool)]), bool)
+
+
+def _cut(wide: Plane, lines: list[Points]) -> NDArray[np.uint16]:
     """Number the parts of a hole, `(h, w)` 1 in it, that lines leave; 0 on these and outside."""
     free = wide.copy()
     for line in lines:
@@ -300,7 +337,7 @@ def _cut(wide: Plane, lines: list[Points]) -> Plane:
         points = np.rint(np.vstack([before, line, behind]) * 16).astype(np.int32)
         cv2.polylines(free, [points], False, 0, 1, cv2.LINE_8, 4)
     _, parts = cv2.connectedComponents(free, connectivity=4, ltype=cv2.CV_16U)
-    return parts
+    return np.asarray(parts, np.uint16)
 
 
 def _beyond(point: Points, way: Points, wide: Plane) -> Points:

@@ -27,7 +27,7 @@ from utils.page.cells import (
     strongest,
 )
 from utils.page.light import measure_light
-from utils.page.surfaces import choose_page, find_textured, number_surfaces
+from utils.page.surfaces import choose_page, find_grounds, find_textured, number_surfaces
 from utils.page.tone import continue_tone
 
 BORDER_CELLS = 2  # so near another surface a cell holds some of it
@@ -61,12 +61,13 @@ class Paper:
     light: Floats
 
 
-def measure_paper(window: Image, hole: Mask) -> Paper:
+def measure_paper(window: Image, hole: Mask, beside: Mask | None = None) -> Paper:
     """Measure the bare paper around a hole and continue it across.
 
     Args:
         window: `(h, w, 3)` uint8 BGR; what it shows inside the hole is not looked at.
         hole: `(h, w)` bool, not True everywhere.
+        beside: `(h, w)` bool, where there is no page; None where nobody knows.
     """
     grid = lay_grid(window, hole)
     closed = close_ink(grid)
@@ -75,8 +76,11 @@ def measure_paper(window: Image, hole: Mask) -> Paper:
     bare = find_bare(grid, darkness, noise)
     surface = number_surfaces(reduce_closed(closed, grid), grid.hidden)
     share, mean = cell_means(grid.window, bare)
-    page = choose_page(surface, mean, share)
+    grounds = find_grounds(surface, beside, grid.hidden)
+    page = choose_page(surface, mean, np.where(np.isin(surface, grounds), 0, share))
     textured = find_textured(surface, darkness, grid.covered, page)
+    if grounds:  # what is copied from a page is print
+        textured = tuple(number for number in textured if number in grounds)
     if textured:  # what is dark there is texture and no ink: every visible pixel is theirs
         _count_all_visible(grid, np.isin(surface, textured), share, mean)
     shares = [_share_of(surface, number, share) for number in range(1, int(surface.max()) + 1)]
@@ -89,7 +93,7 @@ def measure_paper(window: Image, hole: Mask) -> Paper:
         borders: list[Points] = []
     else:
         borders = continue_borders(find_entries(window, surface, grid.hidden, tones), hole, page)
-        tone, pixels = _lay_surfaces(window, hole, surface, tones, borders)
+        tone, pixels = _lay_surfaces(window, hole, surface, tones, borders, beside, grounds)
     return Paper(tone, bare[:height, :width].astype(bool), pixels, page, textured, borders, noise, light)
 
 
@@ -110,9 +114,24 @@ def _share_of(surface: Labels, number: int, share: Floats) -> Floats:
 
 
 def _lay_surfaces(
-    window: Image, hole: Mask, surface: Labels, tones: list[Floats], borders: list[Points]
+    window: Image,
+    hole: Mask,
+    surface: Labels,
+    tones: list[Floats],
+    borders: list[Points],
+    beside: Mask | None,
+    grounds: tuple[int, ...],
 ) -> tuple[Floats, Plane]:
-    """Tone `(h, w, 3)` and number `(h, w)` of the surface of each pixel, with the hole divided along the borders."""
+    """Tone `(h, w, 3)` and number `(h, w)` of the surface of each pixel, with the hole divided along the borders.
+
+    Args:
+        window, hole: of `(h, w, …)` pixels.
+        surface: number of each cell.
+        tones: of each surface by cells.
+        borders: continued through the hole.
+        beside: `(h, w)` bool, where there is no page, or None.
+        grounds: numbers of the surfaces that are no page.
+    """
     height, width = hole.shape
     pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
     tone = np.empty((height, width, 3), np.float32)
@@ -122,7 +141,8 @@ def _lay_surfaces(
     area = area_around(hole, 2 * CELL_PX)
     candidates = np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()
     local = {number: enlarge(tones[number - 1], area) for number in candidates}
-    pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area)
+    apart = None if beside is None or not grounds else beside[area]
+    pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, apart, grounds)
     # Soft borders in the hole only: outside, nothing is drawn.
     soft = np.zeros_like(tone[area])
     for number, values in local.items():

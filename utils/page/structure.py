@@ -47,13 +47,14 @@ class Structure:
     borders: list[Points]
 
 
-def repair(window: Image, hole: Mask, generated: Image | None = None) -> Structure:
+def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Mask | None = None) -> Structure:
     """Fill a hole with what its surroundings say lies below it.
 
     Args:
         window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it, as far as the photo goes.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
         generated: `(h, w, 3)` uint8, what the network draws there, enlarged to the window; or None.
+        beside: `(h, w)` bool, where there is no page, nor would be without what covers it; None where nobody knows.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -65,7 +66,7 @@ def repair(window: Image, hole: Mask, generated: Image | None = None) -> Structu
         image = generated.copy() if generated is not None else np.full_like(window, WHITE)
         return Structure(image, window, ~hole, image, [], [], [])
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
-    paper = measure_paper(_blank(window, hole), hole)
+    paper = measure_paper(_blank(window, hole), hole, beside)
     lifted, shade = lift_shadow(window, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     visible = _blank(lifted, hole)

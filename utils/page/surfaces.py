@@ -25,6 +25,7 @@ SURFACE_CELLS = 48  # smaller surfaces are things on a larger one
 DESK_LEVELS = 40.0  # a patterned desk is so much darker than the page
 DESK_ROUGH_SHARE = 0.3  # least share of a patterned desk that is in no surface, being rough
 DESK_EDGE_CELLS = 6  # a patterned desk reaches the edge of the window with so many cells
+OUTSIDE_SHARE = 0.5  # of a surface's visible cells lie beside the page if it is no page
 ROUGH_LEVELS = 2.0  # on a surface without texture half of the pixels are darker by at most so much: print is sparse
 
 
@@ -159,6 +160,26 @@ def choose_page(surface: Labels, mean: Floats, share: Floats) -> int:
     weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
     sums = np.bincount(surface.ravel(), weight.ravel(), minlength=2)
     return int(sums[1:].argmax()) + 1
+
+
+def find_grounds(surface: Labels, beside: Mask | None, hidden: Mask) -> tuple[int, ...]:
+    """Numbers of the surfaces that are no page, as the finder sees it; none where it cannot tell.
+
+    Args:
+        surface, hidden: `(rows, columns)`, the numbers; where the hole takes a part of the cell.
+        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+    """
+    if beside is None:
+        return ()
+    middle = slice(CELL_PX // 2, None, CELL_PX)
+    cells = np.zeros(surface.shape, bool)
+    seen = beside[middle, middle]
+    cells[: seen.shape[0], : seen.shape[1]] = seen
+    visible = ~hidden
+    count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
+    outside = np.bincount(surface[visible & cells], minlength=len(count))
+    grounds = [n for n in range(1, len(count)) if count[n] and outside[n] > OUTSIDE_SHARE * count[n]]
+    return tuple(grounds) if len(grounds) < np.count_nonzero(count[1:]) else ()
 
 
 def find_textured(surface: Labels, darkness: Plane, covered: Plane, page: int) -> tuple[int, ...]:

@@ -108,3 +108,28 @@ def test_one_visible_pixel_is_enough():
     picture[1:] = 0
     hole[0, 0] = False
     assert np.abs(measure_paper(picture, hole).tone - 128).max() < 1
+
+
+def test_page_as_the_finder_sees_it_goes_on_below_the_hole_and_the_desk_beside_it():
+    window = np.full((400, 400, 3), (60, 70, 80), np.uint8)
+    window[:, 180:] = 225
+    hole = np.zeros((400, 400), bool)
+    hole[:, 60:260] = True  # all of the edge is hidden: no border can be followed into the hole
+    beside = np.zeros((400, 400), bool)
+    beside[:, :180] = True
+    paper = measure_paper(np.where(hole[..., None], 0, window).astype(np.uint8), hole, beside)
+    tone = paper.tone.mean(axis=2)
+    assert abs(tone[:, 70:170].mean() - 70) < 6 and abs(tone[:, 190:250].mean() - 225) < 6
+    assert (paper.surface[:, 190:] == paper.page).all() and (paper.surface[:, :170] != paper.page).all()
+
+
+def test_bright_desk_is_no_page_where_the_finder_knows_better():
+    window = np.full((400, 400, 3), 240, np.uint8)
+    window[100:300, 150:] = 140  # a grey page on a white desk
+    hole = np.zeros((400, 400), bool)
+    hole[180:220, 240:300] = True
+    beside = np.ones((400, 400), bool)
+    beside[100:300, 150:] = False
+    grey = measure_paper(window, hole, beside)
+    assert grey.surface[200, 200] == grey.page and grey.surface[50, 50] != grey.page
+    assert measure_paper(window, hole).surface[50, 50] == measure_paper(window, hole).page
