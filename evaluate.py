@@ -168,7 +168,7 @@ def pair_files(
     from utils.images import list_photos
     from utils.mask_files import without_suffix
 
-    found: dict[str, dict[str, list[Path]]] = {}
+    by_name: dict[str, dict[str, list[Path]]] = {}
     failed: dict[str, str] = {}
 
     def note_other(path: Path, kind: str) -> None:
@@ -179,13 +179,13 @@ def pair_files(
         for path in list_photos(folders[flag], recursive=True, on_other=note_other):
             place = path.relative_to(folders[flag])
             name = place.with_suffix("").as_posix()
-            if flag in mask_flags and name not in found:
+            if flag in mask_flags and name not in by_name:
                 shorter = place.with_name(without_suffix(place.stem)).as_posix()
-                name = shorter if shorter in found else name
-            found.setdefault(name, {}).setdefault(flag, []).append(path)
-    found = {name: found[name] for name in sorted(found, key=natural_path_key)}
+                name = shorter if shorter in by_name else name
+            by_name.setdefault(name, {}).setdefault(flag, []).append(path)
+    by_name = {name: by_name[name] for name in sorted(by_name, key=natural_path_key)}
     pairs: dict[str, dict[str, Path]] = {}
-    for name, files in found.items():
+    for name, files in by_name.items():
         missing = [f"{flag} {folder}" for flag, folder in folders.items() if flag not in files]
         twice = [f"{flag} ({', '.join(p.name for p in paths)})" for flag, paths in files.items() if len(paths) > 1]
         if missing:

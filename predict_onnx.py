@@ -233,8 +233,8 @@ def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[st
 def _doctor(segmenter_graph: str) -> int:
     from utils.runtime.doctor import examine
 
-    found, problems = examine(segmenter_graph)
-    print("\n".join(found))
+    findings, problems = examine(segmenter_graph)
+    print("\n".join(findings))
     print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "no problems")
     return EXIT_FAILED if problems else 0
 

@@ -101,8 +101,8 @@ def main(argv: list[str] | None = None) -> int:
             portrait = preprocess.transpose(picture) if preprocess.is_landscape(picture) else picture
             return preprocess.resize(portrait, PANEL_HEIGHT, PANEL_WIDTH)
 
-        found = overlay(panel(image), panel(removal.mask.astype(np.uint8)))
-        picture = np.hstack([found, panel(coarse.image), panel(removal.image)])
+        overlaid = overlay(panel(image), panel(removal.mask.astype(np.uint8)))
+        picture = np.hstack([overlaid, panel(coarse.image), panel(removal.image)])
         images.write_image(target, picture)
     except (ValueError, OSError) as error:
         print(f"predict_single.py: {error}", file=sys.stderr)

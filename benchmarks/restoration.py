@@ -318,12 +318,12 @@ def finder_scores(remover: "OccluderRemover", pair: "Pair") -> Row:
 
     options, scale = remover.options, scale_of(*pair.hole.shape)
     bare = type(remover)(remover.segmenter, remover.inpainter, replace(options, grow_px=0.0))
-    found, grown = bare.find_mask(pair.covered), remover.find_mask(pair.covered)
+    bare_mask, grown = bare.find_mask(pair.covered), remover.find_mask(pair.covered)
     # One pixel of the segmentation net, beyond the growth: what lies further out is wrong.
     reach = options.grow_px * scale + max(pair.hole.shape) / 640
     return {
-        "iou": iou(found, pair.occluder),
-        "boundary_f": boundary_f(found, pair.occluder, tolerance_px=8 * max(pair.hole.shape) / REFERENCE_SIDE),
+        "iou": iou(bare_mask, pair.occluder),
+        "boundary_f": boundary_f(bare_mask, pair.occluder, tolerance_px=8 * max(pair.hole.shape) / REFERENCE_SIDE),
         "recall_grown": precision_recall(grown, pair.hole)[1],
         "false_share": float(np.mean(grown & ~grow(pair.hole, reach))),
         "false_share_clean": float(np.mean(remover.find_mask(pair.clean))),
@@ -372,8 +372,8 @@ def print_tables(rows: Sequence[Row]) -> list[Row]:
         print(f"\n{title}\n" + format_table(table, decimals=2))
     chain = [row for row in rows if row["method"] == CHAIN]
     if chain:
-        found = [means(members, FINDER_SCORES, group=name, pairs=len(members)) for name, members in groups_of(chain)]
-        print("\nwhat was found\n" + format_table(found))
+        rows = [means(members, FINDER_SCORES, group=name, pairs=len(members)) for name, members in groups_of(chain)]
+        print("\nwhat was found\n" + format_table(rows))
     return by_method
 
 

@@ -79,8 +79,8 @@ def read_annotations(baseroot: str | Path, flag: str = "--baseroot") -> list[Tri
     if not annotations:
         if (root / "annotation.txt").is_file():
             raise DataError(f"{flag} {root}: is one train_data_* folder; give the folder it lies in")
-        found = f"none in {', '.join(folder.name for folder in folders[:5])}" if folders else "no folder train_data_*"
-        raise DataError(f"{flag} {root}: expected train_data_*/annotation.txt, found {found}")
+        instead = f"none in {', '.join(folder.name for folder in folders[:5])}" if folders else "no folder train_data_*"
+        raise DataError(f"{flag} {root}: expected train_data_*/annotation.txt, found {instead}")
     triples: list[Triple] = []
     problems: list[str] = []
     for annotation in annotations:

@@ -13,7 +13,28 @@ from numpy.typing import NDArray
 from datasets.surroundings import lookup_table
 from utils.arrays import Image
 
+# Chances and ranges of this module were set by eye on photographs of documents. Lengths are parts of the whole photo's
+# longer side, called unit below; strengths are parts of the light.
 MARKS = {0: 0.5, 1: 0.28, 2: 0.14, 3: 0.08}  # marks on a page
+COFFEE = np.array([0.3, 0.6, 0.85])  # BGR, of full light: what a stain or a cup's ring lets through
+STAIN_RADIUS, STAIN_STRENGTH, STAIN_RIM, RIM_WIDTH = (0.004, 0.08), (0.03, 0.35), (0, 0.5), 0.006
+RING_RADIUS, RING_FLATNESS, RING_DEGREES, RING_STRENGTH = (0.03, 0.08), (0.85, 1), (150, 360), (0.1, 0.4)
+SHADOW_RADIUS, FINGER_THICKNESS, SHADOW_SOFTNESS = (0.05, 0.35), (0.015, 0.06), (0.002, 0.03)
+SHADOW_STRENGTH, SHADOW_TINT = (0.1, 0.45), (0, 0.15)
+PRINT_SIDE, PRINT_BLACK = (0.04, 0.25), (0.1, 0.35)
+LEAST_PRINT_PX = 4  # of a print's side; a smaller one shows nothing
+PRINT_LIGHT_PX = 15  # side of the patch of paper from which a print takes its light
+BAR_LENGTH, BAR_THICKNESS, BAR_INK = (0.03, 0.5), (0.006, 0.05), (0.1, 0.6)
+HOLE_RADIUS, HOLE_STEPS = (0.005, 0.011), (0.03, 0.1, 0.28)  # of ring binders and of files
+
+# The camera and the file. Gains are natural logarithms, haze is a part of white.
+STRONG_CHANCE, WEAK = 0.5, 0.3  # otherwise all that follows is this part as strong
+GAMMA_SPREAD, GAIN_SPREAD, BALANCE_SPREAD = 0.3, 0.18, 0.06
+HAZE_CHANCE, MOST_HAZE = 0.3, 0.15
+BLUR_CHANCE, SHAKEN_CHANCE, BLUR_PX, SHAKE_PX = 0.25, 0.4, (0.4, 1.6), (3, 5, 7)
+NOISE_CHANCE, NOISE_LEVELS = 0.4, (1, 10)
+JPEG_CHANCE, JPEG_QUALITY = 0.4, (25, 96)  # the second end exclusive
+LAMP_GAIN_SPREAD, LAMP_TINT_SPREAD, LAMP_GAMMA_SPREAD = 0.25, 0.18, 0.2  # of `relight`
 
 
 def mark(image: Image, rng: np.random.Generator, unit: float, picture: Callable[[int, int], Image]) -> Image:
@@ -47,6 +68,12 @@ def _outline(rng: np.random.Generator, x: float, y: float, radius: float) -> NDA
     return np.rint(points + np.array([x, y])).astype(np.int32)[:, None]
 
 
+def _log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    """A number of a range, a factor of it as likely wherever it lies."""
+    low, high = limits
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def _somewhere(image: Image, rng: np.random.Generator) -> tuple[float, float]:
     return float(rng.uniform(0, image.shape[1])), float(rng.uniform(0, image.shape[0]))
 
@@ -59,23 +86,25 @@ def _shade(image: Image, light: NDArray[np.float32], colour: NDArray[np.float64]
 
 def _stain(image: Image, rng: np.random.Generator, unit: float) -> None:
     """A blot of coffee, water, ink or grease, darker at its rim."""
-    where = _outline(rng, *_somewhere(image, rng), unit * float(np.exp(rng.uniform(np.log(0.004), np.log(0.08)))))
+    where = _outline(rng, *_somewhere(image, rng), unit * _log_uniform(rng, STAIN_RADIUS))
     blot = cv2.fillPoly(np.zeros(image.shape[:2], np.float32), [where], 1.0)
     soft = cv2.GaussianBlur(blot, (0, 0), rng.uniform(0.5, 2))
-    rim = np.clip(soft - cv2.GaussianBlur(blot, (0, 0), unit * 0.006), 0, 1)
-    colour = rng.uniform(0, 0.9, 3) if rng.random() < 0.5 else np.array([0.3, 0.6, 0.85])
-    _shade(image, 1 - np.clip(rng.uniform(0.03, 0.35) * soft + rng.uniform(0, 0.5) * rim, 0, 1), colour)
+    rim = np.clip(soft - cv2.GaussianBlur(blot, (0, 0), unit * RIM_WIDTH), 0, 1)
+    colour = rng.uniform(0, 0.9, 3) if rng.random() < 0.5 else COFFEE
+    _shade(image, 1 - np.clip(rng.uniform(*STAIN_STRENGTH) * soft + rng.uniform(*STAIN_RIM) * rim, 0, 1), colour)
 
 
 def _ring(image: Image, rng: np.random.Generator, unit: float) -> None:
     """The ring that a cup leaves."""
     ring = np.zeros(image.shape[:2], np.float32)
     x, y = _somewhere(image, rng)
-    radius = unit * rng.uniform(0.03, 0.08)
+    radius = unit * rng.uniform(*RING_RADIUS)
     start = rng.uniform(0, 360)
-    axes = (round(radius), round(radius * rng.uniform(0.85, 1)))
-    cv2.ellipse(ring, (round(x), round(y)), axes, 0, start, start + rng.uniform(150, 360), 1.0, int(rng.integers(1, 5)))
-    _shade(image, 1 - rng.uniform(0.1, 0.4) * cv2.GaussianBlur(ring, (0, 0), 1.0), np.array([0.3, 0.6, 0.85]))
+    axes = (round(radius), round(radius * rng.uniform(*RING_FLATNESS)))
+    cv2.ellipse(
+        ring, (round(x), round(y)), axes, 0, start, start + rng.uniform(*RING_DEGREES), 1.0, int(rng.integers(1, 5))
+    )
+    _shade(image, 1 - rng.uniform(*RING_STRENGTH) * cv2.GaussianBlur(ring, (0, 0), 1.0), COFFEE)
 
 
 def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
@@ -84,13 +113,13 @@ def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
     shadow = np.zeros((h, w), np.float32)
     x, y = _somewhere(image, rng)
     if rng.random() < 0.5:
-        cv2.fillPoly(shadow, [_outline(rng, x, y, unit * rng.uniform(0.05, 0.35))], 1.0)
+        cv2.fillPoly(shadow, [_outline(rng, x, y, unit * rng.uniform(*SHADOW_RADIUS))], 1.0)
     else:
         for _ in range(int(rng.integers(1, 5))):
             tip = np.array([x, y]) + rng.normal(0, 0.08 * unit, 2)
             angle = rng.uniform(0, 2 * np.pi)
             base = tip + unit * np.array([np.cos(angle), np.sin(angle)])
-            thickness = max(2, round(unit * rng.uniform(0.015, 0.06)))
+            thickness = max(2, round(unit * rng.uniform(*FINGER_THICKNESS)))
             cv2.line(
                 shadow,
                 tuple(np.rint(tip).astype(int).tolist()),
@@ -98,42 +127,42 @@ def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
                 1.0,
                 thickness,
             )
-    sigma = unit * float(np.exp(rng.uniform(np.log(0.002), np.log(0.03))))
+    sigma = unit * _log_uniform(rng, SHADOW_SOFTNESS)
     shadow = cv2.GaussianBlur(shadow, (0, 0), sigma)
-    _shade(image, 1 - rng.uniform(0.1, 0.45) * shadow, rng.uniform(0, 0.15, 3))
+    _shade(image, 1 - rng.uniform(*SHADOW_STRENGTH) * shadow, rng.uniform(*SHADOW_TINT, 3))
 
 
 def _printed(image: Image, rng: np.random.Generator, unit: float, picture: Callable[[int, int], Image]) -> None:
     """A printed photograph or logo, paler than things are and in the light of the page."""
     h, w = image.shape[:2]
     x, y = _somewhere(image, rng)
-    high, wide = (round(side) for side in unit * rng.uniform(0.04, 0.25, 2))
+    high, wide = (round(side) for side in unit * rng.uniform(*PRINT_SIDE, 2))
     x0, y0, x1, y1 = (
         max(0, round(x - wide / 2)),
         max(0, round(y - high / 2)),
         min(w, round(x + wide / 2)),
         min(h, round(y + high / 2)),
     )
-    if x1 - x0 < 4 or y1 - y0 < 4:
+    if min(x1 - x0, y1 - y0) < LEAST_PRINT_PX:
         return
     ink = picture(y1 - y0, x1 - x0).astype(np.float32) / 255
     if rng.random() < 0.5:
         ink = np.repeat(ink.mean(axis=2, keepdims=True), 3, axis=2)
-    black = rng.uniform(0.1, 0.35)
+    black = rng.uniform(*PRINT_BLACK)
     region = image[y0:y1, x0:x1]
-    paper = cv2.blur(region, (15, 15))  # what the print takes its light from
+    paper = cv2.blur(region, (PRINT_LIGHT_PX, PRINT_LIGHT_PX))  # what the print takes its light from
     region[:] = np.minimum(region, paper * (black + (1 - black) * ink))
 
 
 def _bar(image: Image, rng: np.random.Generator, unit: float) -> None:
     """A solid bar or box of print, or blacked-out words."""
     x, y = _somewhere(image, rng)
-    wide, high = unit * rng.uniform(0.03, 0.5), unit * rng.uniform(0.006, 0.05)
+    wide, high = unit * rng.uniform(*BAR_LENGTH), unit * rng.uniform(*BAR_THICKNESS)
     if rng.random() < 0.2:
         wide, high = high, wide
     ink = np.ones(image.shape[:2], np.float32)
     corners = (round(x - wide / 2), round(y - high / 2)), (round(x + wide / 2), round(y + high / 2))
-    cv2.rectangle(ink, *corners, float(rng.uniform(0.1, 0.6)), -1)
+    cv2.rectangle(ink, *corners, float(rng.uniform(*BAR_INK)), -1)
     colour = rng.uniform(0, 1, 3) if rng.random() < 0.4 else None
     _shade(image, cv2.GaussianBlur(ink, (0, 0), 0.6), colour)
 
@@ -141,8 +170,8 @@ def _bar(image: Image, rng: np.random.Generator, unit: float) -> None:
 def _holes(image: Image, rng: np.random.Generator, unit: float) -> None:
     """Holes of a binder along a line: what lies beneath shows, dark or light."""
     x, y = _somewhere(image, rng)
-    radius = max(1, round(unit * rng.uniform(0.005, 0.011)))
-    step = unit * rng.choice([0.03, 0.1, 0.28])
+    radius = max(1, round(unit * rng.uniform(*HOLE_RADIUS)))
+    step = unit * rng.choice(HOLE_STEPS)
     colour = rng.uniform(5, 60, 3) if rng.random() < 0.7 else rng.uniform(5, 230, 3)
     across = rng.random() < 0.3
     for k in range(int(rng.integers(1, 9))):
@@ -157,24 +186,28 @@ def develop(image: Image, rng: np.random.Generator) -> Image:
         image: left as it is.
         rng: decides everything.
     """
-    strength = 1.0 if rng.random() < 0.5 else 0.3
+    strength = 1.0 if rng.random() < STRONG_CHANCE else WEAK
     level = np.arange(256)[:, None] / 255
-    gamma = np.exp(rng.normal(0, 0.3) * strength)
-    gain = np.exp(rng.normal(0, 0.18) * strength)
-    balance = np.exp(rng.normal(0, 0.06, 3) * strength)
-    haze = rng.uniform(0, 0.15) * strength if rng.random() < 0.3 else 0.0
+    gamma = np.exp(rng.normal(0, GAMMA_SPREAD) * strength)
+    gain = np.exp(rng.normal(0, GAIN_SPREAD) * strength)
+    balance = np.exp(rng.normal(0, BALANCE_SPREAD, 3) * strength)
+    haze = rng.uniform(0, MOST_HAZE) * strength if rng.random() < HAZE_CHANCE else 0.0
     table = haze + (1 - haze) * level**gamma * gain * balance
     image = cv2.LUT(image, lookup_table(255 * table))
-    if rng.random() < 0.25 * strength:
-        image = _moved(image, rng) if rng.random() < 0.4 else cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
-    if rng.random() < 0.4 * strength:
-        sigma = rng.uniform(1, 10) * strength
+    if rng.random() < BLUR_CHANCE * strength:
+        image = (
+            _moved(image, rng)
+            if rng.random() < SHAKEN_CHANCE
+            else cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR_PX))
+        )
+    if rng.random() < NOISE_CHANCE * strength:
+        sigma = rng.uniform(*NOISE_LEVELS) * strength
         noise = np.empty(image.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
         cv2.randn(noise, 0, sigma)
         image = cv2.add(image, noise, dtype=cv2.CV_8U)
-    if rng.random() < 0.4 * strength:
-        written = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))])[1]
+    if rng.random() < JPEG_CHANCE * strength:
+        written = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*JPEG_QUALITY))])[1]
         image = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR))
     return image
 
@@ -187,13 +220,13 @@ def relight(image: Image, rng: np.random.Generator) -> Image:
         rng: decides everything.
     """
     level = np.arange(256)[:, None] / 255
-    gain = np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.18, 3))
-    return cv2.LUT(image, lookup_table(255 * level ** np.exp(rng.normal(0, 0.2)) * gain))
+    gain = np.exp(rng.normal(0, LAMP_GAIN_SPREAD) + rng.normal(0, LAMP_TINT_SPREAD, 3))
+    return cv2.LUT(image, lookup_table(255 * level ** np.exp(rng.normal(0, LAMP_GAMMA_SPREAD)) * gain))
 
 
 def _moved(image: Image, rng: np.random.Generator) -> Image:
     """Blurred along a line, as by a hand that moves."""
-    side = int(rng.choice([3, 5, 7]))
+    side = int(rng.choice(SHAKE_PX))
     kernel = np.zeros((side, side), np.float32)
     angle = rng.uniform(0, np.pi)
     reach = np.array([np.cos(angle), np.sin(angle)]) * side / 2

@@ -90,7 +90,7 @@ class TrainingData:
     @property
     def bad_count(self) -> int:
         """How many bad samples this process has met."""
-        return len(self.bad.seen)
+        return len(self.bad.named)
 
     def epoch(self, number: int, skip: int) -> Iterator[Batch]:
         """The batches of an epoch, counted from 0, without the first `skip`.

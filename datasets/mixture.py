@@ -130,7 +130,7 @@ class BadSamples:
 
     def __init__(self, total: int) -> None:
         self.limit = total * MAX_BAD_SHARE
-        self.seen: set[str] = set()
+        self.named: set[str] = set()
 
     def report(self, problems: Sequence[str]) -> list[str]:
         """The problems that are new.
@@ -138,9 +138,9 @@ class BadSamples:
         Raises:
             ValueError: more than one sample in a hundred is bad.
         """
-        new = [p for p in dict.fromkeys(problems) if p not in self.seen]
-        self.seen.update(new)
-        if len(self.seen) > self.limit:
-            listed = "\n".join(sorted(self.seen))
-            raise ValueError(f"{len(self.seen)} bad samples are more than {MAX_BAD_SHARE:.0%} of the data:\n{listed}")
+        new = [p for p in dict.fromkeys(problems) if p not in self.named]
+        self.named.update(new)
+        if len(self.named) > self.limit:
+            listed = "\n".join(sorted(self.named))
+            raise ValueError(f"{len(self.named)} bad samples are more than {MAX_BAD_SHARE:.0%} of the data:\n{listed}")
         return new

@@ -15,7 +15,22 @@ from utils.arrays import Image
 
 FIELD_SIDE = 512  # pixels of the stored patterns
 PHOTO_CHANCE = 0.3  # of a surface cut from a photograph where there are any
+# Chances and ranges of this module were set by eye on photographs of desks.
+PHOTO_SCALE, PATTERN_SCALE = (0.3, 3), (0.5, 4)  # how much larger a piece of a photograph, or a pattern, is shown
+NEGATIVE_CHANCE, PHOTO_GAMMA, PHOTO_GAIN, PHOTO_TINT = 0.4, (0.6, 2.5), (0.3, 1.1), 0.2
+WOOD_CHANCE, GREY_CHANCE = 0.3, 0.5  # of a pattern's colours; the rest have any
+WOOD_BGR = ((40, 150), (70, 170), (100, 215))
+GREY_LEVEL, GREY_TINT, ANY_LEVEL = (15, 240), 8, (5, 240)  # grey levels; black tables, grey felt, white laminate
+DARK_SHARE: tuple[float, float] = (0.3, 0.95)  # of a pattern's darkest colour over its lightest
+THIRD_COLOUR_CHANCE = 0.25
+TABLE_END_CHANCE = 0.2  # of a floor or a wall where the table ends
+FAR_PX = 2000  # beyond any picture
 CLUTTER = {0: 0.4, 1: 0.25, 2: 0.2, 4: 0.15}  # things that lie on a desk
+CABLE_CHANCE = 0.2  # of a thing
+THING_SIDE: tuple[float, float] = (0.25, 0.9)  # of the desk's height
+LIGHT, LIGHT_SLOPE = (0.6, 1.05), (-0.4, 0.4)  # over the desk, as parts of full light
+LIGHT_LEVEL = 200  # grey level that stands for full light
+FIELD_MEAN, FIELD_DEVIATION = 128, 55  # grey levels of the stored patterns
 
 
 def draw_surface(rng: np.random.Generator, height: int, width: int, photos: Sequence[Image] = ()) -> Image:
@@ -28,16 +43,17 @@ def draw_surface(rng: np.random.Generator, height: int, width: int, photos: Sequ
     """
     if photos and rng.random() < PHOTO_CHANCE:
         source = photos[int(rng.integers(len(photos)))]
-        patch = _patch(source, rng, height, width, float(np.exp(rng.uniform(np.log(0.3), np.log(3)))))
+        patch = _patch(source, rng, height, width, float(np.exp(rng.uniform(*np.log(PHOTO_SCALE)))))
         patch = patch[..., rng.permutation(3)]
         level = np.arange(256)[:, None] / 255
-        if rng.random() < 0.4:
+        if rng.random() < NEGATIVE_CHANCE:
             level = 1 - level
-        table = 255 * level ** rng.uniform(0.6, 2.5) * rng.uniform(0.3, 1.1) * (1 + rng.normal(0, 0.2, 3))
+        gamma, gain = rng.uniform(*PHOTO_GAMMA), rng.uniform(*PHOTO_GAIN)
+        table = 255 * level**gamma * gain * (1 + rng.normal(0, PHOTO_TINT, 3))
         return cv2.LUT(patch, lookup_table(table))
     kinds = ("wood", "planks", "cloth", "stone", "carpet", "stripes", "checks", "marble", "plain")
     field = _field(str(rng.choice(kinds)))
-    grey = _patch(field, rng, height, width, float(np.exp(rng.uniform(np.log(0.5), np.log(4)))))
+    grey = _patch(field, rng, height, width, float(np.exp(rng.uniform(*np.log(PATTERN_SCALE)))))
     return cv2.LUT(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), _colours(rng))
 
 
@@ -50,24 +66,24 @@ def draw_desk(rng: np.random.Generator, height: int, width: int, photos: Sequenc
         photos: photographs to cut surfaces from.
     """
     desk = draw_surface(rng, height, width, photos)
-    if rng.random() < 0.2:  # where the table ends: a floor or a wall
+    if rng.random() < TABLE_END_CHANCE:
         edge = rng.uniform(0, 1) * np.array([width, height])
         angle = rng.uniform(0, 2 * np.pi)
-        away = np.array([np.cos(angle), np.sin(angle)])
-        along, far = np.array([-away[1], away[0]]) * 2000, away * 4000
+        outwards = np.array([np.cos(angle), np.sin(angle)])
+        along, far = np.array([-outwards[1], outwards[0]]) * FAR_PX, outwards * 2 * FAR_PX
         corners = np.array([edge - along, edge + along, edge + along + far, edge - along + far])
         beyond = cv2.fillConvexPoly(np.zeros((height, width), np.uint8), np.rint(corners).astype(np.int32), 255)
         desk[beyond > 0] = draw_surface(rng, height, width, photos)[beyond > 0]
     things: tuple[Callable[[np.random.Generator], Image], ...] = (_sheet, _sheet, _book, _keyboard)
     for _ in range(int(rng.choice(list(CLUTTER), p=list(CLUTTER.values())))):
-        if rng.random() < 0.2:
+        if rng.random() < CABLE_CHANCE:
             _cable(desk, rng)
         else:
             _lay(desk, things[int(rng.integers(len(things)))](rng), rng)
     y, x = np.mgrid[-0.5:0.5:16j, -0.5:0.5:16j]
-    light = rng.uniform(0.6, 1.05) + x * rng.uniform(-0.4, 0.4) + y * rng.uniform(-0.4, 0.4)
-    light = cv2.resize(np.clip(light * 200, 0, 255).astype(np.uint8), (width, height))
-    return cv2.multiply(desk, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 200)
+    light = rng.uniform(*LIGHT) + x * rng.uniform(*LIGHT_SLOPE) + y * rng.uniform(*LIGHT_SLOPE)
+    light = cv2.resize(np.clip(light * LIGHT_LEVEL, 0, 255).astype(np.uint8), (width, height))
+    return cv2.multiply(desk, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / LIGHT_LEVEL)
 
 
 def lookup_table(levels: NDArray[np.float64]) -> Image:
@@ -90,16 +106,16 @@ def _patch(source: Image, rng: np.random.Generator, height: int, width: int, sca
 def _colours(rng: np.random.Generator) -> Image:
     """A table `(1, 256, 3)` from grey levels to a blend of two or three colours, dark ones most of all."""
     kind = rng.random()
-    if kind < 0.3:  # wood
-        light = np.array([rng.uniform(40, 150), rng.uniform(70, 170), rng.uniform(100, 215)])
-    elif kind < 0.8:  # nearly grey: black tables, grey felt, white laminate
-        light = np.full(3, rng.uniform(15, 240)) + rng.normal(0, 8, 3)
+    if kind < WOOD_CHANCE:
+        light = np.array([rng.uniform(*limits) for limits in WOOD_BGR])
+    elif kind < WOOD_CHANCE + GREY_CHANCE:
+        light = np.full(3, rng.uniform(*GREY_LEVEL)) + rng.normal(0, GREY_TINT, 3)
     else:
-        light = rng.uniform(5, 240, 3)
-    dark = light * rng.uniform(0.3, 0.95)
+        light = rng.uniform(*ANY_LEVEL, 3)
+    dark = light * rng.uniform(*DARK_SHARE)
     stops = [dark, light]
-    if rng.random() < 0.25:
-        stops.insert(1, rng.uniform(5, 240, 3))
+    if rng.random() < THIRD_COLOUR_CHANCE:
+        stops.insert(1, rng.uniform(*ANY_LEVEL, 3))
     places = np.linspace(0, 255, len(stops))
     levels = np.stack([np.interp(np.arange(256), places, channel) for channel in np.transpose(stops)], 1)
     return lookup_table(levels)
@@ -138,7 +154,7 @@ def _field(kind: str) -> Image:
         field = 1.5 * np.sin(x / 40 + 2.5 * blotches(30, 30)) ** 5 + 0.7 * blotches(20, 20)
     else:
         field = blotches(60, 60) + 0.15 * blotches(0.6, 0.6)
-    return np.clip(128 + 55 * (field - field.mean()) / field.std(), 0, 255).astype(np.uint8)
+    return np.clip(FIELD_MEAN + FIELD_DEVIATION * (field - field.mean()) / field.std(), 0, 255).astype(np.uint8)
 
 
 # --- things on a desk
@@ -149,7 +165,7 @@ def _lay(desk: Image, thing: Image, rng: np.random.Generator) -> None:
     h, w = thing.shape[:2]
     height, width = desk.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
-    scale = rng.uniform(0.25, 0.9) * height / max(h, w)
+    scale = rng.uniform(*THING_SIDE) * height / max(h, w)
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     x, y = rng.uniform(-0.05, 1.05, 2) * (width, height)
     matrix = np.array([[cos, -sin, x - (cos * w - sin * h) / 2], [sin, cos, y - (sin * w + cos * h) / 2]])

@@ -58,11 +58,11 @@ def parse_synthetic(root: str, flag: str = "--baseroot") -> tuple[Path | None, P
     name, *folders = root.split(":")
     if name != SYNTHETIC or len(folders) > 2:
         raise ValueError(f"{flag} {root}: synthetic, synthetic:PAGE_DIR:OCCLUDER_DIR, either of which may be empty")
-    found = [Path(folder) if folder else None for folder in (*folders, "", "")[:2]]
-    for folder in found:
+    paths = [Path(folder) if folder else None for folder in (*folders, "", "")[:2]]
+    for folder in paths:
         if folder is not None and not folder.is_dir():
             raise ValueError(f"{flag} {root}: there is no folder '{folder}'")
-    return found[0], found[1]
+    return paths[0], paths[1]
 
 
 class SyntheticPhotos:
@@ -84,8 +84,8 @@ class SyntheticPhotos:
     ) -> None:
         self.files: Sequence[Path] = []
         if page_dir is not None:
-            found = list_photos(page_dir, recursive=True)
-            self.files = select_some(found, split, lambda path: path.name, f"photographs in '{page_dir}'")
+            photos = list_photos(page_dir, recursive=True)
+            self.files = select_some(photos, split, lambda path: path.name, f"photographs in '{page_dir}'")
         self.cutouts: Sequence[Cutout] = occluders.list_cutouts(occluder_dir, split) if occluder_dir else []
         self.first, self.variety = (0, DRAWN_VARIETY["train"])
         if split == "val":
@@ -93,20 +93,20 @@ class SyntheticPhotos:
 
     def find_problems(self) -> list[str]:
         """What cannot be used, a message a file; of pages only the beginning is read."""
-        found = [*map(_problem, self.files), *map(_problem, self.cutouts)]
-        return [problem for problem in found if problem]
+        problems = [*map(_problem, self.files), *map(_problem, self.cutouts)]
+        return [problem for problem in problems if problem]
 
     def occluder(self, rng: np.random.Generator, side: int = SPRITE_SIDE) -> Occluder:
         """One occluder in random light."""
         if self.cutouts and rng.random() < REAL_SHARE:
-            found = occluders.pick_cutout(self.cutouts, rng, side)
+            occluder = occluders.pick_cutout(self.cutouts, rng, side)
         else:
-            found = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
-        found = occluders.vary(found, rng)
+            occluder = occluders.drawn_occluder(self.first + int(rng.integers(self.variety)), side)
+        occluder = occluders.vary(occluder, rng)
         if rng.random() < DISGUISE_CHANCE:
             material = self.surface(rng, side, side) if rng.random() < MATERIAL_CHANCE else None
-            found = occluders.disguise(found, rng, material)
-        return found
+            occluder = occluders.disguise(occluder, rng, material)
+        return occluder
 
     def occluders(self, rng: np.random.Generator, fewest: int = 0) -> list[Occluder]:
         """As many as may lie on one page."""
@@ -191,9 +191,9 @@ class Frame:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         desk = cv2.warpAffine(self.desk, to_desk, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT)
         reach = PAGE_SHADOW * self.height * h / window.height
-        near = np.clip(1 + inside_px / np.float32(reach), 0, 1)
+        closeness = np.clip(1 + inside_px / np.float32(reach), 0, 1)
         covered = np.clip(inside_px + np.float32(0.5), 0, 1)
-        return cv2.blendLinear(picture, desk, covered, (1 - covered) * (1 - np.float32(0.5) * near * near))
+        return cv2.blendLinear(picture, desk, covered, (1 - covered) * (1 - np.float32(0.5) * closeness * closeness))
 
 
 class DrawnFrame(Frame):

@@ -72,8 +72,8 @@ class TripleSource:
             if folder is not None and not folder.is_dir():
                 raise ValueError(f"'{folder}': no such folder")
         if self.page_dir is not None:
-            found = list_photos(self.page_dir, recursive=True)
-            files = select_some(found, self.split, lambda path: path.name, f"photographs in '{self.page_dir}'")
+            photos = list_photos(self.page_dir, recursive=True)
+            files = select_some(photos, self.split, lambda path: path.name, f"photographs in '{self.page_dir}'")
             object.__setattr__(self, "files", files)
         if self.occluder_dir is not None:
             object.__setattr__(self, "cutouts", occluders.list_cutouts(self.occluder_dir, self.split))
@@ -138,10 +138,10 @@ class TripleSource:
 
     def _occluder(self, rng: np.random.Generator) -> Occluder:
         if self.cutouts and rng.random() < REAL_SHARE:
-            found = occluders.pick_cutout(self.cutouts, rng, CUTOUT_SIDE)
+            occluder = occluders.pick_cutout(self.cutouts, rng, CUTOUT_SIDE)
         else:
-            found = occluders.draw_occluder(rng, SPRITE_SIDE)
-        return occluders.vary(found, rng)
+            occluder = occluders.draw_occluder(rng, SPRITE_SIDE)
+        return occluders.vary(occluder, rng)
 
 
 def without_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

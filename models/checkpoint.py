@@ -74,9 +74,9 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
         OSError: the file cannot be written.
     """
     try:
-        with atomic(path) as beside:
-            torch.save(dict(content), beside)
-            with open(beside, "rb") as file:
+        with atomic(path) as temporary:
+            torch.save(dict(content), temporary)
+            with open(temporary, "rb") as file:
                 os.fsync(file.fileno())  # the rename must not reach the disk before the data
     except RuntimeError as error:  # what torch makes of a full disk, in words that nobody understands
         free = shutil.disk_usage(Path(path).parent).free
@@ -339,21 +339,21 @@ def start_from_imagenet(network: DeepLabV3, backbone: str) -> tuple[int, int]:
 
 
 def _copy_matching(network: nn.Module, state: State, source: str | Path) -> tuple[int, int]:
-    own = network.state_dict()
-    state = _widened(state, own)
-    matching = {name: state[name] for name in own if name in state and state[name].shape == own[name].shape}
+    wanted = network.state_dict()
+    state = _widened(state, wanted)
+    matching = {name: state[name] for name in wanted if name in state and state[name].shape == wanted[name].shape}
     if not matching:
         raise ValueError(
             f"'{source}' fits nothing of {type(network).__name__}: its entries are {_shorten(list(state))}"
         )
     network.load_state_dict(matching, strict=False)
-    return len(matching), len(own)
+    return len(matching), len(wanted)
 
 
-def _widened(state: State, own: State) -> State:
+def _widened(state: State, wanted: State) -> State:
     """Weights of two classes for a network of four: both bits of a class begin with what is known of the first."""
     names = [f"{LAST_LAYER}.{part}" for part in ("weight", "bias")]
-    if any(name not in state or name not in own or len(own[name]) != 2 * len(state[name]) for name in names):
+    if any(name not in state or name not in wanted or len(wanted[name]) != 2 * len(state[name]) for name in names):
         return state
     return {**state, **{name: torch.cat([state[name]] * 2) for name in names}}
 
@@ -364,16 +364,16 @@ def load_strictly(network: nn.Module, state: State, path: str | Path) -> None:
     Raises:
         ValueError: it lists what is missing, unexpected or of another shape.
     """
-    own = network.state_dict()
+    wanted = network.state_dict()
     problems = []
-    if missing := [name for name in own if name not in state]:
+    if missing := [name for name in wanted if name not in state]:
         problems.append(f"missing {_shorten(missing)}")
-    if unexpected := [name for name in state if name not in own]:
+    if unexpected := [name for name in state if name not in wanted]:
         problems.append(f"unexpected {_shorten(unexpected)}")
     if misshapen := [
-        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
+        f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in state and state[name].shape != wanted[name].shape
     ]:
         problems.append(f"other shape: {_shorten(misshapen)}")
     if problems:

@@ -55,9 +55,9 @@ def export(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as beside:
-        save_checked(trace(network, spec), beside, path)
-        difference = largest_difference(beside, network, noise(spec, CHECKED_BATCH, CHECKED_SIZE))
+    with atomic(path) as temporary:
+        save_checked(trace(network, spec), temporary, path)
+        difference = largest_difference(temporary, network, noise(spec, CHECKED_BATCH, CHECKED_SIZE))
         if not difference <= MAX_DIFFERENCE:  # also where it is not a number
             raise ValueError(
                 f"'{path}' is not written: the graph differs from PyTorch by {difference:.1e}, more than "
@@ -246,9 +246,9 @@ def save_checked(model: onnx.ModelProto, file: Path, path: Path) -> None:
 
 def largest_difference(graph: Path, network: nn.Module, inputs: dict[str, Tensor]) -> float:
     """The largest difference of any output value between a graph file, run on the CPU, and the network."""
-    found = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, to_arrays(inputs))
+    answers = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, to_arrays(inputs))
     expected = run_network(network, to_arrays(inputs))
-    return max(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True))
+    return max(float(np.abs(a - b).max()) for a, b in zip(answers, expected, strict=True))
 
 
 def run_network(network: nn.Module, sample: Sample) -> list[NDArray[np.float32]]:
@@ -268,9 +268,9 @@ def _save_reduced(
     min_psnr_db: float,
 ) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as beside:
-        save_checked(model, beside, path)
-        psnr = psnr_db(beside, network, spec, samples)
+    with atomic(path) as temporary:
+        save_checked(model, temporary, path)
+        psnr = psnr_db(temporary, network, spec, samples)
         if not psnr >= min_psnr_db:
             raise ValueError(
                 f"'{path}' is not written: in {precision} it resembles the network by {psnr:.1f} dB only, less than "
@@ -278,7 +278,7 @@ def _save_reduced(
             )
         properties = {METADATA_KEY: spec.to_json(), PRECISION_KEY: precision, PSNR_KEY: f"{psnr:.2f}"}
         helper.set_model_props(model, properties)
-        onnx.save(model, beside)
+        onnx.save(model, temporary)
     return psnr
 
 
@@ -294,12 +294,12 @@ def psnr_db(graph: Path, network: nn.Module, spec: NetworkSpec, samples: Sequenc
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     errors = []
     for sample in samples:
-        found, expected = session.run(None, sample)[-1], run_network(network, sample)[-1]
+        answer, expected = session.run(None, sample)[-1], run_network(network, sample)[-1]
         if spec.network == SEGMENTER:
-            errors.append(np.ravel(_probability(found) - _probability(expected)))
+            errors.append(np.ravel(_probability(answer) - _probability(expected)))
         else:
-            hole = np.broadcast_to(sample["mask"] > 0.5, found.shape)
-            errors.append((found.clip(0, 1) - expected.clip(0, 1))[hole])
+            hole = np.broadcast_to(sample["mask"] > 0.5, answer.shape)
+            errors.append((answer.clip(0, 1) - expected.clip(0, 1))[hole])
     mse = float(np.mean(np.square(np.concatenate(errors, dtype=np.float64))))
     return float("inf") if mse == 0 else -10 * math.log10(mse)
 

@@ -43,11 +43,11 @@ class PendingLosses:
         numbers = iter(mean_over_processes(values).tolist())
         newest: dict[str, float] = {}
         for step, losses in self.steps:
-            found = {name: next(numbers) for name in losses}
-            if not all(map(math.isfinite, found.values())):
-                named = ", ".join(f"{name} = {value}" for name, value in found.items())
+            at_step = {name: next(numbers) for name in losses}
+            if not all(map(math.isfinite, at_step.values())):
+                named = ", ".join(f"{name} = {value}" for name, value in at_step.items())
                 raise NotFinite(f"step {step}: a loss is not finite: {named}")
-            newest |= found
+            newest |= at_step
         self.steps.clear()
         return newest
 
@@ -166,10 +166,10 @@ class Lately:
         self.patience = patience
         self.counts: dict[str, int] = {}
 
-    def persistent(self, found: dict[str, str]) -> list[str]:
+    def persistent(self, conditions: dict[str, str]) -> list[str]:
         """The conditions among those found that have just lasted long enough."""
-        self.counts = {name: self.counts.get(name, 0) + 1 for name in found}
-        return [f"{name}: {text}" for name, text in found.items() if self.counts[name] == self.patience]
+        self.counts = {name: self.counts.get(name, 0) + 1 for name in conditions}
+        return [f"{name}: {text}" for name, text in conditions.items() if self.counts[name] == self.patience]
 
 
 def published_factor(epoch: int, batch: int, batches: int, every: int, factor: float) -> float:

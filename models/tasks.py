@@ -249,15 +249,15 @@ class InpaintingTask(Task):
         return validation.sample_pictures(*self.last) if self.last else {}
 
     def warnings(self, losses: dict[str, float]) -> dict[str, str]:
-        found = {}
+        doubts = {}
         if self.last is not None and float(self.last[3].float().std(dim=(2, 3)).max()) < self.CONSTANT:
-            found["collapsed generator"] = (
+            doubts["collapsed generator"] = (
                 "the refined picture is one flat colour; start anew with a lower --lr_g, a higher --lambda_l1, or "
                 "--warmup_l1 1000 so that the reconstruction comes first"
             )
         if losses.get("loss_D", 1.0) < self.WON:
-            found["discriminator has won"] = (
+            doubts["discriminator has won"] = (
                 f"its loss is {losses['loss_D']:.4f}, so the generator learns nothing from it; try "
                 "--g_steps_per_d 3, a lower --lr_d, or --warmup_l1 1000"
             )
-        return found
+        return doubts

@@ -1,7 +1,6 @@
 """Cameras at random: light, shadows, bends of the paper, the desk, the lens and the sensor.
 
-Ranges were set by eye, so that the drawn photos hold what phone photos of documents show; the networks that ship were
-trained with them.
+Ranges were set by eye, so that the drawn photos hold what phone photos of documents show.
 """
 
 import math

@@ -134,6 +134,6 @@ def _bend(camera: Camera, points: NDArray[np.floating]) -> NDArray[np.float64]:
         swing = np.sin(2 * np.pi * (where @ np.array(wave.turns) + wave.phase))
         shift += swing[:, None] * np.array(wave.shift)
     for fold in camera.folds:
-        away = np.abs(where @ np.array(fold.normal) - fold.offset)
-        shift += (fold.depth * np.exp(-away / fold.reach))[:, None] * np.array(fold.normal)
+        distance = np.abs(where @ np.array(fold.normal) - fold.offset)
+        shift += (fold.depth * np.exp(-distance / fold.reach))[:, None] * np.array(fold.normal)
     return shift * camera.width

@@ -87,9 +87,9 @@ class _View:
     def finer(self, nodes: AnyArray, top: int, bottom: int) -> AnyArray:
         """Values at the pixels of some rows, from those at the nodes; `top` is a multiple of `step`."""
         first, last = top // self.step, -(-bottom // self.step) + 2
-        part = nodes[first:last]
-        size = (part.shape[1] * self.step, part.shape[0] * self.step)
-        large = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        strip = nodes[first:last]
+        size = (strip.shape[1] * self.step, strip.shape[0] * self.step)
+        large = cv2.resize(strip, size, interpolation=cv2.INTER_LINEAR)
         return large[self.step : self.step + bottom - top, self.step : self.step + self.width]
 
 
@@ -210,6 +210,6 @@ def _desk(camera: Camera, view: _View, top: int, bottom: int, left: int, right: 
 def _noise(camera: Camera, share: float, height: int, width: int) -> NDArray[np.int8]:
     """`(height, width, 3)` noise of a photo, `height` at most `NOISE_SIDE`; `share` is what reduction leaves of it."""
     top, left = np.random.default_rng(camera.seed).integers(0, NOISE_SIDE, 2).tolist()
-    part = grains()[top : top + height, left : left + min(width, NOISE_SIDE)]
-    noise = np.clip(np.rint(part * np.float32(camera.noise * share)), -127, 127).astype(np.int8)
+    tile = grains()[top : top + height, left : left + min(width, NOISE_SIDE)]
+    noise = np.clip(np.rint(tile * np.float32(camera.noise * share)), -127, 127).astype(np.int8)
     return np.tile(noise, (1, -(-width // NOISE_SIDE), 1))[:, :width]

@@ -47,8 +47,8 @@ def list_cutouts(folder: str | Path, split: str = "train") -> list[Cutout]:
                 index = {place / row["file"]: row for row in csv.DictReader(lines) if row.get("file")}
             break
     cutouts = []
-    found, what = list_photos(folder, recursive=True), f"cut-outs, PNG files with alpha channel, in '{folder}'"
-    for path in select_some(found, split, lambda path: path.name, what):
+    paths, what = list_photos(folder, recursive=True), f"cut-outs, PNG files with alpha channel, in '{folder}'"
+    for path in select_some(paths, split, lambda path: path.name, what):
         row = index.get(path, {})
         kind = row.get("kind") or path.relative_to(folder).parts[0]
         edge = row.get("cut_edge") or ("none" if kind in FREE_KINDS else "bottom")

@@ -1,4 +1,4 @@
-"""What occluders are made of: skin, hair, cloth, and any surface at all."""
+"""What occluders are made of: skin, hair, cloth, any surface at all; units and origin of the numbers as in `people`."""
 
 import cv2
 import numpy as np

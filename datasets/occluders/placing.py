@@ -16,22 +16,45 @@ SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), 
           "glasses": (0.004, 0.015), "coin": (0.001, 0.004), "eraser": (0.002, 0.008),
           "ruler": (0.008, 0.03)}  # fmt: skip
 OTHER_SHARES = (0.008, 0.05)
+
+# Chances and ranges below were set by eye.
+# `vary`: the same in another light.
+MIRRORED_CHANCE = 0.5
+VARIED_GAMMA, VARIED_GAIN, VARIED_TINT = (0.75, 1.35), (0.65, 1.2), 0.05
+PALE_CHANCE, PALE_COLOUR = 0.22, (0, 0.4)  # how much of the colour is left
+# `disguise`: made stranger. Spreads are standard deviations of natural logarithms, levels are of 0 to 1 but for RELIEF.
+RELIEF = (0.3, 1.7)  # shading that another material keeps, over the sprite's median grey
+DARKEST_TYPICAL = 8  # grey level: a darker sprite has no shading to keep
+OTHER_HUE_CHANCE = 0.3
+CONTRAST_SPREAD, CONTRAST_MIDDLE, GAMMA_SPREAD, GAIN_SPREAD = 0.25, (0.3, 0.7), 0.35, 0.2
+SOFT_CHANCE, SOFTNESS = 0.3, (0.002, 0.012)  # standard deviation of the blur, in parts of the sprite's height
+STRETCHED_CHANCE, STRETCH = 0.4, (-0.3, 0.3)  # natural logarithm
+# `place`: where it lies.
+ALONG = (0.05, 0.95)  # parts of the edge, or of width and height
+EDGES = (0.34, 0.26, 0.26, 0.14)  # chances of bottom, left, right, top
+HEAD_EDGES = (0.9, 0.04, 0.04, 0.02)
+TILT, HEAD_TILT, STRONGEST_TILT = 0.35, 0.06, 0.9  # radians against the edge: standard deviations and limit
+CUT_OUTSIDE_PX = 1.5  # by which both corners of the cut lie outside
+LENGTH_OUTSIDE = (0, 0.3)  # parts of the sprite's height that lie outside as well
+LEAST_BILINEAR_SCALE = 0.75  # below, bilinear sampling alone would alias
+# `cover`: the contact shadow.
 SHADOW_CHANCE = 0.4
 SHADOW_BLUR = (0.002, 0.012)  # share of the frame's longer side
 FAINTEST_SHADOW = 0.02  # share of the light; what is fainter counts as no shadow and is left out
+SHADOW_STRENGTH = (0.1, 0.5)  # share of the light
+SHADOW_SHIFT = 1.2  # standard deviation of its place, in widths of its soft edge
 SHADOW_WEIGHT = 8.0  # a shadow that takes 1/16 of the light counts as half covered: it must be repaired too
 
 
 def vary(occluder: Occluder, rng: np.random.Generator) -> Occluder:
     """The same occluder in another light: mirrored, brighter or darker, tinted, sometimes grey."""
-    sprite = occluder.sprite[:, ::-1] if rng.random() < 0.5 else occluder.sprite
+    sprite = occluder.sprite[:, ::-1] if rng.random() < MIRRORED_CHANCE else occluder.sprite
     colour = sprite[..., :3].astype(np.float32) / 255
-    colour = (
-        colour ** rng.uniform(0.75, 1.35) * rng.uniform(0.65, 1.2) * (1 + rng.normal(0, 0.05, 3)).astype(np.float32)
-    )
-    if rng.random() < 0.22:
+    gamma, gain = rng.uniform(*VARIED_GAMMA), rng.uniform(*VARIED_GAIN)
+    colour = colour**gamma * gain * (1 + rng.normal(0, VARIED_TINT, 3)).astype(np.float32)
+    if rng.random() < PALE_CHANCE:
         grey = colour.mean(axis=2, keepdims=True)
-        colour = grey + (colour - grey) * rng.uniform(0, 0.4)
+        colour = grey + (colour - grey) * rng.uniform(*PALE_COLOUR)
     return Occluder(occluder.kind, np.dstack([np.clip(colour * 255, 0, 255).astype(np.uint8), sprite[..., 3]]))
 
 
@@ -49,30 +72,29 @@ def disguise(occluder: Occluder, rng: np.random.Generator, surface: NDArray[np.u
         grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(np.float32)
         inside = alpha > 127
         typical = float(np.median(grey[inside])) if inside.any() else 128.0
-        relief = np.clip(grey / max(typical, 8), 0.3, 1.7)[..., None]
+        relief = np.clip(grey / max(typical, DARKEST_TYPICAL), *RELIEF)[..., None]
         cloth = cv2.resize(surface, sprite.shape[1::-1]).astype(np.float32)
         colour = np.clip(cloth * (1 + (relief - 1) * rng.uniform(0.2, 1)), 0, 255).astype(np.uint8)
-    elif rng.random() < 0.3:
+    elif rng.random() < OTHER_HUE_CHANCE:
         hsv = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2HSV)
         hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(180))) % 180
         colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
     level = np.arange(256) / 255
-    contrast, middle = np.exp(rng.normal(0, 0.25)), rng.uniform(0.3, 0.7)
-    level = np.clip((level - middle) * contrast + middle, 0, 1) ** np.exp(rng.normal(0, 0.35)) * np.exp(
-        rng.normal(0, 0.2)
-    )
+    contrast, middle = np.exp(rng.normal(0, CONTRAST_SPREAD)), rng.uniform(*CONTRAST_MIDDLE)
+    level = np.clip((level - middle) * contrast + middle, 0, 1) ** np.exp(rng.normal(0, GAMMA_SPREAD))
+    level = level * np.exp(rng.normal(0, GAIN_SPREAD))
     colour = cv2.LUT(np.ascontiguousarray(colour), np.clip(level * 255, 0, 255).astype(np.uint8))
     sprite = np.dstack([colour, alpha])
-    if rng.random() < 0.3:  # out of focus or moved: the outline is soft as well
-        sigma = sprite.shape[0] * rng.uniform(0.002, 0.012)
+    if rng.random() < SOFT_CHANCE:  # out of focus or moved: the outline is soft as well
+        sigma = sprite.shape[0] * rng.uniform(*SOFTNESS)
         opacity = sprite[..., 3:] / np.float32(255)
         joint = cv2.GaussianBlur(
             np.dstack([sprite[..., :3] * opacity, sprite[..., 3]]), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE
         )
         joint[..., :3] /= np.maximum(joint[..., 3:] / 255, 1e-3)
         sprite = np.clip(joint, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        stretch = np.exp(rng.uniform(-0.3, 0.3))
+    if rng.random() < STRETCHED_CHANCE:
+        stretch = np.exp(rng.uniform(*STRETCH))
         size = max(2, round(sprite.shape[1] * stretch)), sprite.shape[0]
         sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_LINEAR)
     return Occluder(occluder.kind, sprite)
@@ -98,24 +120,23 @@ def place(occluder: Occluder, height: int, width: int, rng: np.random.Generator)
     if not occluder.enters:
         angle = rng.uniform(0, 2 * np.pi)
         matrix = _turn(scale, angle)
-        centre = np.array([rng.uniform(0.05, 0.95) * width, rng.uniform(0.05, 0.95) * height])
+        centre = np.array([rng.uniform(*ALONG) * width, rng.uniform(*ALONG) * height])
         offset = centre - matrix @ (w / 2, h / 2)
         return np.column_stack([matrix, offset]).astype(np.float32)
 
     head = occluder.kind == "head"
-    chances = [0.9, 0.04, 0.04, 0.02] if head else [0.34, 0.26, 0.26, 0.14]
-    edge = int(rng.choice(4, p=chances))  # bottom, left, right, top
-    tilt = rng.normal(0, 0.06 if head else 0.35)
-    angle = (0, np.pi / 2, -np.pi / 2, np.pi)[edge] + np.clip(tilt, -0.9, 0.9)
+    edge = int(rng.choice(4, p=HEAD_EDGES if head else EDGES))
+    tilt = rng.normal(0, HEAD_TILT if head else TILT)
+    angle = (0, np.pi / 2, -np.pi / 2, np.pi)[edge] + np.clip(tilt, -STRONGEST_TILT, STRONGEST_TILT)
     matrix = _turn(scale, angle)
-    along = rng.uniform(0.05, 0.95)
+    along = rng.uniform(*ALONG)
     anchor = np.array([(along * width, height), (0, along * height), (width, along * height), (along * width, 0)][edge])
     outwards = np.array([(0, 1), (-1, 0), (1, 0), (0, -1)][edge])
     corners = np.array([matrix @ (0, h), matrix @ (w, h)])
     offset = anchor - matrix @ (w / 2, h)
     # Both corners of the cut lie outside, and some of the length as well.
     inside = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
-    beyond = inside + 1.5 + rng.uniform(0, 0.3) * h * scale
+    beyond = inside + CUT_OUTSIDE_PX + rng.uniform(*LENGTH_OUTSIDE) * h * scale
     return np.column_stack([matrix, offset + outwards * beyond]).astype(np.float32)
 
 
@@ -142,7 +163,7 @@ def warp(
     sprite[..., :3] *= sprite[..., 3:]
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     matrix = matrix.copy()
-    if scale < 0.75:  # bilinear sampling alone would alias
+    if scale < LEAST_BILINEAR_SCALE:
         size = max(1, round(sprite.shape[1] * scale)), max(1, round(sprite.shape[0] * scale))
         sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_AREA)
         matrix[:, :2] /= scale
@@ -164,10 +185,10 @@ def shadow_of(alpha: NDArray[np.float32], blur_px: float, rng: np.random.Generat
         alpha: `(h, w)` float32 in [0, 1].
         blur_px: how soft the shadow is; it also moves by about that much.
     """
-    shift = rng.normal(0, 1.2 * blur_px, 2)
+    shift = rng.normal(0, SHADOW_SHIFT * blur_px, 2)
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     moved = cv2.warpAffine(alpha, matrix, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    shadow = cv2.GaussianBlur(moved, (0, 0), blur_px) * np.float32(rng.uniform(0.1, 0.5)) * (1 - alpha)
+    shadow = cv2.GaussianBlur(moved, (0, 0), blur_px) * np.float32(rng.uniform(*SHADOW_STRENGTH)) * (1 - alpha)
     shadow[shadow < FAINTEST_SHADOW] = 0
     return shadow
 
@@ -193,14 +214,14 @@ def cover(
         blur_px = max(height, width) * np.exp(rng.uniform(*np.log(SHADOW_BLUR)))
         box, layer = warp(occluder, place(occluder, height, width, rng), height, width, margin=int(4 * blur_px))
         alpha = layer[..., 3]
-        part = covered[box.slices()].astype(np.float32)
+        pixels = covered[box.slices()].astype(np.float32)
         touched = alpha
         if rng.random() < SHADOW_CHANCE:
             shadow = shadow_of(alpha, blur_px, rng)
-            part *= 1 - shadow[..., None]
+            pixels *= 1 - shadow[..., None]
             touched = np.maximum(alpha, np.minimum(shadow * SHADOW_WEIGHT, 1))
-        part = np.rint(part * (1 - alpha[..., None]) + layer[..., :3] * 255)
+        pixels = np.rint(pixels * (1 - alpha[..., None]) + layer[..., :3] * 255)
         changed = touched > 0
-        covered[box.slices()][changed] = np.clip(part[changed], 0, 255).astype(np.uint8)
+        covered[box.slices()][changed] = np.clip(pixels[changed], 0, 255).astype(np.uint8)
         np.maximum(hidden[box.slices()], touched, out=hidden[box.slices()])
     return covered, hidden

@@ -86,18 +86,18 @@ class Canvas:
             colour: BGR, one or `(side, side, 3)`.
             relief: how much the shading darkens and lightens, 0 is flat.
         """
-        part = _extent(mask)
-        mask = mask[part]
+        extent = _extent(mask)
+        mask = mask[extent]
         shade = 1 + relief * _inflated_shading(mask, self.light) if relief else np.ones_like(mask)
-        painted = _part(colour, part) * shade[..., None]
-        self.colour[part] += (painted - self.colour[part]) * mask[..., None]
-        self.alpha[part] = np.maximum(self.alpha[part], mask)
+        painted = _colour_within(colour, extent) * shade[..., None]
+        self.colour[extent] += (painted - self.colour[extent]) * mask[..., None]
+        self.alpha[extent] = np.maximum(self.alpha[extent], mask)
 
     def tint(self, mask: NDArray[np.float32], colour: Sequence[float] | AnyArray, opacity: float) -> None:
         """Colour a part of what is there."""
-        part = _extent(mask)
-        weight = (mask[part] * np.float32(opacity))[..., None]
-        self.colour[part] += (_part(colour, part) - self.colour[part]) * weight
+        extent = _extent(mask)
+        weight = (mask[extent] * np.float32(opacity))[..., None]
+        self.colour[extent] += (_colour_within(colour, extent) - self.colour[extent]) * weight
 
 
 def _extent(mask: NDArray[np.float32]) -> tuple[slice, slice]:
@@ -106,10 +106,10 @@ def _extent(mask: NDArray[np.float32]) -> tuple[slice, slice]:
     return slice(max(y - 1, 0), y + h + 1), slice(max(x - 1, 0), x + w + 1)
 
 
-def _part(colour: Sequence[float] | AnyArray, part: tuple[slice, slice]) -> NDArray[np.float32]:
+def _colour_within(colour: Sequence[float] | AnyArray, extent: tuple[slice, slice]) -> NDArray[np.float32]:
     """One colour as it is, a picture cut to `part`."""
     values = np.asarray(colour, np.float32)
-    return values[part] if values.ndim == 3 else values
+    return values[extent] if values.ndim == 3 else values
 
 
 def _smooth(points: Points, radii: Sequence[float] | AnyArray, steps: int = 8) -> tuple[Points, AnyArray]:

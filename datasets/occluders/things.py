@@ -1,4 +1,4 @@
-"""Drawn things that lie on a page or reach over its edge."""
+"""Drawn things that lie on a page or reach over its edge; units and origin of the numbers as in `people`."""
 
 import numpy as np
 
@@ -48,12 +48,12 @@ def draw_cup(rng: np.random.Generator, side: int) -> Canvas:
     body = np.full(3, rng.uniform(170, 250)) if rng.random() < 0.5 else rng.uniform(20, 240, 3)
     if rng.random() < 0.7:
         angle = rng.uniform(0, 2 * np.pi)
-        far = np.array([0.5, 0.5]) + (radius + 0.09) * np.array([np.cos(angle), np.sin(angle) * squeeze])
-        near = [
+        tip = np.array([0.5, 0.5]) + (radius + 0.09) * np.array([np.cos(angle), np.sin(angle) * squeeze])
+        ends = [
             np.array([0.5, 0.5]) + radius * 0.9 * np.array([np.cos(angle + d), np.sin(angle + d) * squeeze])
             for d in (-0.3, 0.3)
         ]
-        canvas.paint(canvas.stroke(np.array([near[0], far, near[1]]), [0.03] * 3), body, 0.5)
+        canvas.paint(canvas.stroke(np.array([ends[0], tip, ends[1]]), [0.03] * 3), body, 0.5)
     canvas.paint(canvas.ellipse((0.5, 0.5), (radius, radius * squeeze)), body, 0.5)
     canvas.paint(canvas.ellipse((0.5, 0.5), (radius * 0.88, radius * 0.88 * squeeze)), body * 0.75, 0.25)
     if rng.random() < 0.75:

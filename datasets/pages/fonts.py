@@ -27,15 +27,15 @@ def find_fonts(font_dir: Path | str | None) -> list[str]:
         return []
     if not Path(font_dir).is_dir():
         raise FileNotFoundError(f"--font_dir {font_dir}: there is no such folder")
-    found = []
+    fonts = []
     for path in sorted(Path(font_dir).rglob("*")):
         if path.suffix.lower() in FONT_SUFFIXES and cv2.FontFace().set(str(path)):
-            found.append(str(path))
-    if not found:
+            fonts.append(str(path))
+    if not fonts:
         raise ValueError(
             f"--font_dir {font_dir}: it holds no font file that OpenCV can open ({', '.join(FONT_SUFFIXES)})"
         )
-    return found
+    return fonts
 
 
 def machine_fonts() -> list[str]:

@@ -1,6 +1,8 @@
 """The kinds of pages: what an office, a school or a shop prints.
 
 Source: none, written for this toolkit. Tables with thin rules dominate: the contest's pages consist of them.
+Lengths are page units or multiples of the height of the running text. Proportions, ranges and chances of all drawing
+code in this package were set by eye on forms, reports and books.
 """
 
 import numpy as np

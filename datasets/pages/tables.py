@@ -150,13 +150,13 @@ class Table:
         filled = float(rng.choice([0.15, 0.5, 0.85, 1.0]))
         by_hand = rng.random() < 0.1
         bold = 700 if rng.random() < 0.4 else None
-        seen = set()
+        filled_cells = set()
         for row in range(rows):
             for column in range(columns):
                 number = int(self.cells[row, column])
-                if number in seen:
+                if number in filled_cells:
                     continue
-                seen.add(number)
+                filled_cells.add(number)
                 height_in, width_in = 1, 1
                 while row + height_in < rows and self.cells[row + height_in, column] == number:
                     height_in += 1

@@ -40,8 +40,8 @@ class Page:
         self.layout = Layout(width, height)
         self.language = CHINESE if rng.random() < 0.6 else ENGLISH
         self.writer = Writer(rng, self.language)
-        own = ["uni", "sans"] if self.language == CHINESE else ["sans", "sans", "uni"]
-        self.font = str(rng.choice(own + fonts))
+        usual = ["uni", "sans"] if self.language == CHINESE else ["sans", "sans", "uni"]
+        self.font = str(rng.choice(usual + fonts))
         grey = int(rng.integers(0, 70))
         self.ink: Colour = (grey, grey, grey)
         self.weight = int(rng.choice([300, 400, 400, 500]))
@@ -112,9 +112,9 @@ class Page:
         points = curve[:, 0] + np.array([x, y], np.float32)
         points[:, 0] -= (points[:, 1] - y) * np.float32(0.25)  # writing leans to the right
         breaks = np.sort(rng.integers(1, len(points), max(1, letters // 5)))
-        for part in np.split(points, breaks):
-            if len(part) > 2:
-                self.layout.strokes.append(Rule(part, max(3.0, size * 0.06), self.pen))
+        for piece in np.split(points, breaks):
+            if len(piece) > 2:
+                self.layout.strokes.append(Rule(piece, max(3.0, size * 0.06), self.pen))
 
     # lines
 
