@@ -5,6 +5,7 @@ python convert.py --deeplabv3_pretrain runs/deeplabv3.pth --deepfillv2_generator
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from models.onnx_export import Sample
+
+    Loaded = tuple[nn.Module, NetworkSpec, list[Sample]]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,10 +70,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print_any_name()
     jobs = [
-        (flag, Path(save_path), convert)
-        for flag, save_path, convert in (
-            ("deeplabv3_pretrain", args.save_path1, convert_segmenter),
-            ("deepfillv2_generator_pretrain", args.save_path2, convert_generator),
+        (flag, Path(save_path), load)
+        for flag, save_path, load in (
+            ("deeplabv3_pretrain", args.save_path1, load_segmenter),
+            ("deepfillv2_generator_pretrain", args.save_path2, load_generator),
         )
         if save_path
     ]
@@ -85,32 +88,83 @@ def main(argv: list[str] | None = None) -> int:
         print("convert.py: --int8 True needs --baseroot, a training root to calibrate on", file=sys.stderr)
         return EXIT_USAGE
 
-    converted = failed = 0
-    for flag, path, convert in jobs:
+    try:
+        check_paths({flag: Path(getattr(args, flag)) for flag, _, _ in jobs}, [path for _, path, _ in jobs])
+    except ValueError as error:
+        print(f"convert.py: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    # Everything is read and checked before anything is written, and no graph takes its place before all are written.
+    loaded, failed = [], 0
+    for flag, path, load in jobs:
         source = getattr(args, flag)
         if source == parser.get_default(flag) and not Path(source).is_file():
             print(f"no '{source}': '{path}' is not written (name the checkpoint with --{flag})", file=sys.stderr)
             continue
         try:
-            remark = convert(source, path, args)
+            loaded.append((source, path, load(args, source)))
         except (ValueError, OSError) as error:
             print(f"convert.py: {error}", file=sys.stderr)
             failed += 1
-        else:
-            print(f"{source} → {path}: {path.stat().st_size / 1e6:.1f} MB, {remark}")
-            converted += 1
-    return 0 if converted and not failed else EXIT_FAILED
+    if failed or not loaded:
+        return EXIT_FAILED
+    try:
+        remarks = write_all(loaded, args)
+    except (ValueError, OSError) as error:
+        print(f"convert.py: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    for (source, path, _), remark in zip(loaded, remarks, strict=True):
+        print(f"{source} → {path}: {path.stat().st_size / 1e6:.1f} MB, {remark}")
+    return 0
 
 
-def convert_segmenter(source: str, path: Path, args: argparse.Namespace) -> str:
-    """Checkpoint → segmentation graph.
+def check_paths(sources: dict[str, Path], targets: list[Path]) -> None:
+    """Refuse graphs that would come to lie over a checkpoint or over each other.
 
-    Returns:
-        How exact it is, in words.
+    Args:
+        sources: checkpoints by their flags.
+        targets: the graphs.
 
     Raises:
-        FileNotFoundError, ValueError, OSError: no usable checkpoint or samples, or the graph cannot be written or is
-            not exact enough.
+        ValueError: it names both.
+    """
+    from utils.originals import is_same
+
+    for number, target in enumerate(targets):
+        for flag, source in sources.items():
+            if is_same(source, target):
+                raise ValueError(f"'{target}' is the checkpoint of --{flag}; name another file for the graph")
+        if any(target.resolve() == other.resolve() or is_same(target, other) for other in targets[:number]):
+            raise ValueError(f"--save_path1 and --save_path2 are both '{target}'; name two files")
+
+
+def write_all(loaded: "list[tuple[str, Path, Loaded]]", args: argparse.Namespace) -> list[str]:
+    """Write the graphs beside their places, and rename them when all are there.
+
+    Returns:
+        How exact each is, in words.
+
+    Raises:
+        ValueError, OSError: one cannot be written or is not exact enough; none of them is in its place then.
+    """
+    from utils.images import atomic
+
+    remarks = []
+    with ExitStack() as stack:
+        for _, path, (network, spec, samples) in loaded:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = stack.enter_context(atomic(path))
+            try:
+                remarks.append(write_graph(network, spec, beside, samples, args))
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(beside), str(path))) from None
+    return remarks
+
+
+def load_segmenter(args: argparse.Namespace, source: str) -> "Loaded":
+    """The segmentation net of a checkpoint, its spec, and the samples that a lower precision is measured on.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: no usable checkpoint or samples.
     """
     from datasets.contest import SegmentationData, read_annotations
     from models import checkpoint
@@ -123,11 +177,11 @@ def convert_segmenter(source: str, path: Path, args: argparse.Namespace) -> str:
         triples = read_annotations(args.baseroot)[: args.calibration_samples]
         data = SegmentationData(triples, spec.input_height, spec.input_width, spec.mean, spec.std)
         samples = [{"input": data[index][0][None].numpy()} for index in range(len(data))]
-    return write_graph(network, spec, path, samples, args)
+    return network, spec, samples
 
 
-def convert_generator(source: str, path: Path, args: argparse.Namespace) -> str:
-    """Checkpoint → generator graph; returns and raises what `convert_segmenter` does."""
+def load_generator(args: argparse.Namespace, source: str) -> "Loaded":
+    """The generator of a checkpoint; returns and raises what `load_segmenter` does."""
     from datasets.contest import InpaintingData, read_annotations
     from models import checkpoint
     from models.gated_conv import fold
@@ -144,7 +198,7 @@ def convert_generator(source: str, path: Path, args: argparse.Namespace) -> str:
         for index in range(len(data)):
             image, mask = data[index]
             samples.append({"img": image[None].numpy(), "mask": mask[None].numpy()})
-    return write_graph(network, spec, path, samples, args)
+    return network, spec, samples
 
 
 def write_graph(

@@ -81,7 +81,13 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
     files = parser.add_argument_group("files")
     add_switch(files, "--recursive", False, "read subfolders too, but no links to folders, and mirror them")
-    add_switch(files, "--skip_existing", False, "leave alone what is already in --save_dir")
+    add_switch(
+        files,
+        "--skip_existing",
+        False,
+        "leave alone what is already in --save_dir, done with these options and weights from the photo as it is; "
+        "--report remembers also where nothing was found",
+    )
     files.add_argument("--mask_dir", help="masks of your own by the photos' names, white where to repair")
     files.add_argument(
         "--mask_mode",
@@ -94,6 +100,7 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add_switch(files, "--save_structure", False, "also write the rules found and continued to SAVE_DIR/structure")
     files.add_argument("--report", help="append a line of JSON a photo to this file")
     add_switch(files, "--mark", True, "record in the picture's XMP what was repainted")
+    add_switch(files, "--keep_times", False, "give results the modification times of their photos")
     files.add_argument(
         "--jpeg",
         choices=JPEG_MODES,
@@ -182,7 +189,19 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
         max_pixels=args.max_pixels or images.MAX_PIXELS,
         num_workers=args.num_workers or default_workers(),
         plain=args.compat,
+        keep_times=args.keep_times,
+        work=_work(args),
     )
+
+
+def _work(args: argparse.Namespace) -> dict[str, object]:
+    """What results depend on beside the options: the weights, and the crop they are used with."""
+    from utils.images import fingerprint
+
+    graphs = {"deeplabv3_onnx": fingerprint(args.deeplabv3_onnx)}
+    if args.structure != "only" or args.compat:
+        graphs["deepfillv2_onnx"] = fingerprint(args.deepfillv2_onnx)
+    return {**graphs, "imgsize": args.imgsize, "imgresize": args.imgresize}
 
 
 def _share_cores(workers: int) -> None:

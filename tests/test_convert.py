@@ -252,6 +252,41 @@ def test_default_checkpoint_that_is_not_there_is_skipped_with_a_line(tmp_path, m
     assert "--deepfillv2_generator_pretrain" in second
 
 
+@pytest.mark.parametrize("which", ["checkpoint", "graph"])
+def test_neither_graph_is_touched_where_one_of_them_cannot_be_made(tmp_path, monkeypatch, capsys, which):
+    spec = inpaint_spec(GENERATOR, latent_channels=4)
+    for name in ("one.pth", "two.pth"):
+        checkpoint.save_checkpoint(tmp_path / name, checkpoint.build_generator(spec), spec)
+    monkeypatch.setattr(convert, "load_segmenter", convert.load_generator)  # as small a network for both
+    for name in ("S.onnx", "G.onnx"):
+        (tmp_path / name).write_bytes(b"earlier")
+    if which == "checkpoint":
+        (tmp_path / "two.pth").unlink()
+    else:
+        outcomes = iter((0.0, 0.25))
+        monkeypatch.setattr(onnx_export, "trace", lambda *args: onnx.ModelProto())
+        monkeypatch.setattr(onnx.checker, "check_model", lambda *args, **kwargs: None)
+        monkeypatch.setattr(onnx_export, "largest_difference", lambda *args: next(outcomes))
+    flags = {"deeplabv3_pretrain": "one.pth", "deepfillv2_generator_pretrain": "two.pth",
+             "save_path1": "S.onnx", "save_path2": "G.onnx"}  # fmt: skip
+    before = {path.name for path in tmp_path.iterdir()}
+    assert convert.main([f"--{flag}={tmp_path / name}" for flag, name in flags.items()]) == convert.EXIT_FAILED
+    error = capsys.readouterr().err
+    assert "no such checkpoint" in error or f"'{tmp_path / 'G.onnx'}' is not written: the graph differs" in error
+    assert {(tmp_path / name).read_bytes() for name in ("S.onnx", "G.onnx")} == {b"earlier"}
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_graph_never_takes_the_place_of_a_checkpoint_or_of_the_other(tmp_path, capsys):
+    (tmp_path / "S.pth").write_bytes(b"weights")
+    one = ["--deeplabv3_pretrain", str(tmp_path / "S.pth"), "--save_path1", str(tmp_path / "S.pth"), "--save_path2="]
+    assert convert.main(one) == convert.EXIT_USAGE
+    assert "is the checkpoint of --deeplabv3_pretrain" in capsys.readouterr().err
+    assert (tmp_path / "S.pth").read_bytes() == b"weights"
+    assert convert.main([f"--save_path{number}={tmp_path / 'x.onnx'}" for number in (1, 2)]) == convert.EXIT_USAGE
+    assert "are both" in capsys.readouterr().err
+
+
 def test_nothing_to_convert_is_wrong_usage(capsys):
     assert convert.main(["--save_path1=", "--save_path2="]) == convert.EXIT_USAGE
     assert "both empty" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,14 +139,38 @@ def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
     assert not (target / "done").exists()
 
 
-def test_skip_existing_continues_an_interrupted_run(folder, graphs, capsys):
-    _, target = run(folder, graphs)
+@pytest.mark.parametrize("report", [[], ["--report", "run.jsonl"]])
+def test_skip_existing_continues_an_interrupted_run(folder, graphs, capsys, monkeypatch, report):
+    monkeypatch.chdir(folder.parent)
+    _, target = run(folder, graphs, *report)
     (target / "two.png").unlink()
     stamp = (target / "one.jpg").stat().st_mtime_ns
-    run(folder, graphs, "--skip_existing", "True")
+    run(folder, graphs, "--skip_existing", "True", *report)
     assert (target / "two.png").exists()
     assert (target / "one.jpg").stat().st_mtime_ns == stamp
-    assert "4 skipped" in capsys.readouterr().out
+    # in a copy there is no place to say what was looked for
+    assert ("4 skipped" if report else "3 skipped, 1 clean") in capsys.readouterr().out
+
+
+def test_skip_existing_does_again_what_was_done_with_other_options_or_weights(folder, graphs, tmp_path, capsys):
+    run(folder, graphs)
+    run(folder, graphs, "--skip_existing", "True", "--grow_px", "40")
+    out = capsys.readouterr().out
+    assert "4 were there already and done again: 4 with other options or weights" in out
+    other = write_segmenter(tmp_path / "other.onnx", own_specs()[0], opset=17)
+    run(folder, graphs, "--skip_existing", "True", "--grow_px", "40", "--deeplabv3_onnx", str(other))
+    assert "4 with other options or weights" in capsys.readouterr().out
+    run(folder, graphs, "--skip_existing", "True", "--grow_px", "40", "--deeplabv3_onnx", str(other))
+    assert "4 skipped, 1 clean" in capsys.readouterr().out
+
+
+def test_results_have_the_times_of_their_photos_where_asked(folder, graphs):
+    for path in folder.iterdir():
+        os.utime(path, (1_000_000_000, 1_100_000_000))
+    _, target = run(folder, graphs, "--keep_times", "True")
+    assert {int(path.stat().st_mtime) for path in target.iterdir()} == {1_100_000_000}
+    _, target = run(folder, graphs)
+    assert 1_100_000_000 not in {int(path.stat().st_mtime) for path in target.iterdir()}
 
 
 def test_report_masks_and_comparisons_are_written(folder, graphs):
@@ -275,9 +300,10 @@ def test_a_mask_that_marks_nothing_is_an_error_unless_it_is_black(folder, graphs
 def test_masks_as_save_mask_writes_them_are_those_of_their_photos_alone(folder, graphs):
     cv2.imwrite(str(folder / "one.png"), page(500, 400))  # beside one.jpg of another size
     masks = folder.parent / "out" / "masks"
-    status, target = run(folder, graphs, "--save_mask", "True")
+    status, target = run(folder, graphs, "--save_mask", "True", "--mark", "False")
     found = {path.name: path.read_bytes() for path in target.glob("one.*")}
     more = ["--save_dir", str(folder.parent / "again"), "--mask_dir", str(masks), "--grow_px", "0"]
+    more += ["--mark", "False"]  # which says what it was done with
     assert status == 0 and predict_onnx.main(["--src_image_dir", str(folder), *more, *graphs]) == 0
     assert found == {path.name: path.read_bytes() for path in (folder.parent / "again").glob("one.*")}
 

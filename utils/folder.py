@@ -12,10 +12,10 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from utils import images, preprocess
+from utils import done, images, preprocess
 from utils.arrays import AnyArray, Mask
 from utils.images import Photo
 from utils.mask_files import MaskFolder, doubts
@@ -41,6 +41,7 @@ MASKS, SHADES, COMPARISONS, STRUCTURE = (
     "comparisons",
     "structure",
 )  # folders in `save_dir` of what is written beside
+UNKNOWN, CHANGED = "nobody knows how", "changed since"  # what is known of a result that is left alone
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
 NAMES_SHOWN = 12  # of photos that need a look
@@ -54,7 +55,7 @@ class FolderOptions:
     Attributes:
         src_image_dir, save_dir: the two folders; never the same.
         recursive: read subfolders too and mirror them.
-        skip_existing: leave alone what is already in `save_dir`.
+        skip_existing: leave alone what is already in `save_dir`, but for what was done otherwise, see `utils.done`.
         mask_dir: folder of masks by the photos' names (any picture format), or None.
         mask_mode: `replace` the found mask by the user's, or `add` the two.
         save_mask, save_comparison, save_structure: also write the masks of what was repainted and of lifted shadows,
@@ -65,6 +66,8 @@ class FolderOptions:
         max_pixels: larger pictures are refused.
         num_workers: how many photos are worked on at the same time.
         plain: write with OpenCV's defaults (JPEG quality 95, no metadata), as the published script does.
+        keep_times: give results the times of their photos.
+        work: what the results depend on beside these options and the remover's, as the graphs' hashes.
     """
 
     src_image_dir: Path
@@ -82,11 +85,18 @@ class FolderOptions:
     max_pixels: int = images.MAX_PIXELS
     num_workers: int = 2
     plain: bool = False
+    keep_times: bool = False
+    work: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Result:
-    """What became of one photo: a line of the report."""
+    """What became of one photo: a line of the report.
+
+    Attributes:
+        again: how it was done earlier, where that was not as it is asked now.
+        done: its `utils.done.Record`; None where nothing was written.
+    """
 
     name: str
     status: str  # repaired | clean | skipped | failed
@@ -100,6 +110,8 @@ class Result:
     milliseconds: dict[str, float] = field(default_factory=dict)
     note: str = ""
     dropped: list[str] = field(default_factory=list)
+    again: str = ""
+    done: dict[str, Any] | None = None
 
     def line(self) -> str:
         """The result in words, for people."""
@@ -278,6 +290,7 @@ def clean_folder(
     """
     counts: Counter[str] = Counter()
     doubted: list[str] = []
+    again: Counter[str] = Counter()
     with ExitStack() as stack:
         report: TextIO | None = None
         if options.report is not None:
@@ -287,6 +300,7 @@ def clean_folder(
         bar = stack.enter_context(tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr))
         for result in _results(remover, photos, options):
             counts[result.status] += 1
+            again[result.again] += bool(result.again)
             doubted += [result.name] if result.doubtful else []
             failed = result.status == "failed"
             tqdm.write(result.line(), file=sys.stderr if failed else sys.stdout)
@@ -294,9 +308,26 @@ def clean_folder(
                 report.write(json.dumps({**vars(result), "provider": provider}, ensure_ascii=False) + "\n")
                 report.flush()
             bar.update()
+    for line in _earlier_runs(again):
+        print(line)
     if doubted:
         print(_look_at(doubted))
     return counts
+
+
+def _earlier_runs(again: Counter[str]) -> list[str]:
+    """A line for the photos that were done otherwise, and one for those of which nobody knows."""
+    unknown = again.pop(UNKNOWN, 0) + again.pop(CHANGED, 0)
+    lines = []
+    if total := again.total():
+        how = ", ".join(f"{count} {why}" for why, count in again.most_common() if count)
+        lines.append(f"{total} {'was' if total == 1 else 'were'} there already and done again: {how}")
+    if unknown:
+        lines.append(
+            f"{unknown} left alone, of which nobody knows how they came about, or which somebody changed: delete them "
+            "to have them done (--report keeps a record of each)"
+        )
+    return lines
 
 
 def _look_at(names: Sequence[str]) -> str:
@@ -310,7 +341,21 @@ def _look_at(names: Sequence[str]) -> str:
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
     masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
-    run = _Run(remover, options, Room(options.num_workers), Originals(lambda: _originals(photos, options)), masks)
+    settings = {**asdict(remover.options), "jpeg": options.jpeg, "mark": options.mark, "plain": options.plain}
+    if options.mask_dir is not None:
+        settings["mask_mode"] = options.mask_mode
+    known = {}
+    if options.skip_existing and options.report is not None and options.report.is_file():
+        known = done.from_report(options.report)
+    run = _Run(
+        remover=remover,
+        options=options,
+        room=Room(options.num_workers),
+        originals=Originals(lambda: _originals(photos, options)),
+        masks=masks,
+        settings={**settings, **options.work},
+        known=known,
+    )
     with ThreadPoolExecutor(options.num_workers) as workers, _Interruption() as interruption:
         futures = deque(workers.submit(_clean, run, path) for path in photos)
         try:
@@ -401,6 +446,8 @@ class _Run:
     room: Room
     originals: Originals
     masks: MaskFolder | None
+    settings: Mapping[str, Any]
+    known: Mapping[str, done.Record]
 
 
 @dataclass
@@ -411,17 +458,20 @@ class _Source:
     path: Path
     photo: Photo | None = None
     user_mask: Mask | None = None
+    record: done.Record | None = None
 
 
 def _read(path: Path, run: _Run) -> _Source:
     options = run.options
     name = path.relative_to(options.src_image_dir)
     source = _Source(Result(name.as_posix(), "clean"), path)
-    if options.skip_existing and (options.save_dir / name).exists():
-        source.result.status, source.result.message = "skipped", "already there"
-        return source
     started = time.perf_counter()
     try:
+        source.record = done.asked_for(
+            path, _work_on(name, run), tuple(f for _, f, wanted in _extras(options) if wanted)
+        )
+        if options.skip_existing and _is_done(source, name, run):
+            return source
         among_photos = run.masks is not None and is_same(run.masks.folder, options.src_image_dir)
         if among_photos and run.masks is not None and run.masks.is_mask_of_another(path):
             source.result.status, source.result.message = "skipped", "the mask of another photo"
@@ -437,6 +487,44 @@ def _read(path: Path, run: _Run) -> _Source:
         source.photo = None  # be it only the mask that failed: the photo is neither repaired without it nor copied
     source.result.milliseconds["read"] = _milliseconds(started)
     return source
+
+
+def _work_on(name: Path, run: _Run) -> str:
+    """The digest of all that a photo's result depends on; its mask is a part of that."""
+    settings = dict(run.settings)
+    if run.masks is not None:
+        files = [path for group in run.masks.candidates(name) for path in group]
+        settings["masks"] = [images.fingerprint(path) for path in files]
+    return done.digest(settings)
+
+
+def _is_done(source: _Source, name: Path, run: _Run) -> bool:
+    """Whether a photo is done as it is asked, or must not be done again; the result says why not.
+
+    Raises:
+        OSError: what lies there cannot be read.
+    """
+    target, result, asked = run.options.save_dir / name, source.result, source.record
+    if not target.exists() or asked is None:
+        return False
+    is_as_long = target.stat().st_size == asked.size
+    if result.name not in run.known and is_as_long and images.fingerprint(target) == images.fingerprint(source.path):
+        return False  # nothing was found in it; nobody knows with which options, and looking again changes no byte
+    record, fault = done.earlier(target, result.name, run.known)
+    if fault == "half-finished":
+        result.again = "half-finished"
+        return False
+    if fault == "changed":
+        result.status, result.message, result.again = "skipped", "changed by somebody since it was written", CHANGED
+        return True
+    if record is not None:
+        result.again = record.difference(asked, source.path)
+        if not result.again:
+            result.status, result.message = "skipped", "already there"
+        return not result.again
+    result.status, result.message = "skipped", "already there, made nobody knows how"
+    result.again = UNKNOWN
+    return True
 
 
 def _read_user_mask(source: _Source, name: Path, masks: MaskFolder, options: FolderOptions) -> Mask | None:
@@ -506,13 +594,18 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
         if options.plain and removal is not None:
             images.write_image(target, removal.image)
         elif removal is not None and removal.boxes:
-            mark = _mark(removal) if options.mark else None
+            mark = f"{_mark(removal)} {source.record.mark()}" if options.mark and source.record else None
             result.dropped = images.write_photo(
                 target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark
             )
         else:
             images.copy_photo(source.path, target)
         run.originals.note(target)
+        if options.keep_times:
+            images.copy_times(source.path, target)
+        if source.record is not None:
+            size = target.stat().st_size
+            result.done = replace(source.record, sha256=result.sha256, result_size=size).row()
     except (ValueError, OSError, MemoryError) as error:
         _fail(result, error)
     result.milliseconds["write"] = _milliseconds(started)

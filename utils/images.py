@@ -209,6 +209,19 @@ def copy_photo(source: str | Path, target: str | Path) -> None:
         shutil.copyfile(source, temporary)
 
 
+def copy_times(source: str | Path, target: str | Path) -> None:
+    """Give a file the times of another: when it was last read and written.
+
+    Raises:
+        OSError: the one cannot be asked, or the other not be changed.
+    """
+    try:
+        status = os.stat(source)
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError as error:
+        raise _named(error, f"cannot keep the times of '{Path(target).name}'") from None
+
+
 def read_mark(path: str | Path) -> str | None:
     """The text that `write_photo` left in a picture's XMP, or None.
 
