@@ -26,17 +26,11 @@ def add_bars(image: Image, labels: Plane, rng: np.random.Generator) -> None:
         side = int(rng.uniform(*BAR) * (h if edge < 2 else w))
         part = (np.s_[:side], np.s_[-side:], np.s_[:, :side], np.s_[:, -side:])[edge]
         labels[part] = classes.SURROUNDINGS
-        bar = np.full(image[part].shape, level, np.uint8)
+        bar = np.full((*labels[part].shape, 3), level, np.uint8)
         for _ in range(int(rng.integers(0, 5))):
             centre = int(rng.integers(bar.shape[1])), int(rng.integers(bar.shape[0]))
-            cv2.circle(
-                bar,
-                centre,
-                max(2, side // 5),
-                (255 - level, 255 - level, 255 - level),
-                int(rng.choice([-1, 1, 2])),
-                cv2.LINE_AA,
-            )
+            mark, thickness = (255 - level, 255 - level, 255 - level), int(rng.choice([-1, 1, 2]))
+            cv2.circle(bar, centre, max(2, side // 5), mark, thickness, cv2.LINE_AA)
         image[part] = bar
 
 
