@@ -30,8 +30,8 @@ def remove_as_published(image: Image, segmenter: Segmenter, inpainter: Inpainter
         ValueError: the photo is smaller than the crop, which the published flow cannot repair.
     """
     if preprocess.is_landscape(image):
-        repaired, found, boxes = remove_as_published(preprocess.transpose(image), segmenter, inpainter)
-        return preprocess.transpose(repaired), found.T, [Box(b.y0, b.x0, b.y1, b.x1) for b in boxes]
+        repaired, occluders, boxes = remove_as_published(preprocess.transpose(image), segmenter, inpainter)
+        return preprocess.transpose(repaired), occluders.T, [Box(b.y0, b.x0, b.y1, b.x1) for b in boxes]
 
     side = inpainter.crop_side
     height, width = image.shape[:2]
@@ -61,5 +61,5 @@ def remove_as_published(image: Image, segmenter: Segmenter, inpainter: Inpainter
 
 def _published_mask(logits: Floats, height: int, width: int) -> Plane:
     """Classes → `(height, width)` uint8 in file values, with the soft edge that the enlargement gives."""
-    found = cv2.dilate(logits.argmax(0).astype(np.uint8), DILATION)
-    return preprocess.resize(found * np.uint8(MASK_LEVEL), height, width)
+    classes = cv2.dilate(logits.argmax(0).astype(np.uint8), DILATION)
+    return preprocess.resize(classes * np.uint8(MASK_LEVEL), height, width)

@@ -132,12 +132,12 @@ def ring(mask: Mask, ring_px: int = RING_PX) -> Mask:
     """The pixels outside the mask that lie within `ring_px` of it: `(H, W)` bool → `(H, W)` bool."""
     if not mask.any():
         return np.zeros_like(mask)
-    near = np.zeros_like(mask)
+    ring_mask = np.zeros_like(mask)
     y0, y1, x0, x1 = _extent(mask, ring_px)
-    part = mask[y0:y1, x0:x1]
-    distance = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    near[y0:y1, x0:x1] = (distance <= ring_px) & ~part
-    return near
+    inside = mask[y0:y1, x0:x1]
+    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    ring_mask[y0:y1, x0:x1] = (distance <= ring_px) & ~inside
+    return ring_mask
 
 
 def restoration_scores(prediction: Image, truth: Image, mask: Mask | None = None) -> dict[str, float]:

@@ -104,14 +104,14 @@ def to_mask(levels: AnyArray, threshold: float, grow_px: float, min_area_px: flo
     Returns:
         `(H, W)` bool, True on the occluder.
     """
-    found = levels >= threshold
-    mask = np.zeros_like(found)
-    for bounds in connected_bounds(found):
-        if np.count_nonzero(crop(found, bounds)) >= min_area_px:
+    occluder = levels >= threshold
+    mask = np.zeros_like(occluder)
+    for bounds in connected_bounds(occluder):
+        if np.count_nonzero(crop(occluder, bounds)) >= min_area_px:
             reach = bounds.padded(int(np.ceil(grow_px)) + 1, *mask.shape[:2])
             inside = np.zeros((reach.height, reach.width), bool)
             inner = bounds.shifted(-reach.x0, -reach.y0)
-            crop(inside, inner)[:] = crop(found, bounds)
+            crop(inside, inner)[:] = crop(occluder, bounds)
             crop(mask, reach)[:] |= grow(inside, grow_px)
     return mask
 
@@ -125,11 +125,11 @@ def connected_bounds(mask: Mask) -> list[Box]:
     if whole is None:
         return []
     x0, y0 = whole.x0 // LABEL_STEP * LABEL_STEP, whole.y0 // LABEL_STEP * LABEL_STEP
-    found = mask[y0 : whole.y1, x0 : whole.x1]
-    height, width = found.shape
+    within = mask[y0 : whole.y1, x0 : whole.x1]
+    height, width = within.shape
     size = -(-width // LABEL_STEP), -(-height // LABEL_STEP)
     padding = ((0, size[1] * LABEL_STEP - height), (0, size[0] * LABEL_STEP - width))
-    padded = np.pad(found, padding).astype(np.uint8) * 255
+    padded = np.pad(within, padding).astype(np.uint8) * 255
     reduced = (cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(reduced, connectivity=8)
     bounds = []

@@ -96,16 +96,16 @@ class Segmenter:
         if preprocess.is_landscape(image):
             return self(preprocess.transpose(image)).transposed()
         image = self.reduced(image)
-        length, part = image.shape[0], self.spec.input_height
-        if length == part:
+        length, part_px = image.shape[0], self.spec.input_height
+        if length == part_px:
             return Answer(*self._probs(image))
-        steps = math.ceil((length - part) / (PART_STEP * part))
+        steps = math.ceil((length - part_px) / (PART_STEP * part_px))
         sums, times = np.zeros((1, *image.shape[:2]), np.float32), np.zeros((length, 1), np.float32)
-        for top in ((length - part) * step // steps for step in range(steps + 1)):
-            probs = np.stack(self._probs(image[top : top + part]))
+        for top in ((length - part_px) * step // steps for step in range(steps + 1)):
+            probs = np.stack(self._probs(image[top : top + part_px]))
             sums = np.repeat(sums, len(probs), axis=0) if len(sums) < len(probs) else sums
-            sums[:, top : top + part] += probs
-            times[top : top + part] += 1
+            sums[:, top : top + part_px] += probs
+            times[top : top + part_px] += 1
         return Answer(*(sums / times))
 
     def _probs(self, image: Image) -> tuple[Floats, ...]:

@@ -118,8 +118,8 @@ def _follow_cells(surface: Labels, hidden: Mask, cell: Points, pair: tuple[int, 
     if np.count_nonzero(chosen) < MIN_BORDER_CELLS:
         return None
     fifth = float(np.sort(distance)[min(MIN_BORDER_CELLS - 1, len(distance) - 1)])
-    near = chosen & (distance < max(NEAR_CELLS, fifth + NEAR_SPARE_CELLS))
-    chosen = near if np.count_nonzero(near) >= MIN_BORDER_CELLS else chosen
+    close = chosen & (distance < max(NEAR_CELLS, fifth + NEAR_SPARE_CELLS))
+    chosen = close if np.count_nonzero(close) >= MIN_BORDER_CELLS else chosen
     dx, dy, px, py = cv2.fitLine(np.stack([x, y], 1)[chosen].astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
     heading = np.array([dx, dy], np.float64)
     centre = np.array([px, py], np.float64)

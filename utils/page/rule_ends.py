@@ -372,22 +372,22 @@ def _correct(course: _Course) -> Reals | None:
     reach = max(MIN_REACH_PX, *measure_reach(profile, level)) if length >= LONE_PX else MIN_REACH_PX
     weight = np.maximum(profile - GROUND_SHARE * level, 0) * (np.abs(OFFSETS) <= reach + 0.5)
     total = weight.sum(1)
-    found = total > FOUND_WEIGHT * level
-    if np.count_nonzero(found) < MIN_CHUNKS:
+    heavy = total > FOUND_WEIGHT * level
+    if np.count_nonzero(heavy) < MIN_CHUNKS:
         return None
-    return _fit_course(-middle[found], (weight * OFFSETS).sum(1)[found] / total[found])
+    return _fit_course(-middle[heavy], (weight * OFFSETS).sum(1)[heavy] / total[heavy])
 
 
 def _fit_course(t: Reals, shift: Reals) -> Reals:
     """Correction of a path as polynomial coefficients (c2, c1, c0); bent only where that fits clearly better."""
     middle = upper_median(shift)
-    near = np.abs(shift - middle) < NEAR_PX
-    if np.count_nonzero(near) < MIN_OFFSETS:
+    kept = np.abs(shift - middle) < NEAR_PX
+    if np.count_nonzero(kept) < MIN_OFFSETS:
         return np.array([0, 0, middle])
-    line, misfit = fit_polynomial(t[near], shift[near], 1)
-    if np.ptp(t[near]) > BENT_PX:
-        bent, bent_misfit = fit_polynomial(t[near], shift[near], 2)
-        bend_px = abs(bent[0]) * np.ptp(t[near]) ** 2 / 4
+    line, misfit = fit_polynomial(t[kept], shift[kept], 1)
+    if np.ptp(t[kept]) > BENT_PX:
+        bent, bent_misfit = fit_polynomial(t[kept], shift[kept], 2)
+        bend_px = abs(bent[0]) * np.ptp(t[kept]) ** 2 / 4
         if bent_misfit < BENT_GAIN * misfit - BENT_SPARE_PX and bend_px > MIN_BEND_PX:
             return bent
     return np.concatenate([[0.0], line])

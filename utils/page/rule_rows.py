@@ -40,21 +40,21 @@ def find_repeated(sight: Sight, rules: list[Rule]) -> list[Rule]:
     middle = float(np.mean([(rule.u0 + rule.u1) / 2 for rule in rules]))
     rules = sorted(rules, key=lambda rule: float(rule.at(middle)))
     steps = np.diff([float(rule.at(middle)) for rule in rules])
-    found: list[Rule] = []
+    repeated: list[Rule] = []
     for index, (one, two) in enumerate(itertools.pairwise(rules)):
         for count in _list_even_shares(steps, index):
             between = [_predict(sight, one, two, part / count) for part in range(1, count)]
             if any(between):
-                found += [rule for rule in between if rule is not None]
+                repeated += [rule for rule in between if rule is not None]
                 break
     for one, two, index in ((rules[1], rules[0], 0), (rules[-2], rules[-1], len(steps) - 1)):
         for count in _list_even_shares(steps, index):
             further = (_predict(sight, one, two, 1 + beyond / count) for beyond in range(1, MAX_BEYOND + 1))
-            seen = list(itertools.takewhile(bool, further))
-            if seen:
-                found += [rule for rule in seen if rule is not None]
+            visible = list(itertools.takewhile(bool, further))
+            if visible:
+                repeated += [rule for rule in visible if rule is not None]
                 break
-    return found
+    return repeated
 
 
 def _list_even_shares(steps: Reals, index: int) -> list[int]:
