@@ -4,8 +4,8 @@ Not part of the normal test run. Every file is one of `tests.utils.formats.sampl
 follows from the seed and the file's number alone. A worker process reads each file, repairs a patch, writes it and
 reads it again; this process watches it. What may happen: a picture, or one `ValueError` of one line. What may not: any
 other error, a crash, more than `--seconds` for one file, more than `--megabytes` above the memory at the start, a word
-on stderr, a file left behind, a written file that cannot be read or that differs outside the patch where its format
-is lossless.
+on stderr, a file left behind, a written file that cannot be read, that differs outside the patch where its format is
+lossless, or in which a picture survives that was hidden in the source. Each file is also read as a mask.
 """
 
 import argparse
@@ -25,11 +25,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.utils.formats.samples import photo_files
+from tests.utils.formats.samples import SECRET, odd_files, photo_files
 from utils import images
+from utils.formats import kinds
+from utils.mask_files import MaskFile, read_mask_file
 
 MAX_PIXELS = 10_000_000
 LOSSLESS = {"PNG", "TIFF", "BMP"}
+MUTATIONS = ("bits", "bytes", "cut", "delete", "repeat", "splice", "number", "marker", "append", "exif")
 NUMBERS = (0, 1, 2, 7, 255, 256, 32767, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -40,7 +43,9 @@ def mutate(names: list[str], files: dict[str, bytes], seed: int, number: int) ->
     data = bytearray(files[name])
     done = []
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        kind = chance.choice(("bits", "bytes", "cut", "delete", "repeat", "splice", "number", "marker", "append"))
+        kind = chance.choice(
+            ("bits", "bytes", "cut", "delete", "repeat", "splice", "number", "marker", "append", "exif")
+        )
         done.append(kind)
         # headers decide most: half of the changes go to the first 200 bytes
         at = chance.randrange(min(len(data), 200) if chance.random() < 0.5 else len(data)) if data else 0
@@ -68,6 +73,12 @@ def mutate(names: list[str], files: dict[str, bytes], seed: int, number: int) ->
                 struct.pack_into(code, data, at, chance.choice(NUMBERS) % 256**size)
         elif kind == "marker":  # of JPEG
             data[at : at + 2] = bytes((0xFF, chance.choice((0xC0, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE1))))
+        elif kind == "exif":  # pointers and counts of a directory, in EXIF or in a TIFF
+            starts = [found.start() for found in re.finditer(rb"II\*\0|MM\0\*", data)]
+            if starts:
+                at = chance.choice(starts) + chance.randrange(4, 200)
+                if at + 4 <= len(data):
+                    struct.pack_into(chance.choice(("<I", ">I", "<H")), data, at, chance.choice(NUMBERS) % 2**16)
         else:
             data += chance.randbytes(length)
     if data[:4] == b"\x89PNG" and chance.random() < 0.8:
@@ -97,6 +108,9 @@ def check(folder: Path, data: bytes) -> str:
         images.read_mark(source)
     except ValueError as error:
         return _refused(error)
+    if kinds.readable(data[: kinds.HEAD_BYTES]) != photo.format:
+        raise AssertionError("a file that can be read would be forgotten")
+    _check_mask(source, photo.image.shape[:2])
     image = photo.image.copy()
     height, width = image.shape[:2]
     changed = np.zeros((height, width), bool)
@@ -113,11 +127,26 @@ def check(folder: Path, data: bytes) -> str:
         raise AssertionError("the written file is of another kind")
     if photo.format in LOSSLESS and not np.array_equal(again.image[~changed], photo.image[~changed]):
         raise AssertionError("the written file differs outside the patch")
+    if SECRET in target.read_bytes():
+        raise AssertionError("the covered picture survives in the written file")
     if photo.format != "BMP" and "fuzzed" not in (images.read_mark(target) or ""):
         raise AssertionError("the mark is missing")
     if sorted(os.listdir(folder)) != ["photo.bin", "repaired.bin"]:
         raise AssertionError("a temporary file was left behind")
     return "repaired"
+
+
+def _check_mask(path: Path, size: tuple[int, ...]) -> None:
+    """Read a file as a mask: it is one of the photo's size, or refused in one line."""
+    for strict in (True, False):
+        try:
+            mask = read_mask_file(path, strict=strict, max_pixels=MAX_PIXELS)
+        except ValueError as error:
+            if "\n" in str(error) or "photo.bin" not in str(error):
+                raise AssertionError(f"not one clear line: {str(error)!r}") from error
+        else:
+            if not isinstance(mask, MaskFile) or mask.levels.shape != size or mask.covered().dtype != bool:
+                raise AssertionError("the mask is of another kind")
 
 
 def _refused(error: ValueError) -> str:
@@ -130,10 +159,11 @@ def _refused(error: ValueError) -> str:
 def work(seed: int, first: int, last: int, megabytes: int) -> None:
     """The worker: one line on stdout before and one after each file."""
     cv2.setNumThreads(1)
-    files = photo_files()
+    files = {**photo_files(), **odd_files()}
     names = sorted(files)
     with tempfile.TemporaryDirectory() as folder:
-        check(Path(folder), files[names[0]])  # everything is loaded now
+        for name in ("420.jpg", "zstd.tif"):
+            check(Path(folder), files[name])  # everything is loaded now
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 2**20,) * 2)
         for number in range(first, last):
@@ -155,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--save", type=Path, help="write the file --first here and stop")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    files = photo_files()
+    files = {**photo_files(), **odd_files()}
     names = sorted(files)
     if options.save:
         options.save.write_bytes(mutate(names, files, options.seed, options.first)[1])

@@ -30,6 +30,7 @@ GREY_SPREAD = 24  # of 255; how far a lossy format moves the channels of grey ap
 # more of it. Noise of JPEG at quality 75 stays within 6 levels of black and white, but at edges.
 CORE_SPAN = 6
 CORE_SHARE = 0.8
+BLACK_LEVEL, WHITE_LEVEL = 32, 250  # of 255; a mask has black in it, or is white as a whole
 EDGE_SHARE = 0.02  # of the longer side; the widest soft edge
 SIMILAR_LEVELS = 12.0  # mean difference from the photo, of 255; a photo saved again differs by 1 to 5
 SIMILAR_SIDE = 256  # pixels, at which the two are compared
@@ -155,7 +156,7 @@ def _present(values: AnyArray) -> AnyArray:
 
 
 def has_two_levels(levels: Plane) -> bool:
-    """Whether a picture has two grey levels, or one, but for soft edges between them.
+    """Whether a picture is black and of one grey level, or of one of these two, but for soft edges between them.
 
     Args:
         levels: `(H, W)` uint8.
@@ -163,6 +164,8 @@ def has_two_levels(levels: Plane) -> bool:
     counts = np.bincount(levels.ravel(), minlength=256)
     middle = (int(np.flatnonzero(counts)[0]) + int(np.flatnonzero(counts)[-1]) + 1) // 2
     peaks = counts[:middle].argmax() if middle else 0, middle + counts[middle:].argmax()
+    if min(peaks) > BLACK_LEVEL and levels.min() < WHITE_LEVEL:  # a plain surface has one level, too
+        return False
     is_core = np.zeros(256, bool)
     for peak in peaks:
         is_core[max(0, peak - CORE_SPAN) : peak + CORE_SPAN + 1] = True

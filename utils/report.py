@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,18 @@ def check_report_path(path: str | Path) -> None:
         raise ValueError(f"--report {path}: must end in .json or .csv")
     if not path.parent.is_dir():
         raise ValueError(f"--report {path}: there is no folder '{path.parent}'; create it first")
+    if not _is_report(path):
+        raise ValueError(f"--report {path}: that file is no report of an earlier run, and stays; name another")
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file may be replaced by a report: it is missing, empty, or begins as those of `write_report` do."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+    except OSError:  # missing; or the one who writes it says why it cannot be
+        return True
+    return not head or re.match(rb'\{\s*"settings"|[a-z_]+,[a-z_,]*|[a-z_]+\r?\n', head) is not None
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def test_a_photo_is_no_mask(tmp_path, white, extension):
 def test_two_levels_are_told_from_many():
     assert has_two_levels(ON) and has_two_levels(BLACK) and has_two_levels(soft(SHAPE, 5))
     assert not has_two_levels(page()[:, :, 1])
+    plaster = np.random.default_rng(0).normal(190, 2, (HEIGHT, WIDTH)).clip(0, 255).astype(np.uint8)
+    assert not has_two_levels(plaster)
     ramp = np.broadcast_to(np.arange(WIDTH, dtype=np.uint8), (HEIGHT, WIDTH))
     assert not has_two_levels(np.ascontiguousarray(ramp))
 

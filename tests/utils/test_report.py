@@ -57,3 +57,14 @@ def test_a_report_that_could_not_be_written_is_refused_beforehand(tmp_path):
         report.check_report_path(tmp_path / "scores.txt")
     with pytest.raises(ValueError, match="create it first"):
         report.check_report_path(tmp_path / "missing" / "scores.json")
+
+
+def test_a_report_replaces_reports_and_nothing_of_the_users(tmp_path):
+    shapes = tmp_path / "page1.json"  # of an annotation tool
+    shapes.write_text('{"version": "5.0", "shapes": []}')
+    with pytest.raises(ValueError, match="no report of an earlier run, and stays"):
+        report.check_report_path(shapes)
+    for name in ("scores.json", "scores.csv"):
+        report.check_report_path(tmp_path / name)
+        report.write_report(tmp_path / name, [{"file": "a", "psnr": 1.0}], [], {}, {"boundary_px": 8})
+        report.check_report_path(tmp_path / name)

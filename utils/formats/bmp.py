@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from utils.formats import pixels
 from utils.formats.metadata import Header
 
+HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; the letters BM alone begin many a text
 V5_HEADER = 124  # bytes; it tells where a colour profile lies
 RGB, BITFIELDS = 0, 3  # values of biCompression
 BGRA_MASKS = (0xFF0000, 0xFF00, 0xFF)
@@ -30,7 +31,7 @@ class BmpDetail:
 
 def matches(data: bytes) -> bool:
     """Whether these are the first bytes of a BMP."""
-    return data[:2] == b"BM" and len(data) > 26
+    return data[:2] == b"BM" and len(data) > 26 and int.from_bytes(data[14:18], "little") in HEADER_SIZES
 
 
 def read_header(data: bytes) -> Header:

@@ -8,6 +8,7 @@ Both packages are loaded when the first TIFF comes: no other photo waits for the
 Source: TIFF 6.0 with Adobe's technical notes; tags by their numbers there.
 """
 
+import logging
 import struct
 from dataclasses import dataclass
 from io import BytesIO
@@ -170,7 +171,7 @@ def _refusal(header: Header, depths: set[int], formats: set[int], pages: int) ->
     if pages > 1:
         return f"TIFF with {pages} pages cannot be kept; save the pages as single files first"
     if detail.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, YCBCR):
-        named = NAMED_PHOTOMETRICS.get(detail.photometric, "")
+        named = NAMED_PHOTOMETRICS.get(detail.photometric, "of an unknown kind")
         return f"TIFF {named} (photometric interpretation {detail.photometric}) cannot be kept; {first}"
     if not formats <= set(WHOLE_NUMBERS) or depths not in ({1}, {8}, {16}) or (depths == {1} and header.channels > 1):
         return "only TIFF with 1, 8 or 16 bits a channel in whole numbers can be kept"
@@ -187,7 +188,7 @@ def _refusal(header: Header, depths: set[int], formats: set[int], pages: int) ->
     if detail.photometric == YCBCR and (header.channels != 3 or detail.is_separate or depths != {8}):
         return f"TIFF in YCbCr with {header.channels} separate or deep channels cannot be kept; {first}"
     if detail.compression not in READ_COMPRESSIONS or (detail.compression in FAX and depths != {1}):
-        named = NAMED_COMPRESSIONS.get(detail.compression, "the")
+        named = NAMED_COMPRESSIONS.get(detail.compression, "an unknown")
         return f"TIFF in {named} compression (number {detail.compression}) cannot be read; save it with deflate first"
     if is_jpeg and (depths != {8} or detail.is_separate):
         return "TIFF in JPEG compression with other than 8 bits, or with separate channels, cannot be read"
@@ -302,8 +303,7 @@ def _stored(data: bytes, header: Header) -> AnyArray:
         if values.ndim == 2:
             return values[:, :, None]
         return cv2.cvtColor(values[:, :, :3], cv2.COLOR_BGR2RGB)
-    import tifffile
-
+    tifffile = _tifffile()
     try:
         with pixels.quiet(), tifffile.TiffFile(BytesIO(data)) as file:
             values = file.pages.first.asarray(maxworkers=1)
@@ -350,9 +350,16 @@ def _put(stored: AnyArray, header: Header, image: NDArray[np.uint8], changed: ND
     stored[changed, : detail.colours] = new >= 128 if header.bit_depth == 1 else new
 
 
-def _encoded(stored: AnyArray, header: Header) -> bytes:
+def _tifffile() -> Any:
+    """The package, loaded when it is first needed, and silent: what goes wrong is said in an exception."""
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    return tifffile
+
+
+def _encoded(stored: AnyArray, header: Header) -> bytes:
+    tifffile = _tifffile()
     detail: TiffDetail = header.detail
     compression = KEPT_COMPRESSION.get(detail.compression, DEFLATE)
     extra = (*integers(detail.fields.get(EXTRA_SAMPLES), detail.order), *[0] * header.channels)

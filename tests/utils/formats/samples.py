@@ -1,6 +1,8 @@
 """Small picture files of every kind that `utils.images` reads, drawn here, for the tests and the fuzzer."""
 
 import struct
+import zlib
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +21,15 @@ XMP = (
     b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="a page"/>'
     b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
+
+
+def _hidden() -> bytes:
+    noise = np.random.default_rng(1).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    return cv2.imencode(".jpg", noise)[1].tobytes()
+
+
+HIDDEN = _hidden()  # a picture that must not survive in a repaired file
+SECRET = HIDDEN[-200:-100]  # what occurs in nothing else
 
 
 def draw() -> NDArray[np.uint8]:
@@ -115,6 +126,64 @@ def photo_files() -> dict[str, bytes]:
         "grey.bmp": encode_with_pillow(grey, "BMP"),
         "alpha.bmp": encode_with_pillow(with_alpha, "BMP"),
         "top_down.bmp": _top_down(encode_with_pillow(colour.transpose(Image.Transpose.FLIP_TOP_BOTTOM), "BMP")),
+    }
+
+
+def odd_files() -> dict[str, bytes]:
+    """Files as other people's reports brought them: layouts of TIFF, and pictures hidden beside the picture."""
+    import tifffile
+
+    def tiff(values: NDArray, **options: Any) -> bytes:
+        output = BytesIO()
+        with tifffile.TiffWriter(output, byteorder=options.pop("byteorder", "<")) as file:
+            file.write(values, metadata=None, software=False, **options)
+        return output.getvalue()
+
+    def segment(marker: int, payload: bytes) -> bytes:
+        return struct.pack(">HH", 0xFF00 + marker, len(payload) + 2) + payload
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rgb = np.ascontiguousarray(draw()[:, :, ::-1])
+    deep, alpha = rgb.astype(np.uint16) * 256 + 9, np.ascontiguousarray(rgb[:, :, 0])
+    grey = np.ascontiguousarray(rgb[:, :, 1])
+    planes, ink = np.ascontiguousarray(deep.transpose(2, 0, 1)), grey > 130
+    base64 = b64encode(HIDDEN)
+    packet = XMP.replace(
+        b'xmlns:dc="', b'xmlns:G="http://ns.google.com/photos/1.0/image/" G:Data="' + base64 + b'" xmlns:dc="', 1
+    )
+    lead = b"http://ns.adobe.com/xap/1.0/\0"
+    hidden = [
+        *(segment(0xE1, lead + packet), segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + base64)),
+        *(segment(0xEB, b"JP\0\1" + HIDDEN), segment(0xE3, HIDDEN), segment(0xE2, b"MPF\0" + bytes(40))),
+        segment(0xED, b"Photoshop 3.0\0" + struct.pack(">4sHHI", b"8BIM", 1036, 0, len(HIDDEN)) + HIDDEN + b"\0"),
+    ]
+    picture = Image.fromarray(rgb)
+    jpeg = encode_with_pillow(picture, "JPEG", quality=90, exif=LEAD + exif(6, thumbnail()))
+    png, bmp = encode_with_pillow(picture, "PNG"), encode_with_pillow(picture, "BMP")
+    profile = LEAD + exif(6, HIDDEN)
+    text = b"Raw profile type exif\0\nexif\n%8d\n%s\n" % (len(profile), profile.hex().encode())
+    chunks = (
+        chunk(b"caBX", HIDDEN) + chunk(b"tEXt", text) + chunk(b"tEXt", b"Comment\0" + base64) + chunk(b"iDOT", b"abc")
+    )
+    return {
+        "separate16.tif": tiff(planes, photometric="rgb", planarconfig="separate"),
+        "white_is_zero16.tif": tiff(deep[:, :, 1], photometric="miniswhite", byteorder=">"),
+        "associated.tif": tiff(np.dstack([rgb, alpha]), photometric="rgb", extrasamples=["assocalpha"]),
+        "unspecified.tif": tiff(
+            np.dstack([rgb, alpha]), photometric="rgb", extrasamples=["unspecified"], tile=(32, 48)
+        ),
+        "zstd.tif": tiff(deep, photometric="rgb", compression="zstd", predictor=True),
+        "lzma.tif": tiff(rgb, photometric="rgb", compression="lzma"),
+        "webp.tif": tiff(rgb, photometric="rgb", compression="webp"),
+        "tiled_bilevel.tif": tiff(ink, photometric="minisblack", tile=(32, 48)),
+        "layers.tif": encode_with_pillow(picture, "TIFF", tiffinfo={37724: HIDDEN, 60001: HIDDEN, 700: packet}),
+        "hidden.jpg": jpeg[:2] + b"".join(hidden) + jpeg[2:] + HIDDEN,
+        "hidden.png": png[:33] + chunks + png[33:] + HIDDEN,
+        "hidden.bmp": bmp + HIDDEN,
+        "mask16.png": encode_with_opencv(".png", ink.astype(np.uint16)),
+        "mask.png": encode_with_opencv(".png", np.dstack([grey * 0 + 255] * 3 + [ink * np.uint8(255)])),
     }
 
 

@@ -276,3 +276,11 @@ def test_the_report_names_what_went(tmp_path):
     clean_folder(Remover(), find_photos(options)[0], options)
     assert json.loads((tmp_path / "run.jsonl").read_text())["dropped"] == ["PNG caBX"]
     assert np.array_equal(cv2.imread(str(options.save_dir / "a.png"))[10:], cv2.imread(str(path))[10:])
+
+
+@pytest.mark.parametrize("name", sorted(n for n in samples.odd_files() if "hidden" in n or "layers" in n))
+def test_no_hidden_picture_survives_in_any_format(tmp_path, name):
+    data = samples.odd_files()[name]
+    assert samples.SECRET in data
+    _, _, written, dropped = repaired(tmp_path, data, mark="here")
+    assert samples.SECRET not in written and base64.b64encode(samples.HIDDEN)[:200] not in written and dropped
