@@ -621,7 +621,7 @@ def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd):
         (b"\x89PNG\r\n\x1a\n", "the file is truncated"),
         (b"II*\0", "the file is truncated"),
         (b"RIFF\xff\0\0\0WEBPVP8 ", "the file is truncated"),
-        (b"BM" + bytes(30), "BMP in the old OS/2 kind cannot be read; convert it first"),
+        (b"BM" + bytes(12) + b"\x0c" + bytes(30), "BMP in the old OS/2 kind cannot be read; convert it first"),
         (b"II+\0" + bytes(30), "BigTIFF cannot be read; convert it to TIFF first"),
     ],
 )
