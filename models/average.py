@@ -10,7 +10,7 @@ weights; what is counted in whole numbers is taken from the first file.
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,7 @@ def load_mean(paths: Sequence[str], shares: Sequence[float]) -> "tuple[nn.Module
     from models.checkpoint import load_generator, load_segmenter, read_checkpoint, read_spec
     from utils.spec import GENERATOR, SEGMENTER
 
+    loaders: dict[str, Callable[[str], tuple[nn.Module, NetworkSpec]]]
     loaders = {SEGMENTER: load_segmenter, GENERATOR: load_generator}
     states: list[State] = []
     network, expected = None, None
@@ -118,12 +119,14 @@ def mean(states: "Sequence[State]", shares: Sequence[float]) -> "State":
 
     Entries of whole numbers, such as batch norm's count of batches, are those of the first.
     """
-    return {
-        name: sum((share * state[name].double() for state, share in zip(states, shares, strict=True))).to(value.dtype)
-        if value.is_floating_point()
-        else value
-        for name, value in states[0].items()
-    }
+    result = dict(states[0])
+    for name, value in result.items():
+        if value.is_floating_point():
+            total = value.double() * shares[0]
+            for state, share in zip(states[1:], shares[1:], strict=True):
+                total += share * state[name].double()
+            result[name] = total.to(value.dtype)
+    return result
 
 
 def _differences(spec: "NetworkSpec", expected: "NetworkSpec") -> str:
