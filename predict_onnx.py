@@ -23,16 +23,14 @@ from utils.flags import (
 )
 from utils.options import (
     COMPAT_REASON,
-    JPEG_MODES,
     MASK_MODES,
     NOT_IN_COMPAT,
-    PROVIDERS,
     RemovalOptions,
     add_removal_flags,
+    add_writing_flags,
     removal_options,
 )
-from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
-from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
+from utils.runtime.shipped import add_graph_flags
 
 PROGRAM = "predict_onnx.py"
 ABOUT = "Remove what covers photographed documents, a folder at a time."
@@ -47,28 +45,7 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=ABOUT)
     parser.add_argument("--src_image_dir", default="test_img", help="folder of photos (default %(default)s)")
     parser.add_argument("--save_dir", default="test_img_predict", help="where results go (default %(default)s)")
-    parser.add_argument(
-        "--deeplabv3_onnx",
-        default=str(SEGMENTER_GRAPH),
-        help="segmentation graph (default: the one that ships)",
-    )
-    parser.add_argument(
-        "--deepfillv2_onnx",
-        default=str(GENERATOR_GRAPH),
-        help="generator graph (default: the one that ships)",
-    )
-    parser.add_argument(
-        "--imgsize", type=positive_int, help=f"side of the crop (default: what the graph states, or {PUBLISHED_CROP})"
-    )
-    parser.add_argument(
-        "--imgresize", type=positive_int, help=f"its reduction (default: what the graph states, or {PUBLISHED_RATIO})"
-    )
-    parser.add_argument(
-        "--provider",
-        choices=PROVIDERS,
-        default="auto",
-        help="what to run on (default: the fastest found)",
-    )
+    add_graph_flags(parser)
     parser.add_argument(
         "--num_workers",
         type=positive_int,
@@ -99,15 +76,8 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add_switch(files, "--save_comparison", False, "also write before | mask | after to SAVE_DIR/comparisons")
     add_switch(files, "--save_structure", False, "also write the rules found and continued to SAVE_DIR/structure")
     files.add_argument("--report", help="append a line of JSON a photo to this file")
-    add_switch(files, "--mark", True, "record in the picture's XMP what was repainted")
     add_switch(files, "--keep_times", False, "give results the modification times of their photos")
-    files.add_argument(
-        "--jpeg",
-        choices=JPEG_MODES,
-        default="auto",
-        help="exact keeps untouched blocks identical (needs jpeglib), match keeps quality and chroma sampling",
-    )
-    files.add_argument("--max_pixels", type=positive_int, help="refuse larger pictures (default: 200 megapixels)")
+    add_writing_flags(files)
     return parser
 
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datasets import effects, holds, lens, sheets
+from datasets import effects, holds, lens
 from datasets.collection import Collection
 from datasets.prints import print_on
 from datasets.scene import Scene
-from datasets.screens import add_bars, turn_with_wedges
 from datasets.surroundings import draw_desk, draw_surface
 from datasets.synthetic import DESK_CHANCE, DESK_SIDE, DrawnFrame
 from utils import classes, preprocess
@@ -53,8 +52,7 @@ TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)
 BEHIND_CHANCE = 0.3  # of a hand that holds a sheet from behind ...
 THUMB_CHANCE = 0.7  # ... with its thumb on top
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
-SECOND_SHEET_CHANCE = 0.2
-SHEET_SHARES, FILLING_SHARES = (0.5, 1.15), (1.3, 2.5)  # of the photo's sides that a sheet takes
+BOOK_CHANCE, SECOND_SHEET_CHANCE = 0.12, 0.2
 BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06
 ZOOM = (0.5, 1.0)  # share of the scene's sides that a training part shows; half is the network's own scale
 OWN_SCALE_CHANCE = 0.4
@@ -113,9 +111,9 @@ class LifelikeScenes:
             image = lens.record(lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng), rng)
         labels = scene.labels()
         if rng.random() < BARS_CHANCE:
-            add_bars(image, labels, rng)
+            _bars(image, labels, rng)
         if rng.random() < WEDGES_CHANCE:
-            image, labels = turn_with_wedges(image, labels, rng)
+            image, labels = _wedges(image, labels, rng)
         return image, labels
 
     # --- four kinds of photo
@@ -143,10 +141,12 @@ class LifelikeScenes:
         scene = Scene(self._ground(rng, height, width))
         self._put_beside(scene, rng, 0.25)
         for number in range(2 if rng.random() < SECOND_SHEET_CHANCE else 1):
-            picture, alpha = sheets.pick_sheet(self.collection, rng)
+            picture, alpha = self._sheet(rng)
             if rng.random() < PRINT_CHANCE["sheets"]:
                 print_on(picture, alpha, self.collection, rng)
-            laid = self._laid((picture, alpha), height, width, rng.uniform(*SHEET_SHARES), rng)
+            matrix = _lay_out(rng, picture.shape[:2], height, width, rng.uniform(0.5, 1.15))
+            picture, alpha = _bent(picture, alpha, rng)
+            laid = cv2.warpPerspective(np.dstack([picture, alpha]), matrix, (width, height), flags=cv2.INTER_LINEAR)
             held = number == 0 and rng.random() < BEHIND_CHANCE and self._hold_behind(scene, laid[..., 3], rng)
             scene.lay_page(laid[..., :3], laid[..., 3], rng)
             if held and rng.random() < THUMB_CHANCE:
@@ -169,21 +169,16 @@ class LifelikeScenes:
 
     def _filling(self, rng: np.random.Generator, height: int, width: int) -> Scene:
         """Nothing but page: a scan, a close-up."""
-        sheet = sheets.pick_sheet(self.collection, rng)
-        laid = self._laid(sheet, height, width, rng.uniform(*FILLING_SHARES), rng)
+        picture, alpha = self._sheet(rng)
+        picture, alpha = _bent(picture, alpha, rng)
+        matrix = _lay_out(rng, picture.shape[:2], height, width, rng.uniform(1.3, 2.5))
+        joint = np.dstack([picture, alpha])
+        laid = cv2.warpPerspective(joint, matrix, (width, height), flags=cv2.INTER_LINEAR)
         scene = Scene(self._ground(rng, height, width))
         scene.lay_page(laid[..., :3], laid[..., 3], rng)
         return scene
 
     # --- what they are made of
-
-    def _laid(
-        self, sheet: sheets.Sheet, height: int, width: int, share: float, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """A sheet bent and seen aslant in a photo: `(height, width, 4)` float32, BGR in [0, 255] and where it is."""
-        joint = np.dstack(sheets.bend(sheet, rng))
-        matrix = sheets.lay_out((joint.shape[0], joint.shape[1]), height, width, share, rng)
-        return cv2.warpPerspective(joint, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
     def _ground(self, rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
         """What pages lie on: `(height, width, 3)` float32."""
@@ -204,6 +199,42 @@ class LifelikeScenes:
             ground = np.full((height, width, 3), level * (1 + rng.normal(0, 0.05, 3)), np.float32)
             ground += cv2.resize(rng.normal(0, 5, (9, 9, 3)).astype(np.float32), (width, height))
         return ground * np.float32(rng.uniform(0.5, 1.1))
+
+    def _sheet(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A sheet seen from above: `(h, w, 3)` float32 in [0, 255] and where it is, `(h, w)` float32."""
+        kind = rng.random()
+        if kind < 0.6:
+            image, paper = self.collection.document(rng)
+            count, _, stats, _ = cv2.connectedComponentsWithStats((paper == 255).astype(np.uint8))
+            if count < 2:
+                return self._coloured(rng)
+            x, y, w, h, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))].tolist()
+            picture, alpha = image[y : y + h, x : x + w], (paper[y : y + h, x : x + w] == 255).astype(np.uint8)
+            alpha = cv2.erode(np.pad(alpha, 3), np.ones((3, 3), np.uint8), iterations=2)[3:-3, 3:-3]
+            factor = min(1.0, 800 / max(h, w))
+            size = max(8, round(w * factor)), max(8, round(h * factor))
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+            return picture, cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        if kind < 0.85:
+            frame = DrawnFrame(rng)
+            height = 680
+            width = round(height * frame.width / frame.height)
+            window = Box(0, 0, frame.width, frame.height)
+            alpha = np.clip(frame.inside_px(window, height, width) + np.float32(0.5), 0, 1)
+            return frame.view(window, height, width).astype(np.float32), alpha
+        return self._coloured(rng)
+
+    def _coloured(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A flyer, a cover, a card: a plain or shaded colour with pictures."""
+        height, width = 700, int(rng.uniform(330, 640))
+        if rng.random() < 0.3:
+            height, width = width, height
+        base = rng.uniform(120, 255) * (1 + rng.normal(0, 0.06, 3)) if rng.random() < 0.6 else rng.uniform(10, 255, 3)
+        shade = 1 + rng.normal(0, 0.15) * np.linspace(-0.5, 0.5, height)[:, None, None]
+        picture = np.clip(np.broadcast_to(base * shade, (height, width, 3)), 0, 255).astype(np.float32).copy()
+        alpha = np.ones((height, width), np.float32)
+        print_on(picture, alpha, self.collection, rng)
+        return picture, alpha
 
     # --- what lies on it
 
@@ -308,6 +339,93 @@ def _warped(
         (paper == 128).astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST, borderMode=border
     )
     return turned, page, unknown > 0
+
+
+def _lay_out(
+    rng: np.random.Generator, sheet: tuple[int, int], height: int, width: int, share: float
+) -> NDArray[np.float64]:
+    """The `(3, 3)` matrix from a sheet's pixels to the picture's: turned, aslant, `share` of the picture's sides."""
+    h, w = sheet
+    quarter = 90 * int(rng.integers(4)) if rng.random() < 0.12 else 0
+    if (h < w) != (height < width) and rng.random() < 0.5:
+        quarter = 90
+    degrees = quarter + float(np.clip(rng.normal(0, 9), -40, 40))
+    high, wide = (w, h) if quarter % 180 else (h, w)
+    fit = min(height / high, width / wide) if share < 1.2 else max(height / high, width / wide)
+    scale = fit * share
+    centre = np.array([width, height]) / 2 + rng.normal(0, 0.1, 2) * (width, height) * min(1.0, share)
+    turn = np.vstack([cv2.getRotationMatrix2D((0, 0), degrees, scale), (0, 0, 1)])
+    turn[:2, 2] = centre - turn[:2, :2] @ (w / 2, h / 2)
+    corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float64)
+    moved = (np.column_stack([corners, np.ones(4)]) @ turn.T)[:, :2]
+    moved += rng.normal(0, 0.035, (4, 2)) * np.array([wide, high]) * scale
+    return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
+
+
+def _bent(
+    picture: NDArray[np.float32], alpha: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Curled, crumpled, or one half of an open book: shape and shade."""
+    h, w = alpha.shape
+    if rng.random() < BOOK_CHANCE:
+        across = np.linspace(0, 1, w, dtype=np.float32)
+        gutter = np.float32(rng.uniform(0.35, 0.65)) if rng.random() < 0.6 else np.float32(rng.choice([0, 1]))
+        depth = np.exp(-np.abs(across - gutter) / np.float32(rng.uniform(0.01, 0.06)))
+        picture = picture * (1 - np.float32(rng.uniform(0.2, 0.7)) * depth)[None, :, None]
+    if rng.random() < 0.3:
+        cells = int(rng.integers(4, 14))
+        relief = cv2.resize(
+            rng.standard_normal((cells, cells)).astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR
+        )
+        slope = np.gradient(relief, axis=int(rng.integers(2)))
+        picture = (
+            picture * np.clip(1 + slope / (np.abs(slope).max() + 1e-6) * rng.uniform(0.05, 0.3), 0.4, 1.5)[..., None]
+        )
+        picture = picture.astype(np.float32)
+    if rng.random() < 0.4:
+        margin = 0.04
+        top, left = round(margin * h), round(margin * w)
+        padded = [
+            cv2.copyMakeBorder(layer, top, top, left, left, cv2.BORDER_CONSTANT, value=0) for layer in (picture, alpha)
+        ]
+        high, wide = padded[1].shape
+        y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
+        for axis, (coordinate, side) in enumerate(((x, high), (y, wide))):
+            other = y if axis == 0 else x
+            wave = np.sin(other / side * rng.uniform(1, 7) + rng.uniform(0, 6.28)) * margin * 0.45 * rng.uniform(0, 1)
+            coordinate += (wave * (wide if axis == 0 else high)).astype(np.float32)
+        picture, alpha = (cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for p in padded)
+        picture = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
+        alpha = cv2.resize(alpha, (w, h), interpolation=cv2.INTER_AREA)
+    return picture, alpha
+
+
+def _bars(image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """The bars of a phone's screen, in place: they belong to no page."""
+    h, w = labels.shape
+    colour = rng.choice([0, 0, 255, int(rng.integers(256))])
+    for edge in rng.permutation(4)[: int(rng.integers(1, 3))]:
+        side = int(rng.uniform(0.03, 0.1) * (h if edge < 2 else w))
+        part = (np.s_[:side], np.s_[-side:], np.s_[:, :side], np.s_[:, -side:])[edge]
+        image[part], labels[part] = colour, classes.SURROUNDINGS
+        for _ in range(int(rng.integers(0, 5))):
+            area = image[part]
+            centre = int(rng.integers(area.shape[1])), int(rng.integers(area.shape[0]))
+            shade = int(255 - colour)
+            cv2.circle(area, centre, max(2, side // 5), (shade, shade, shade), int(rng.choice([-1, 1, 2])), cv2.LINE_AA)
+            image[part] = area
+
+
+def _wedges(
+    image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Turned by an editor, with black corners."""
+    h, w = labels.shape
+    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, 9), rng.uniform(0.85, 1.05))
+    matrix[:, 2] += rng.normal(0, 0.04, 2) * (w, h)
+    turned = cv2.warpAffine(image, matrix, (w, h), borderMode=cv2.BORDER_CONSTANT)
+    beside = int(classes.SURROUNDINGS)
+    return turned, cv2.warpAffine(labels, matrix, (w, h), flags=cv2.INTER_NEAREST, borderValue=beside)
 
 
 class LifelikeSegmentation(Dataset[tuple[Tensor, Tensor]]):

@@ -1,6 +1,7 @@
 """The console script `occluder-removal`: one name for the scripts of the toolkit.
 
 occluder-removal predict --src_image_dir photos --save_dir cleaned
+occluder-removal web
 occluder-removal doctor
 """
 
@@ -37,12 +38,19 @@ def _predict(arguments: list[str]) -> int:
     return predict_onnx.main(arguments, f"{PROGRAM} predict")
 
 
+def _web(arguments: list[str]) -> int:
+    import predict_web
+
+    return predict_web.main(arguments, f"{PROGRAM} web")
+
+
 def _doctor(arguments: list[str]) -> int:
     return _predict(["--doctor", "True", *arguments])
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "predict": (_predict, "clean a folder of photos; --help lists its flags"),
+    "web": (_web, "open a page to see, correct, repair and compare; --help lists its flags"),
     "doctor": (_doctor, "say what was found on this machine, and what to do about problems"),
 }
 

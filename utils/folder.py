@@ -593,13 +593,9 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
         run.originals.refuse(target, source.path)  # the folders may have changed since
         if options.plain and removal is not None:
             images.write_image(target, removal.image)
-        elif removal is not None and removal.boxes:
-            mark = f"{_mark(removal)} {source.record.mark()}" if options.mark and source.record else None
-            result.dropped = images.write_photo(
-                target, photo, removal.image, removal.changed, jpeg=options.jpeg, mark=mark
-            )
         else:
-            images.copy_photo(source.path, target)
+            mark = f"{mark_of(removal)} {source.record.mark()}" if removal and options.mark and source.record else None
+            result.dropped = write_removal(target, photo, removal, jpeg=options.jpeg, mark=mark)
         run.originals.note(target)
         if options.keep_times:
             images.copy_times(source.path, target)
@@ -612,7 +608,31 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
     return result
 
 
-def _mark(removal: Removal) -> str:
+def write_removal(
+    target: Path, photo: Photo, removal: Removal | None, *, jpeg: str = "auto", mark: str | None = None
+) -> list[str]:
+    """Write a repaired photo as its source was; one of which nothing was removed is copied byte for byte.
+
+    Args:
+        target: the file; its folder exists.
+        photo: as it was read.
+        removal: what was done to it; None where it stays as it is.
+        jpeg: how JPEGs are written, see `images.write_photo`.
+        mark: text for the XMP, as from `mark_of`.
+
+    Returns:
+        What was left out of the file's metadata, in words.
+
+    Raises:
+        ValueError, OSError: see `images.write_photo`.
+    """
+    if removal is not None and removal.boxes:
+        return images.write_photo(target, photo, removal.image, removal.changed, jpeg=jpeg, mark=mark)
+    images.copy_photo(photo.path, target)
+    return []
+
+
+def mark_of(removal: Removal) -> str:
     """The boxes that were repainted, in words for the XMP, and those in which no more than a shadow was lifted."""
 
     def listed(boxes: Sequence[Box]) -> str:

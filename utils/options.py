@@ -4,7 +4,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from utils.flags import add_switch
+from utils.flags import add_switch, positive_int
 
 SCOPES = ("auto", "page", "whole")
 DOUBTFUL_MODES = ("leave", "remove")
@@ -177,6 +177,18 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         "also lift the shadow that a found occluder throws on the page beside it; not with --structure off",
     )
     add_switch(group, "--compat", defaults.compat, "reproduce the published flow: one crop, hard paste, structure off")
+
+
+def add_writing_flags(parser: argparse._ActionsContainer) -> None:
+    """Add the flags that say how results are written, and of what size photos are read."""
+    add_switch(parser, "--mark", True, "record in the picture's XMP what was repainted")
+    parser.add_argument(
+        "--jpeg",
+        choices=JPEG_MODES,
+        default="auto",
+        help="exact keeps untouched blocks identical (needs jpeglib), match keeps quality and chroma sampling",
+    )
+    parser.add_argument("--max_pixels", type=positive_int, help="refuse larger pictures (default: 200 megapixels)")
 
 
 def removal_options(args: argparse.Namespace) -> RemovalOptions:

@@ -1,11 +1,12 @@
 """From a probability map to the boxes that are repaired: mask, connected regions, crops."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from utils.arrays import AnyArray, Floats, Mask
+from utils.arrays import AnyArray, Floats, Labels, Mask
 
 
 class Box(NamedTuple):
@@ -121,9 +122,27 @@ def connected_bounds(mask: Mask) -> list[Box]:
 
     The parts are told apart on a reduced mask: at full size that alone would take longer than the rest of the flow.
     """
+    return [bounds for _, bounds, _ in _labelled(mask)]
+
+
+def connected_parts(mask: Mask) -> Iterator[tuple[Box, Mask]]:
+    """The bounds of each connected part, as `connected_bounds` gives them, and `(h, w)` bool, its pixels in there."""
+    for label, bounds, (labels, loose) in _labelled(mask):
+        own = cv2.resize(
+            (labels == label).astype(np.uint8), None, fx=LABEL_STEP, fy=LABEL_STEP, interpolation=cv2.INTER_NEAREST
+        ).view(bool)
+        inner = bounds.shifted(-loose.x0, -loose.y0)
+        yield bounds, crop(mask, bounds) & crop(own, inner)
+
+
+def _labelled(mask: Mask) -> Iterator[tuple[int, Box, tuple[Labels, Box]]]:
+    """Number and bounds of each connected part, the cells of `LABEL_STEP` pixels around it, and where those lie.
+
+    The cells hold the numbers of parts; the last ones may reach beyond the mask.
+    """
     whole = bounds_of(mask)
     if whole is None:
-        return []
+        return
     x0, y0 = whole.x0 // LABEL_STEP * LABEL_STEP, whole.y0 // LABEL_STEP * LABEL_STEP
     within = mask[y0 : whole.y1, x0 : whole.x1]
     height, width = within.shape
@@ -131,15 +150,16 @@ def connected_bounds(mask: Mask) -> list[Box]:
     padding = ((0, size[1] * LABEL_STEP - height), (0, size[0] * LABEL_STEP - width))
     padded = np.pad(within, padding).astype(np.uint8) * 255
     reduced = (cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(reduced, connectivity=8)
-    bounds = []
-    for x, y, w, h, _ in stats[1:count].tolist():
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(reduced, connectivity=8)
+    for label, (x, y, w, h, _) in enumerate(stats[:count].tolist()):
+        if label == 0:  # what is no part
+            continue
         cells = Box(x, y, x + w, y + h)
-        loose = Box(*(LABEL_STEP * edge for edge in cells)).shifted(x0, y0).padded(0, *mask.shape)
+        covered = Box(*(LABEL_STEP * edge for edge in cells)).shifted(x0, y0)
+        loose = covered.padded(0, *mask.shape)
         tight = bounds_of(crop(mask, loose))
         assert tight is not None
-        bounds.append(tight.shifted(loose.x0, loose.y0))
-    return bounds
+        yield label, tight.shifted(loose.x0, loose.y0), (crop(labels, cells), covered)
 
 
 def grow(mask: Mask, radius_px: float) -> Mask:

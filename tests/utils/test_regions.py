@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.regions import Box, bounds_of, find_regions, grow, square_box, to_mask
+from utils.regions import Box, bounds_of, connected_bounds, connected_parts, find_regions, grow, square_box, to_mask
 
 CROP_BOXES = json.loads((Path(__file__).parents[1] / "data" / "crop_boxes.json").read_text())
 
@@ -94,3 +94,21 @@ def test_whole_mask_is_one_region_of_the_whole_photo():
 
 def test_empty_mask_has_no_regions():
     assert find_regions(np.zeros((9, 9), bool), 4) == []
+
+
+def test_connected_parts_are_the_pixels_within_connected_bounds():
+    mask = np.zeros((101, 83), bool)
+    mask[3:40, 5:9] = mask[30:40, 5:60] = True  # an angle, and inside its bounds:
+    mask[8:18, 30:45] = True
+    mask[90:, 70:] = True  # to the end, in cells that are cut
+    parts = list(connected_parts(mask))
+    assert [box for box, _ in parts] == connected_bounds(mask)
+    together = np.zeros_like(mask, np.uint8)
+    for box, part in parts:
+        assert bounds_of(part) == (0, 0, box.width, box.height)
+        together[box.slices()] += part
+    assert np.array_equal(together, mask)
+
+
+def test_an_empty_mask_has_no_parts():
+    assert list(connected_parts(np.zeros((9, 9), bool))) == []

@@ -61,6 +61,7 @@ class Finding(NamedTuple):
         doubtful: what may be an occluder or a print, and is left alone.
         beside: `(h, w)` float32, the probability that there is no page, at the network's size; None where it does not
             tell.
+        doubted: `(H, W)` bool, the pixels of `doubtful`, beside `mask`; None where there are none.
     """
 
     mask: Mask
@@ -68,6 +69,7 @@ class Finding(NamedTuple):
     regions: list[Region]
     doubtful: list[Region]
     beside: Floats | None = None
+    doubted: Mask | None = None
 
 
 class _Part(NamedTuple):
@@ -136,7 +138,9 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
         mask = with_outlines(image, mask)
     doubted = _enlarged(_union(left, small), shape, options)
     hidden = mask | whole | doubted if left or mask is not whole else mask
-    return Finding(mask, hidden, _regions(mask, taken), _regions(doubted & ~mask, left) if left else [], answer.beside)
+    doubted &= ~mask
+    doubtful = _regions(doubted, left) if left else []
+    return Finding(mask, hidden, _regions(mask, taken), doubtful, answer.beside, doubted if doubtful else None)
 
 
 def _judged(image: Image, answer: Answer, options: RemovalOptions) -> Iterator[_Part]:

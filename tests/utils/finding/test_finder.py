@@ -5,6 +5,7 @@ import pytest
 from utils.finding.finder import find, follow_outlines
 from utils.metrics import iou
 from utils.options import RemovalOptions
+from utils.regions import bounds_of
 from utils.spec import segmenter_spec
 from utils.stages import Answer, Segmenter
 
@@ -75,6 +76,13 @@ def test_what_lies_inside_is_removed_in_doubt_or_nothing_by_its_confidence(best,
     assert bool(found.mask.any()) == bool(removed)
     for region in (*found.regions, *found.doubtful):
         assert abs(region.confidence - best) < 0.05 and region.box.x0 < 200 < region.box.x1
+
+
+def test_what_is_in_doubt_comes_with_its_pixels():
+    image, probs = lying(0.85)
+    found = find(image, says(probs), PLAIN)
+    assert found.doubted is not None and bounds_of(found.doubted) == found.doubtful[0].box
+    assert find(*lying(1.0)[:1], says(lying(1.0)[1]), PLAIN).doubted is None
 
 
 def test_what_comes_in_over_an_edge_need_not_be_as_sure():

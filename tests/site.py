@@ -1,0 +1,33 @@
+"""A site of the web page over tiny networks, for tests: what it is started with, and one page to drop on it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.graphs import RED, own_specs, write_generator, write_segmenter
+from utils.arrays import Image
+
+TOKEN = "a-token-for-tests"
+
+
+def page(height: int = 900, width: int = 700, occluders: int = 1) -> Image:
+    """A page of paper with red bars that come in from the left, which the tiny segmenter finds."""
+    image = np.random.default_rng(0).integers(190, 212, (height, width, 3), np.uint8)
+    for index in range(occluders):
+        image[100 + 300 * index : 250 + 300 * index, :120] = RED
+    return image
+
+
+def encoded(image: Image, extension: str = ".jpg") -> bytes:
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def graph_flags(folder: Path) -> list[str]:
+    """The flags that name tiny graphs, written to `folder`."""
+    segmenter_spec, generator_spec = own_specs()
+    return [
+        "--deeplabv3_onnx", str(write_segmenter(folder / "s.onnx", segmenter_spec)),
+        "--deepfillv2_onnx", str(write_generator(folder / "g.onnx", generator_spec)),
+        "--provider", "cpu",
+    ]  # fmt: skip

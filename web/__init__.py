@@ -1,0 +1,1 @@
+"""The page in the browser: a server with a REST API, and the page itself in `static/`."""
