@@ -345,7 +345,7 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
     if options.mask_dir is not None:
         settings["mask_mode"] = options.mask_mode
     known = {}
-    if options.skip_existing and options.report is not None and options.report.is_file():
+    if options.report is not None and options.report.is_file():
         known = done.from_report(options.report)
     run = _Run(
         remover=remover,
@@ -579,6 +579,11 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
     try:
         _make_folder(target.parent)
         run.originals.refuse(target, source.path)
+        if result.name not in run.known and done.is_strange(target, photo):
+            raise ValueError(
+                f"'{target}' is another picture, which no run is known to have written; move it away or name another "
+                "--save_dir"
+            )
         if removal is not None and removal.boxes:
             result.status = "repaired"
             result.boxes = removal.boxes

@@ -299,6 +299,11 @@ def fingerprint(path: str | Path) -> str:
     return ""
 
 
+def is_readable_kind(path: str | Path) -> bool:
+    """Whether a file begins as a picture that is read here, be it damaged further on."""
+    return kinds.readable(_head(Path(path)), Path(path).suffix.lower()) is not None
+
+
 def list_photos(
     folder: str | Path,
     recursive: bool = False,

@@ -180,3 +180,54 @@ def test_times_are_carried_over_where_asked(tmp_path):
     assert run(tmp_path, keep_times=True) == {"repaired": 1}
     assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == 10**18 + 123456700
     assert run(tmp_path, keep_times=True) == {"skipped": 1}
+
+
+def page(path, seed, tone=200):
+    """A page of letters; two of them have nothing in common but paper and light."""
+    rng = np.random.default_rng(seed)
+    image = np.full((400, 300, 3), tone, np.uint8)
+    for y in range(20, 390, 22):
+        cv2.putText(image, str(rng.integers(10**15)), (12, y), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (50, 50, 50), 2)
+    image = np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp"])
+def test_another_picture_where_a_result_would_go_is_never_written_over(tmp_path, capsys, name):
+    page(tmp_path / "photos" / name, 0)
+    for place, seed, tone in (("out", 1, 200), ("larger", 1, 204)):
+        other = page(tmp_path / place / name, seed, tone)
+        options = FolderOptions(tmp_path / "photos", tmp_path / place)
+        assert clean_folder(Remover(), find_photos(options)[0], options) == {"failed": 1}
+        assert (tmp_path / place / name).read_bytes() == other
+    assert "is another picture, which no run is known to have written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [{}, {"mark": False}, {"plain": True}])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp"])
+def test_results_of_an_earlier_run_are_replaced(tmp_path, name, more):
+    page(tmp_path / "photos" / name, 0)
+    for remover in (Remover(), FindsNothing(), Remover()):
+        counts = run(tmp_path, remover, skip_existing=False, **more)
+        assert counts == ({"clean": 1} if isinstance(remover, FindsNothing) else {"repaired": 1})
+    half = tmp_path / "out" / name
+    half.write_bytes(half.read_bytes()[:2000])
+    assert run(tmp_path, skip_existing=False, **more) == {"repaired": 1}
+
+
+def test_a_photo_in_a_subfolder_that_is_taken_for_the_target_is_kept(tmp_path):
+    page(tmp_path / "photos" / "a.png", 0)
+    other = page(tmp_path / "photos" / "scans" / "a.png", 1)
+    options = FolderOptions(tmp_path / "photos", tmp_path / "photos" / "scans", recursive=True)
+    assert clean_folder(Remover(), find_photos(options)[0], options) == {"failed": 1}
+    assert (tmp_path / "photos" / "scans" / "a.png").read_bytes() == other
+
+
+def test_what_is_not_read_is_not_written_over_either(tmp_path):
+    page(tmp_path / "photos" / "a.jpg", 0)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    assert run(tmp_path, skip_existing=False) == {"failed": 1}
+    assert (tmp_path / "out" / "a.jpg").read_bytes().startswith(b"\0\0\0\x18ftypheic")
