@@ -166,7 +166,8 @@ def load_segmenter(args: argparse.Namespace, source: str) -> "Loaded":
     Raises:
         FileNotFoundError, ValueError, OSError: no usable checkpoint or samples.
     """
-    from datasets.contest import SegmentationData, read_annotations
+    from datasets.annotations import read_annotations
+    from datasets.contest import SegmentationData
     from models import checkpoint
     from models.folded_decoder import fold
 
@@ -182,7 +183,8 @@ def load_segmenter(args: argparse.Namespace, source: str) -> "Loaded":
 
 def load_generator(args: argparse.Namespace, source: str) -> "Loaded":
     """The generator of a checkpoint; returns and raises what `load_segmenter` does."""
-    from datasets.contest import InpaintingData, read_annotations
+    from datasets.annotations import read_annotations
+    from datasets.contest import InpaintingData
     from models import checkpoint
     from models.gated_conv import fold
 

@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from datasets.annotations import Triple, read_annotations
 from datasets.cache import PixelCache
-from datasets.contest import ContestData, InpaintingData, SegmentationData, Triple, read_annotations
+from datasets.contest import ContestData, InpaintingData, SegmentationData
 from datasets.mixture import Mixture, collate
 from models.checkpoint import build_discriminator, build_generator
 from models.gated_conv import GatedConv2d, initialise

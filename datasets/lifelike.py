@@ -17,10 +17,11 @@ from torch.utils.data import Dataset
 
 from datasets import effects, holds, lens
 from datasets.collection import Collection
+from datasets.frames import DrawnFrame
 from datasets.prints import print_on
 from datasets.scene import Scene
 from datasets.surroundings import draw_desk, draw_surface
-from datasets.synthetic import DESK_CHANCE, DESK_SIDE, DrawnFrame
+from datasets.synthetic import DESK_CHANCE, DESK_SIDE
 from utils import classes, preprocess
 from utils.regions import Box
 

@@ -9,18 +9,9 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from datasets.annotations import DataError, Triple, read_annotations, refuse, split_by_picture
 from datasets.cache import PixelCache
-from datasets.contest import (
-    ContestData,
-    DataError,
-    InpaintingData,
-    Progress,
-    SegmentationData,
-    Triple,
-    read_annotations,
-    refuse,
-    split_by_picture,
-)
+from datasets.contest import ContestData, InpaintingData, Progress, SegmentationData
 from datasets.mixture import Mixture
 from utils.spec import SEGMENTER, NetworkSpec
 

@@ -14,6 +14,9 @@ from torch.optim import Optimizer
 
 from models.losses import ADVERSARIAL_LOSSES, composite, reconstruction, weighted_cross_entropy
 
+COARSE_WEIGHT = 0.5  # of the coarse picture in the reconstruction, as published
+AVERAGE_WARM_UP = 10  # steps before the average reaches back far: its decay is (1 + step) / (10 + step) at most
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -143,7 +146,7 @@ def inpainting_step(
 
     first_l1 = reconstruction(coarse.float(), images, masks, hole_weight, known_weight)
     second_l1 = reconstruction(refined.float(), images, masks, hole_weight, known_weight)
-    loss = lambda_l1 * (second_l1 + 0.5 * first_l1)
+    loss = lambda_l1 * (second_l1 + COARSE_WEIGHT * first_l1)
     losses |= {"first_L1": first_l1.detach(), "second_L1": second_l1.detach()}
     if discriminator is not None:
         judge = bare(discriminator).requires_grad_(False)  # its gradients are not wanted here and cost half a step
@@ -176,7 +179,7 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
         decay: share of the old average that stays, in [0, 1); less in the first steps, so that the random start is
             soon forgotten.
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    decay = min(decay, (1 + step) / (AVERAGE_WARM_UP + step))
     for weight, newest in zip(average.parameters(), bare(network).parameters(), strict=True):
         weight.lerp_(newest, 1 - decay)
     for buffer, current in zip(average.buffers(), bare(network).buffers(), strict=True):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import synthesize
-from datasets.contest import InpaintingData, SegmentationData, read_annotations
+from datasets.annotations import read_annotations
+from datasets.contest import InpaintingData, SegmentationData
 from datasets.triples import TripleSource
 from utils.images import read_image, read_mask
 from utils.split import side_of

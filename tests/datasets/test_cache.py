@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.annotations import read_annotations
 from datasets.cache import HEADER_BYTES, PixelCache
-from datasets.contest import InpaintingData, SegmentationData, read_annotations
+from datasets.contest import InpaintingData, SegmentationData
 from tests.contest_root import write_root
 
 

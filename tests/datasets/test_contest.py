@@ -8,19 +8,9 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
+from datasets.annotations import DataError, read_annotations, refuse, split_by_picture
 from datasets.cache import PixelCache
-from datasets.contest import (
-    CleanCrops,
-    DataError,
-    InpaintingData,
-    SegmentationData,
-    inpainting_pixels,
-    read_annotations,
-    refuse,
-    split_by_picture,
-    training_box,
-    vary,
-)
+from datasets.contest import CleanCrops, InpaintingData, SegmentationData, inpainting_pixels, training_box, vary
 from datasets.masks import MaskStyle
 from tests.contest_root import draw_triple, write_root
 from tests.parity import DATA

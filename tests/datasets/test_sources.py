@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from datasets.contest import DataError, InpaintingData, SegmentationData
+from datasets.annotations import DataError
+from datasets.contest import InpaintingData, SegmentationData
 from datasets.mixture import Mixture
 from datasets.sources import Sources, in_words, is_synthetic
 from tests.contest_root import write_root

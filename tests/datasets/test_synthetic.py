@@ -3,15 +3,9 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.frames import DrawnFrame, FileFrame
 from datasets.mixture import Mixture
-from datasets.synthetic import (
-    DrawnFrame,
-    FileFrame,
-    SyntheticInpainting,
-    SyntheticPhotos,
-    SyntheticSegmentation,
-    parse_synthetic,
-)
+from datasets.synthetic import SyntheticInpainting, SyntheticPhotos, SyntheticSegmentation, parse_synthetic
 from utils.regions import Box
 
 
