@@ -300,9 +300,10 @@ def clean_folder(
         bar = stack.enter_context(tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr))
         for result in _results(remover, photos, options):
             counts[result.status] += 1
-            again[result.again] += bool(result.again)
-            doubted += [result.name] if result.doubtful else []
             failed = result.status == "failed"
+            if result.again and not failed:
+                again[result.again] += 1
+            doubted += [result.name] if result.doubtful else []
             tqdm.write(result.line(), file=sys.stderr if failed else sys.stdout)
             if report is not None:
                 report.write(json.dumps({**vars(result), "provider": provider}, ensure_ascii=False) + "\n")

@@ -143,6 +143,13 @@ def test_a_photo_with_a_mark_of_an_earlier_repair_is_judged_by_the_last(tmp_path
     assert run(tmp_path) == {"skipped": 1}
 
 
+def test_what_failed_now_is_not_counted_as_done_again(tmp_path, capsys):
+    repaired_folder(tmp_path)
+    (tmp_path / "masks").mkdir()
+    assert run(tmp_path, mask_dir=tmp_path / "masks") == {"failed": 2}
+    assert "again" not in capsys.readouterr().out
+
+
 def test_a_mask_that_changed_since_counts(tmp_path):
     mask = np.zeros((40, 30), np.uint8)
     mask[5:20, 5:20] = 255

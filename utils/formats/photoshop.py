@@ -11,8 +11,13 @@ SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")
 IPTC, THUMBNAILS, EXIF, XMP = 1028, (1033, 1036), (1058, 1059), 1060
 # Resources that say something about a photo and cannot hold one, however long they are: resolution, printing, captions,
 # colour profile, guides, paths.
-SAFE_RESOURCES = frozenset({*range(1000, 1033), *range(1034, 1036), *range(1037, 1058), 1061, 1062, 1064, 1065, 1074,
-                            *range(2000, 3000), 10000} - {1027, 1029, 1036})  # fmt: skip
+SAFE_RESOURCES = frozenset(
+    {
+        *(*range(1000, 1033), *range(1034, 1036), *range(1037, 1058), 1061, 1062, 1064, 1065, 1074, 1082, 1083),
+        *(*range(2000, 3000), 10000),
+    }
+    - {1027, 1029}
+)
 IPTC_PREVIEW = {(2, 200), (2, 201), (2, 202)}  # record and number of the preview's format, version and data
 MAX_IPTC_BYTES = 32767  # of a plain data set; longer ones are no text
 
