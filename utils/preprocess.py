@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Plane, Reals
+from utils.classes import LEVELS, OCCLUDER
 
-LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)  # of 8-bit pixels, scaled to [0, 1]
-MASK_LEVEL = 128  # value of the occluder in mask files; 0 is paper
+TO_UNIT = np.arange(256, dtype=np.float32) / np.float32(255)  # of 8-bit pixels, scaled to [0, 1]
+MASK_LEVEL = LEVELS[OCCLUDER]  # in mask files; 0 is paper
 
 
 def resize(image: AnyArray, height: int, width: int) -> AnyArray:
@@ -41,12 +42,12 @@ def to_segmenter_input(image: Image, height: int, width: int, mean: float, std: 
     Returns:
         `(3, height, width)` float32, `(image / 255 - mean) / std`.
     """
-    return _planes(resize(image, height, width), (LEVELS - np.float32(mean)) / np.float32(std))
+    return _planes(resize(image, height, width), (TO_UNIT - np.float32(mean)) / np.float32(std))
 
 
 def to_generator_image(crop: Image, side: int) -> Floats:
     """A crop as the generator reads it: `(h, w, 3)` uint8 → `(3, side, side)` float32 in [0, 1]."""
-    return _planes(resize(crop, side, side), LEVELS)
+    return _planes(resize(crop, side, side), TO_UNIT)
 
 
 def _planes(image: Image, values: Floats) -> Floats:

@@ -14,10 +14,10 @@ from utils.options import RemovalOptions, scale_of
 from utils.page import structure
 from utils.page.structure import Structure
 from utils.regions import Box, RegionGroup, crop
+from utils.spec import PUBLISHED_CROP
 from utils.stages import Inpainter, Segmenter
 
 LEAST_VISIBLE = 0.01  # of a photo: with less of it nothing can be continued, and a mask is likelier wrong than that
-PUBLISHED_CROP = 1536  # pixels; the crop where there is no inpainting network to state its own
 
 
 class Removal(NamedTuple):
@@ -123,6 +123,7 @@ class OccluderRemover:
         if covered > 1 - LEAST_VISIBLE:
             raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
         repaired = image.copy()
+        # Where there is no inpainting network, none states a crop of its own.
         groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         hidden = mask if finding is None else mask | finding.hidden
