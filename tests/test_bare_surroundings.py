@@ -45,6 +45,7 @@ def is_done(tmp_path):
     return written == ["a.jpg", "b.png", "c.jpg", "d.png", "e.tif"]
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-", "<&- 2>&-"])
 def test_all_photos_are_done_without_a_stream(tmp_path, call, closed):

@@ -50,6 +50,7 @@ def session(path: Path) -> ort.InferenceSession:
     return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.slow
 def test_graphs_have_the_published_names_and_shapes(converted):
     segmenter, generator = session(converted / "graphs/S.onnx"), session(converted / "graphs/G.onnx")
     shapes = {node.name: node.shape for node in (*segmenter.get_inputs(), *segmenter.get_outputs())}
@@ -64,6 +65,7 @@ def test_graphs_have_the_published_names_and_shapes(converted):
     }
 
 
+@pytest.mark.slow
 def test_segmentation_graph_equals_pytorch(converted):
     network, _ = checkpoint.load_segmenter(converted / "S.pth")
     images = example("photo", (1, 3, 640, 480))
@@ -73,6 +75,7 @@ def test_segmentation_graph_equals_pytorch(converted):
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_generator_graph_equals_pytorch_at_other_sizes(converted):
     network, _ = checkpoint.load_generator(converted / "G.pth")
     graph = session(converted / "graphs/G.onnx")
@@ -86,12 +89,14 @@ def test_generator_graph_equals_pytorch_at_other_sizes(converted):
             np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_specs_are_in_the_metadata(converted):
     for name, spec in (("S.onnx", segmenter_spec("mobilenetv2")), ("G.onnx", PUBLISHED)):
         metadata = session(converted / "graphs" / name).get_modelmeta().custom_metadata_map
         assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
 
 
+@pytest.mark.slow
 def test_each_gated_layer_is_one_convolution(converted):
     graph = onnx.load(converted / "graphs/G.onnx").graph
     kinds = collections.Counter(node.op_type for node in graph.node)
@@ -100,6 +105,7 @@ def test_each_gated_layer_is_one_convolution(converted):
     assert not {"Constant", "Cast", "BatchNormalization", "Identity"} & kinds.keys()
 
 
+@pytest.mark.slow
 def test_each_graph_is_one_file_that_names_no_source_file(converted):
     assert sorted(file.name for file in (converted / "graphs").iterdir()) == ["G.onnx", "S.onnx"]
     for name in ("G.onnx", "S.onnx"):
@@ -110,6 +116,7 @@ def test_each_graph_is_one_file_that_names_no_source_file(converted):
         assert str(ROOT).encode() not in content
 
 
+@pytest.mark.slow
 def test_generator_graph_equals_the_published_exporters(converted):
     network, _ = checkpoint.load_generator(converted / "G.pth")
     fold(network)
@@ -131,9 +138,25 @@ def test_one_network_converts_alone_with_every_kind_of_layer(tmp_path, capsys, s
     assert NetworkSpec.from_json(metadata[METADATA_KEY]) == spec
 
 
+@pytest.fixture(scope="module")
+def traced():
+    """Graphs of the tiny generator by the kind of network that was traced: the exporter takes most of a test's time."""
+    return {}
+
+
 @pytest.fixture
-def reduced(tmp_path):
+def reduced(tmp_path, traced, monkeypatch):
     """A tiny generator's checkpoint, a training root, and the arguments that convert the one with the other."""
+    trace = onnx_export.trace
+
+    def trace_once(network, spec):
+        if type(network) not in traced:  # its weights are the same in every test
+            traced[type(network)] = trace(network, spec)
+        model = onnx.ModelProto()
+        model.CopyFrom(traced[type(network)])
+        return model
+
+    monkeypatch.setattr(onnx_export, "trace", trace_once)
     torch.manual_seed(0)
     spec = inpaint_spec(GENERATOR, latent_channels=4, imgsize=192, imgresize=3)
     checkpoint.save_checkpoint(tmp_path / "G.pth", checkpoint.build_generator(spec), spec)

@@ -1,6 +1,7 @@
 """The direction of the imports: a photo's way down the house never climbs, and no two rooms need each other."""
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """The modules of this project that a file imports anywhere in it, inside functions too."""
     found = set()
@@ -49,6 +51,7 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] in (*PACKAGES, *SCRIPTS)}
 
 
+@functools.cache
 def storey(module: str) -> int:
     """How high a module stands; scripts stand on top."""
     fitting = [

@@ -62,6 +62,7 @@ def losses(folder: Path, name: str = "deepfillv2") -> list[tuple]:
     return [tuple(line.get(name) for name in names) for line in lines(folder, name=name)]
 
 
+@pytest.mark.slow
 def test_loader_processes_of_a_second_epoch_start_after_opencv_was_used(root):
     """Validation draws its grid with OpenCV, whose threads a forked loader must not wait for."""
     argv = [*INPAINTING, *flags(root, "forked", "--num_workers", "1", "--epochs", "2", "--val_fraction", "0.4")]
@@ -101,6 +102,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     assert done.returncode == 130 and done.stderr == "interrupted\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_of_few_letters_is_no_obstacle(root):
     command = [sys.executable, "train.py", *flags(root, "out", *INPAINTING, "--epochs", "1")]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}

@@ -61,6 +61,7 @@ def test_a_file_name_that_is_no_unicode_is_no_obstacle(tmp_path):
     assert json.loads((tmp_path / "log.jsonl").read_text(encoding="utf-8"))["text"] == text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
 def test_two_trainings_cannot_write_the_same_log(tmp_path):
     path = tmp_path / "net_log.jsonl"
