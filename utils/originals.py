@@ -9,9 +9,11 @@ import contextlib
 import os
 import tempfile
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+_SAME_NAME = "the result would overwrite that of '{}', whose name is the same to that disk; rename one of the photos"
 Identity = tuple[int, int]  # device and inode
 
 
@@ -44,6 +46,13 @@ def is_same_folder(folder: Path, other: Path) -> bool:
     return False
 
 
+def folds_names(folder: Path) -> bool:
+    """Whether a folder takes names that differ in capital letters alone for one; False where that cannot be asked."""
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(prefix=".case", dir=folder) as probe:
+        return (folder / Path(probe.name).name.swapcase()).exists()
+    return False
+
+
 class Originals:
     """The user's files of one run, and what has been written so far.
 
@@ -56,6 +65,8 @@ class Originals:
         self._known: dict[Identity, Path] | None = None
         self._written: dict[Identity, Path] = {}
         self._apart: set[tuple[Path, Path]] = set()
+        self._folding: dict[Path, bool] = {}
+        self._taken: dict[tuple[Path, str], Path] = {}
         self._lock = threading.Lock()
 
     def refuse(self, target: Path, source: Path) -> None:
@@ -77,6 +88,12 @@ class Originals:
                         "another name of it"
                     )
                 self._apart.add(folders)
+            if target.parent not in self._folding:
+                self._folding[target.parent] = folds_names(target.parent)
+            if self._folding[target.parent]:  # two results may be on their way at the same time
+                key = target.parent, unicodedata.normalize("NFC", target.name).casefold()
+                if (other := self._taken.setdefault(key, target)) != target:
+                    raise ValueError(_SAME_NAME.format(other.name))
             known = identity(target)
             if known is None:
                 return
@@ -86,10 +103,7 @@ class Originals:
             if known in self._known:
                 raise ValueError(f"the result would overwrite '{self._known[known]}', which '{target}' is a name of")
             if self._written.get(known, target) != target:
-                raise ValueError(
-                    f"the result would overwrite that of '{self._written[known].name}', whose name is the same to "
-                    "that disk; rename one of the photos"
-                )
+                raise ValueError(_SAME_NAME.format(self._written[known].name))
 
     def note(self, target: Path) -> None:
         """Remember a file that has been written."""

@@ -163,6 +163,16 @@ def test_two_results_of_one_name_to_the_disk_are_not_written_over_each_other(tmp
         kept.refuse(second, tmp_path / "photos" / "a.png")
 
 
+def test_of_two_names_that_are_one_to_the_disk_only_one_is_written(tmp_path, monkeypatch, capsys):
+    for name in ("A.png", "a.png", "b.png"):
+        photo(tmp_path / "photos" / name)
+    (tmp_path / "out").mkdir()
+    assert not originals.folds_names(tmp_path / "out") or sys.platform in ("win32", "darwin")
+    monkeypatch.setattr(originals, "folds_names", lambda folder: True)
+    assert clean(tmp_path / "photos", tmp_path / "out") == {"repaired": 2, "failed": 1}
+    assert "whose name is the same to that disk; rename one of the photos" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not shutil.which("unshare"), reason="mounts a folder twice")
 def test_a_folder_mounted_twice_is_recognised(tmp_path):
     before = photo(tmp_path / "photos" / "a.png")

@@ -9,6 +9,7 @@ Source: TIFF 6.0 with Adobe's technical notes; tags by their numbers there.
 """
 
 import logging
+import math
 import struct
 from dataclasses import dataclass
 from io import BytesIO
@@ -121,7 +122,7 @@ def read_header(data: bytes) -> Header:
 
     width, height, channels = value(WIDTH, 0), value(HEIGHT, 0), value(SAMPLES, 1)
     depths = set(values(BITS)[:channels] or (1,))
-    if not width or not height or not channels or 0 in depths:
+    if not width or not height or not channels or 0 in depths or value(PLANAR, 1) not in (1, SEPARATE):
         raise ValueError("the file is damaged (its header makes no sense)")
     photometric, extra = value(PHOTOMETRIC, BLACK_IS_ZERO), values(EXTRA_SAMPLES)
     colours = 1 if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) else 3
@@ -209,7 +210,7 @@ def _check_segments(data: bytes, header: Header) -> None:
     # a tile may be larger than a small picture, not than a large one
     if not high or not wide or (detail.tile is not None and high * wide > max(2**22, 4 * header.width * header.height)):
         raise ValueError("the file is damaged (its tiles make no sense)")
-    wanted = -(-header.height // high) * -(-header.width // wide) * (header.channels if detail.is_separate else 1)
+    wanted = _count_segments(header)
     if not sizes and len(offsets) == 1 and detail.compression == NONE:  # which old programs leave out
         sizes = (0,)
     if (len(offsets) < wanted or len(sizes) < wanted) and detail.compression != OLD_JPEG:
@@ -300,13 +301,16 @@ def _stored(data: bytes, header: Header) -> AnyArray:
         if header.orientation != 1:  # OpenCV cannot be told to leave a TIFF as stored
             data = _with_orientation_1(data, detail.order)
         values = pixels.decode(data, cv2.IMREAD_UNCHANGED)
-        if values.ndim == 2:
-            return values[:, :, None]
+        if values.ndim == 2:  # OpenCV shows what it reads, white as the highest
+            return (np.invert(values) if detail.photometric == WHITE_IS_ZERO else values)[:, :, None]
         return cv2.cvtColor(values[:, :, :3], cv2.COLOR_BGR2RGB)
     tifffile = _tifffile()
     try:
         with pixels.quiet(), tifffile.TiffFile(BytesIO(data)) as file:
-            values = file.pages.first.asarray(maxworkers=1)
+            page = file.pages.first
+            if not math.prod(page.chunked) == len(page.dataoffsets) == _count_segments(header):
+                raise ValueError("of what it takes for missing, tifffile gives whatever lay in memory")
+            values = page.asarray(maxworkers=1)
     except MemoryError:
         raise
     except Exception:  # the codecs pass on whatever damaged data makes them stumble over
@@ -348,6 +352,14 @@ def _put(stored: AnyArray, header: Header, image: NDArray[np.uint8], changed: ND
         share = stored[changed][:, detail.colours].astype(np.float32) / np.iinfo(stored.dtype).max
         new = np.rint(new * share[:, None]).astype(stored.dtype)
     stored[changed, : detail.colours] = new >= 128 if header.bit_depth == 1 else new
+
+
+def _count_segments(header: Header) -> int:
+    """How many strips or tiles hold the pixels."""
+    detail: TiffDetail = header.detail
+    rows = (integers(detail.fields.get(ROWS_PER_STRIP), detail.order) or (header.height,))[0]
+    high, wide = (rows or header.height, header.width) if detail.tile is None else detail.tile
+    return -(-header.height // high) * -(-header.width // wide) * (header.channels if detail.is_separate else 1)
 
 
 def _tifffile() -> Any:

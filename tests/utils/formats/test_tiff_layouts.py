@@ -170,6 +170,21 @@ def test_webp_inside_is_read_and_written_without_loss(tmp_path):
         assert np.array_equal(photo.image[: len(other)], other)
 
 
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+@pytest.mark.parametrize("photometric", ["rgb", "ycbcr", "minisblack", "miniswhite"])
+def test_jpeg_inside_is_read_as_tifffile_reads_it_and_written_without_loss(tmp_path, photometric, tile):
+    values = RGB if photometric in ("rgb", "ycbcr") else np.ascontiguousarray(RGB[:, :, 1])
+    options = {"subsampling": (2, 2)} if photometric == "ycbcr" else {}
+    data = write(values, photometric=photometric, compression="jpeg", tile=tile, **options)
+    photo, again, written, _ = repaired(tmp_path, data)
+    expected = np.broadcast_to(raw(data)[0], RGB.shape)
+    expected = 255 - expected if photometric == "miniswhite" else expected
+    outside = np.ones(RGB.shape[:2], bool)
+    outside[20:40, 20:50] = False
+    assert np.abs(photo.image[:, :, ::-1].astype(int) - expected).max() <= 1
+    assert np.array_equal(photo.image[outside], again.image[outside]) and raw(written)[1].compression == 8
+
+
 @pytest.mark.parametrize("compression", [None, "group3", "group4", "tiff_ccitt", "tiff_lzw", "packbits", "zstd"])
 @pytest.mark.parametrize("photometric", [0, 1])
 def test_bilevel_is_read_in_every_compression(tmp_path, compression, photometric):
@@ -255,6 +270,18 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path, compression, variant):
         (tmp_path / "x.tif").write_bytes(data[: int(len(data) * share)])
         with pytest.raises(ValueError, match=r"truncated|damaged|beyond the end"):
             images.read_photo(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("compression", ["lzma", "lzw", "zstd", "adobe_deflate", "packbits"])
+def test_a_strip_that_ends_early_is_refused_and_not_filled_with_what_lay_in_memory(tmp_path, compression):
+    data = bytearray(write(RGB, photometric="rgb", compression=compression, rowsperstrip=67))
+    with tifffile.TiffFile(BytesIO(data)) as file:
+        tag = file.pages.first.tags[279]
+        size = file.pages.first.databytecounts[0]
+    data[tag.valueoffset : tag.valueoffset + 4] = (size * 2 // 3).to_bytes(4, "little")
+    (tmp_path / "x.tif").write_bytes(data)
+    with pytest.raises(ValueError, match=r"damaged|truncated"):
+        images.read_photo(tmp_path / "x.tif")
 
 
 def test_no_other_photo_loads_tifffile():
