@@ -254,11 +254,6 @@ def header_size(path: str | Path) -> tuple[int, int]:
         raise ValueError(f"cannot decode '{path}': {error}") from error
 
 
-def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of a mask: `(H, W)` uint8, grey values or the green channel, upright by EXIF. Errors as `read_photo`."""
-    return np.ascontiguousarray(read_photo(path, max_pixels).image[:, :, 1])
-
-
 def write_image(path: str | Path, image: NDArray[np.uint8], quality: int = 95) -> None:
     """Write a picture of our own, beside its place and renamed.
 

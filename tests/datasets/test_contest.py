@@ -15,7 +15,7 @@ from datasets.masks import MaskStyle
 from tests.contest_root import draw_triple, write_root
 from tests.parity import DATA
 from utils import classes
-from utils.images import read_image, read_mask
+from utils.images import read_image
 from utils.regions import Box
 
 
@@ -113,7 +113,7 @@ def ones(mask, kind):
 def test_masks_are_judged_by_their_values_before_they_are_scaled(root, kind):
     expected = SegmentationData(read_annotations(root)[:1], 64, 48)[0][1]
     path = root / "train_data_1" / "mask0.png"
-    mask = read_mask(path)
+    mask = read_image(path)[:, :, 1]
     if kind == "palette":
         picture = Image.fromarray((mask > 0) * np.uint8(15))
         picture.putpalette([0, 0, 0, 128, 0, 0] + [0] * 39 + [192, 128, 128])
@@ -246,7 +246,7 @@ def test_segmentation_sample_is_the_published_one(root):
 
 def test_mask_values_above_128_never_reach_the_loss(root):
     folder = root / "train_data_1"
-    mask = read_mask(folder / "mask0.png")
+    mask = read_image(folder / "mask0.png")[:, :, 1]
     cv2.imwrite(str(folder / "mask0.png"), np.where(mask > 0, 255, 0).astype(np.uint8))
     triple = read_annotations(root)[0]
     assert SegmentationData([triple], height=64, width=48)[0][1].unique().tolist() == [0, 1]
@@ -255,7 +255,7 @@ def test_mask_values_above_128_never_reach_the_loss(root):
 
 def test_mask_is_the_green_channel_of_a_colour_file(root):
     folder = root / "train_data_1"
-    mask = read_mask(folder / "mask0.png")
+    mask = read_image(folder / "mask0.png")[:, :, 1]
     cv2.imwrite(str(folder / "mask0.png"), np.dstack([np.full_like(mask, 255), mask, np.full_like(mask, 99)]))
     other = write_root(root.parent / "other", count=1)
     samples = [InpaintingData(read_annotations(r)[:1], 64, 2)[0][1] for r in (root, other)]
@@ -322,7 +322,7 @@ def test_one_folder_of_a_root_is_refused_with_a_hint_at_its_parent(root):
 
 def test_mask_that_states_the_page_gives_labels_of_four_classes_and_holes_of_what_is_covered(root):
     mask_path = root / "train_data_1" / "mask0.png"
-    mask = np.zeros(read_mask(mask_path).shape, np.uint8)
+    mask = np.zeros(read_image(mask_path).shape[:2], np.uint8)
     height, width = mask.shape
     mask[:, : width // 4] = 64
     mask[height // 3 : height // 2, : width // 4] = 192

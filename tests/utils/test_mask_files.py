@@ -123,6 +123,11 @@ def test_a_photo_is_no_mask(tmp_path, white, extension):
     read_mask_file(path, strict=False)
 
 
+def test_a_colour_mask_that_is_nowhere_black_is_its_green_channel(tmp_path):
+    path = save(tmp_path / "mask.png", np.dstack([np.full_like(ON, 255), ON // 2, np.full_like(ON, 99)]))
+    assert (read_mask_file(path).covered(100) == SHAPE).all()
+
+
 def test_two_levels_are_told_from_many():
     assert has_two_levels(ON) and has_two_levels(BLACK) and has_two_levels(soft(SHAPE, 5))
     assert not has_two_levels(page()[:, :, 1])
