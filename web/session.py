@@ -496,7 +496,7 @@ class Workshop:
         try:
             file = read_mask_file(path, max_pixels=self.max_pixels)
         except (ValueError, OSError) as error:
-            raise Refusal(422, "no_mask", _sentence(error)) from None
+            raise Refusal(422, "no_mask", _sentence(error).replace(f"'{path.name}'", "the mask")) from None
         height, width = file.levels.shape
         if (height, width) != photo.image.shape[:2]:
             sizes = f"The mask has {width}×{height} pixels, the photo {session.width}×{session.height}"
