@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo demo_pictures test test_fast lint fuzz clean
+.PHONY: demo web demo_pictures test test_fast lint fuzz clean
 
 demo: $(VENV)/.predict  ## repair the photos of test_img/ into test_img_predict/
 	$(RUN) predict_onnx.py --src_image_dir test_img --save_dir test_img_predict --save_comparison True
+
+web: $(VENV)/.web  ## open the page: see, correct, repair, compare
+	$(RUN) predict_web.py
 
 demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and the pictures of docs/ anew, into demo_pictures/
 	$(RUN) -m docs.demo_pictures
@@ -30,9 +33,13 @@ $(VENV)/.predict: requirements-predict.txt | $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements-predict.txt
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-predict.txt | $(VENV)
-	$(RUN) -m pip install --quiet --requirement requirements-dev.txt
+$(VENV)/.web: requirements-web.txt requirements-predict.txt | $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements-web.txt
 	touch $@ $(VENV)/.predict
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-predict.txt requirements-web.txt | $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements-dev.txt
+	touch $@ $(VENV)/.predict $(VENV)/.web
 
 $(VENV):
 	$(PYTHON) -m venv $(VENV)

@@ -11,6 +11,9 @@ const MOST_BADGES = 40;
 const GROW_STEP = 1 / 400; // of the photo's longer side, for one press of "Grow"
 const ZOOM_STEP = 1.35;
 const SIZE_STEP = 1.25;
+// On a photo, which is neither light nor dark as the page is.
+const DOUBT_COLOUR = "#ffbf3f";
+const LEFT_COLOUR = "#e8ecf3";
 const LARGEST_BRUSH = 1 / 6; // of the photo's longer side
 
 const $ = (id) => document.getElementById(id);
@@ -186,16 +189,15 @@ function showRegions() {
   const focused = document.activeElement?.dataset.region;
   $("badges").replaceChildren(...named.slice(0, MOST_BADGES).map((region, index) => badge(region, taken[index])));
   if (focused) $("badges").querySelector(`[data-region="${CSS.escape(focused)}"]`)?.focus();
-  const style = getComputedStyle(document.documentElement);
   stage.outlines = regions
     .filter((region, index) => region.is_doubtful || !taken[index])
-    .map((region) => ({ lines: region.outline, color: region.is_doubtful ? "#ffbf3f" : style.getPropertyValue("--line") }));
+    .map((region) => ({ lines: region.outline, color: region.is_doubtful ? DOUBT_COLOUR : LEFT_COLOUR }));
   stage.draw("over");
   placeBadges();
 }
 
 // Rounded down: nothing is wholly sure.
-const sureness = (region) => percent(Math.floor(region.confidence * 100) / 100);
+const sureness = (region) => percent(Math.min(99, Math.floor(region.confidence * 100)) / 100);
 
 function listedRegion(region, isTaken) {
   const row = document.createElement("li");
