@@ -18,6 +18,7 @@ STOREYS = (
     ("utils",),  # what stands in utils/ itself: regions, preprocess, stages, images …
     ("utils.page",),
     ("utils.finding",),
+    ("utils.lost",),
     ("utils.compat", "utils.remover"),
     ("utils.folder", "utils.runtime"),
     ("models", "datasets"),

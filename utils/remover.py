@@ -10,6 +10,7 @@ from utils import blend, preprocess, regions
 from utils.arrays import Floats, Image, Mask
 from utils.compat import remove_as_published
 from utils.finding.finder import Finding, Region, Sight, locate, look
+from utils.lost.regions import LostRegion, describe_regions, with_confidence
 from utils.options import RemovalOptions, scale_of
 from utils.page import structure
 from utils.page.structure import Structure
@@ -31,6 +32,8 @@ class Removal(NamedTuple):
         shade: `(H, W)` bool, True where no more was done than to lift an occluder's shadow; None where there is none.
         regions: what was found and repainted, with confidence; empty where the mask was the user's.
         doubtful: what was found and left alone, for it may be print.
+        lost: of each repaired region, in the order of `boxes`, what is known of it and of what it hides; empty in the
+            published flow.
     """
 
     image: Image
@@ -40,6 +43,7 @@ class Removal(NamedTuple):
     shade: Mask | None = None
     regions: Sequence[Region] = ()
     doubtful: Sequence[Region] = ()
+    lost: Sequence[LostRegion] = ()
 
     @property
     def changed(self) -> Mask:
@@ -84,7 +88,8 @@ class OccluderRemover:
         """Repair a photo, `(H, W, 3)` uint8 BGR, of which `look` saw what covers it. Raises as when called."""
         found = locate(image, sight, self.options)
         removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, finding=found)
-        return removal._replace(regions=found.regions, doubtful=found.doubtful)
+        lost = with_confidence(removal.lost, {region.box: region.confidence for region in found.regions})
+        return removal._replace(regions=found.regions, doubtful=found.doubtful, lost=lost)
 
     def look(self, image: Image) -> Sight:
         """What covers a photo, roughly, seen at the network's size: `(H, W, 3)` uint8 BGR, which may be reduced."""
@@ -129,11 +134,13 @@ class OccluderRemover:
         hidden = mask if finding is None else mask | finding.hidden
         beside = None if finding is None else finding.beside
         structures, boxes = [], [region for group in groups for region in group.regions]
+        lost: list[LostRegion] = []
         shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
             patch, found = self._patch(image, hidden, group, coarse, beside)
             if found is not None:
                 structures.append((group.box, found))
+            lost += describe_regions(image, mask, group, found, network=self.inpainter is not None)
             if found is not None and shade is not None and found.shade.any():
                 own = found.shade.copy()
                 for region in group.regions:
@@ -148,7 +155,8 @@ class OccluderRemover:
                 blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
         if shade is not None:
             shade &= ~mask
-        return Removal(repaired, mask, boxes, structures, shade if shade is not None and shade.any() else None)
+        shade = shade if shade is not None and shade.any() else None
+        return Removal(repaired, mask, boxes, structures, shade, lost=lost)
 
     def _patch(
         self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, beside: Floats | None

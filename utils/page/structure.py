@@ -36,6 +36,9 @@ class Structure:
         visible: rules that run into the hole, their visible parts as `(n, 2)` points (x, y).
         continued: the rules drawn in the hole.
         borders: borders between surfaces, for example page and desk, continued in the hole, as `(n, 2)` points.
+        surface: `(h, w)` uint8, number of the surface from 1, hole included; all 1 where there is only one.
+        page: the number of the surface that is most likely the page.
+        textured: numbers of the surfaces whose texture is copied, such as desks.
     """
 
     image: Image
@@ -45,6 +48,9 @@ class Structure:
     visible: list[Reals]
     continued: list[Rule]
     borders: list[Points]
+    surface: Plane
+    page: int = 1
+    textured: tuple[int, ...] = ()
 
 
 def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Mask | None = None) -> Structure:
@@ -61,10 +67,10 @@ def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Ma
     """
     _check_shapes(window, hole, generated)
     if not hole.any():
-        return Structure(window.copy(), window, hole, window.copy(), [], [], [])
+        return Structure(window.copy(), window, hole, window.copy(), [], [], [], np.ones(hole.shape, np.uint8))
     if hole.all():  # nothing is visible that could be continued
         image = generated.copy() if generated is not None else np.full_like(window, WHITE)
-        return Structure(image, window, ~hole, image, [], [], [])
+        return Structure(image, window, ~hole, image, [], [], [], np.ones(hole.shape, np.uint8))
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
     paper = measure_paper(_blank(window, hole), hole, beside)
     lifted, shade = lift_shadow(window, hole, paper)
@@ -74,7 +80,8 @@ def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Ma
     rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
     image = _fill(lifted, visible, hole, paper, tone, rules, generated, seed_of(window, hole))
     visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
-    return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders)
+    surfaces = paper.surface, paper.page, paper.textured
+    return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders, *surfaces)
 
 
 def _check_shapes(window: Image, hole: Mask, generated: Image | None) -> None:

@@ -1,0 +1,73 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests.utils.lost.sheets import HEIGHT, LETTERS, WIDTH, hole_at, text_page
+from utils.lost.lines import find_lost_lines
+
+BASELINES = [200, 290, 380, 470, 560]
+
+
+def test_lines_that_run_into_a_hole_are_found_where_they_are():
+    page, hole = text_page(BASELINES), hole_at(500, 150, 800, 510)
+    lines = sorted(find_lost_lines(page, hole), key=lambda line: line.box.y0)
+    assert [round(line.baseline[0, 1], -1) for line in lines] == [200, 290, 380, 470]
+    for line in lines:
+        assert 490 <= line.baseline[0, 0] <= 510 and 790 <= line.baseline[1, 0] <= 810
+        assert 15 <= line.height <= 40
+        assert 0 < line.share < 0.5
+
+
+def test_hidden_letters_are_counted_to_a_fifth():
+    page, hole = text_page(BASELINES), hole_at(500, 150, 800, 510)
+    width = cv2.getTextSize(LETTERS, cv2.FONT_HERSHEY_SIMPLEX, 1.4, 3)[0][0]
+    truth = 300 / width * len(LETTERS.replace(" ", ""))
+    for line in find_lost_lines(page, hole):
+        assert line.characters == pytest.approx(truth, rel=0.2)
+
+
+def test_a_hole_on_bare_paper_hides_nothing():
+    assert find_lost_lines(text_page([200, 800]), hole_at(500, 300, 800, 700)) == []
+
+
+def test_a_hole_between_two_lines_hides_nothing():
+    assert find_lost_lines(text_page([200, 400]), hole_at(500, 240, 800, 330)) == []
+
+
+def test_rules_are_no_text():
+    page = text_page([])
+    for y in range(150, 700, 60):
+        cv2.line(page, (0, y), (WIDTH, y), (60, 60, 60), 3)
+    cv2.line(page, (450, 0), (450, HEIGHT), (60, 60, 60), 3)
+    assert find_lost_lines(page, hole_at(400, 200, 800, 600)) == []
+
+
+def test_what_lies_in_the_hole_is_not_looked_at():
+    page, hole = text_page(BASELINES), hole_at(500, 150, 800, 510)
+    other = page.copy()
+    other[hole] = np.random.default_rng(1).integers(0, 255, (np.count_nonzero(hole), 3), dtype=np.uint8)
+    one, two = find_lost_lines(page, hole), find_lost_lines(other, hole)
+    assert [line.as_json() for line in one] == [line.as_json() for line in two]
+
+
+def test_a_standing_rule_that_goes_on_in_the_hole_parts_two_cells():
+    page = text_page([300], text="totalofallsums", x=80)
+    cv2.putText(page, "amountdue", (900, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (40, 40, 40), 3, cv2.LINE_AA)
+    hole = hole_at(300, 200, 960, 400)
+    wall = np.array([(600.0, 0.0), (600.0, 900.0)])
+    lines = find_lost_lines(page, hole, standing=[wall])
+    assert len(lines) == 2
+    assert all(line.box.x1 <= 610 or line.box.x0 >= 590 for line in lines)
+
+
+def test_places_are_those_of_the_photo():
+    page, hole = text_page(BASELINES), hole_at(500, 150, 800, 510)
+    here, there = find_lost_lines(page, hole), find_lost_lines(page, hole, corner=(1000, 2000))
+    for one, two in zip(here, there, strict=True):
+        assert two.box == one.box.shifted(1000, 2000)
+        assert np.allclose(two.baseline - one.baseline, (1000, 2000))
+
+
+@pytest.mark.parametrize("hole", [np.zeros((HEIGHT, WIDTH), bool), np.ones((HEIGHT, WIDTH), bool)])
+def test_no_hole_and_nothing_but_a_hole_hide_nothing(hole):
+    assert find_lost_lines(text_page(BASELINES), hole) == []

@@ -1,0 +1,159 @@
+"""What is known of each repaired region: its place, what lay there, on what ground, how it was made, what it hides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from utils.arrays import Image, Mask, Points
+from utils.lost.lines import LostLine, find_lost_lines
+from utils.options import scale_of
+from utils.page.structure import Structure
+from utils.regions import Box, RegionGroup, crop
+
+OUTLINE_PX = 2.0  # of a photo 4000 pixels high: an outline keeps so near the region's edge
+DESK_LEVELS = 40.0  # a surface so much darker than the page is none of its tinted boxes
+
+PAGE, PICTURE, BESIDE, UNKNOWN = "page", "picture", "beside the page", "unknown"
+STRUCTURE, NETWORK, TEXTURE = "page structure", "network", "copied texture"
+OCCLUDER = "occluder"
+
+
+@dataclass(frozen=True)
+class LostRegion:
+    """A repaired region, in pixels of the upright photo.
+
+    Attributes:
+        box: its bounds.
+        outlines: its outer edges, each `(n, 2)` int points (x, y); more than one where it has thin bridges.
+        covered_by: what lay there, as far as the network tells; None below a mask of the user's.
+        confidence: probability in [0, 1] that something covered the page; None below a mask of the user's.
+        ground: what it lies on, the kinds by the share of the region, largest first.
+        rules: how many rules were continued in it.
+        lines: the lines of text that it interrupts; empty where nothing says that there was text.
+        made: how its pixels were made.
+    """
+
+    box: Box
+    outlines: tuple[Points, ...]
+    covered_by: str | None
+    confidence: float | None
+    ground: dict[str, float]
+    rules: int
+    lines: tuple[LostLine, ...]
+    made: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The region as JSON knows it: `report`, XMP and `.hidden.json` hold this."""
+        return {
+            "box": list(self.box),
+            "outlines": [outline.tolist() for outline in self.outlines],
+            "covered_by": self.covered_by,
+            "confidence": self.confidence,
+            "ground": self.ground,
+            "rules_continued": self.rules,
+            "lines": [line.as_json() for line in self.lines] or "none",
+            "made_by": list(self.made),
+        }
+
+
+def describe_regions(
+    image: Image, mask: Mask, group: RegionGroup, structure: Structure | None, network: bool
+) -> list[LostRegion]:
+    """What is known of the regions that were repaired in one crop, in their order.
+
+    Args:
+        image: `(H, W, 3)` uint8 BGR, the photo before the repair; what it shows in the mask is not looked at.
+        mask: `(H, W)` bool, what was repainted.
+        group: the crop and the bounds of each region in it.
+        structure: what was measured in the crop; None where the network alone drew it.
+        network: whether the network drew in it.
+    """
+    area, regions = group
+    scale = scale_of(*mask.shape)
+    standing = [rule.points() for rule in structure.continued if rule.standing] if structure is not None else []
+    window, hole = crop(image, area), crop(mask, area)
+    lines = find_lost_lines(window, hole, scale, standing, (area.x0, area.y0))
+    of_region: dict[Box, list[LostLine]] = {region: [] for region in regions}
+    for line in lines:
+        region = max(regions, key=lambda region: _overlap(region, line.box))
+        if _overlap(region, line.box):
+            of_region[region].append(line)
+    found = []
+    for region in regions:
+        inner = region.shifted(-area.x0, -area.y0)
+        part = crop(hole, inner)
+        ground, textured = _find_ground(structure, part, inner)
+        made = [STRUCTURE] * (structure is not None) + [NETWORK] * network + [TEXTURE] * textured
+        rules = _count_rules(structure, part, inner) if structure is not None else 0
+        outlines = _outlines(part, region, OUTLINE_PX * scale)
+        found.append(LostRegion(region, outlines, None, None, ground, rules, tuple(of_region[region]), tuple(made)))
+    return found
+
+
+def with_confidence(regions: Sequence[LostRegion], confidences: dict[Box, float]) -> list[LostRegion]:
+    """The regions with what the network says of each, by its bounds."""
+    return [
+        replace(region, covered_by=OCCLUDER, confidence=confidences[region.box])
+        if region.box in confidences
+        else region
+        for region in regions
+    ]
+
+
+def _overlap(one: Box, two: Box) -> int:
+    width = min(one.x1, two.x1) - max(one.x0, two.x0)
+    height = min(one.y1, two.y1) - max(one.y0, two.y0)
+    return max(0, width) * max(0, height)
+
+
+def _outlines(part: Mask, region: Box, accuracy_px: float) -> tuple[Points, ...]:
+    """The outer edges of a region's mask `(h, w)` in pixels of the photo, straightened a little."""
+    contours, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    straight = (cv2.approxPolyDP(contour, max(1.0, accuracy_px), True)[:, 0] for contour in contours)
+    return tuple(outline + np.array([region.x0, region.y0]) for outline in straight if len(outline) > 2)
+
+
+def _find_ground(structure: Structure | None, part: Mask, inner: Box) -> tuple[dict[str, float], bool]:
+    """What a region lies on, by its share, and whether a texture was copied there.
+
+    Args:
+        structure: of the crop, or None.
+        part: `(h, w)` bool, the region's mask.
+        inner: its place in the crop.
+    """
+    if structure is None:
+        return {UNKNOWN: 1.0}, False
+    counts = np.bincount(crop(structure.surface, inner)[part], minlength=2)
+    shares: dict[str, float] = {}
+    textured = False
+    for number in np.flatnonzero(counts).tolist():
+        kind = _kind_of(structure, number)
+        shares[kind] = shares.get(kind, 0.0) + counts[number] / counts.sum()
+        textured |= number in structure.textured
+    return {kind: round(share, 3) for kind, share in sorted(shares.items(), key=lambda item: -item[1])}, textured
+
+
+def _kind_of(structure: Structure, number: int) -> str:
+    """What a surface is: a desk reaches the window's edge, a printed picture lies inside, tinted boxes are page."""
+    if number == structure.page:
+        return PAGE
+    surface = structure.surface
+    edges = (surface[0], surface[-1], surface[:, 0], surface[:, -1])
+    at_edge = any(bool((edge == number).any()) for edge in edges)
+    if number in structure.textured:
+        return BESIDE if at_edge else PICTURE
+    levels = [float(structure.tone[surface == which][::101].mean()) for which in (structure.page, number)]
+    return BESIDE if at_edge and levels[1] < levels[0] - DESK_LEVELS else PAGE
+
+
+def _count_rules(structure: Structure, part: Mask, inner: Box) -> int:
+    """How many continued rules run through a region."""
+    count = 0
+    for rule in structure.continued:
+        x, y = np.rint(rule.points()).astype(int).T - np.array([[inner.x0], [inner.y0]])
+        seen = (x >= 0) & (y >= 0) & (x < part.shape[1]) & (y < part.shape[0])
+        count += bool(part[y[seen], x[seen]].any())
+    return count
