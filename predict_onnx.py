@@ -25,6 +25,7 @@ from utils.options import (
     COMPAT_REASON,
     MASK_MODES,
     NOT_IN_COMPAT,
+    SIGNS,
     RemovalOptions,
     add_removal_flags,
     add_writing_flags,
@@ -32,11 +33,13 @@ from utils.options import (
 )
 from utils.runtime.shipped import add_graph_flags
 
+SAID_OF_LOST = ("save_hidden", "save_pagexml", "mark_hidden", "c2pa_cert", "c2pa_key")
 PROGRAM = "predict_onnx.py"
 ABOUT = "Remove what covers photographed documents, a folder at a time."
 
 if TYPE_CHECKING:
     from utils.folder import FolderOptions
+    from utils.lost.signing import Signer
     from utils.remover import OccluderRemover
 
 
@@ -75,6 +78,18 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add_switch(files, "--save_mask", False, "also write each mask to SAVE_DIR/masks")
     add_switch(files, "--save_comparison", False, "also write before | mask | after to SAVE_DIR/comparisons")
     add_switch(files, "--save_structure", False, "also write the rules found and continued to SAVE_DIR/structure")
+    add_switch(
+        files, "--save_hidden", False, "also write what is lost in each photo to PHOTO.hidden.json beside its result"
+    )
+    add_switch(files, "--save_pagexml", False, "also write that as PAGE-XML to SAVE_DIR/page")
+    files.add_argument(
+        "--mark_hidden",
+        choices=SIGNS,
+        default="none",
+        help="draw a discreet sign over text that is lost, and nowhere else (default %(default)s)",
+    )
+    files.add_argument("--c2pa_cert", help="certificates (PEM) to sign repaired photos with (package c2pa-python)")
+    files.add_argument("--c2pa_key", help="private key (PEM) of the first of them")
     files.add_argument("--report", help="append a line of JSON a photo to this file")
     add_switch(files, "--keep_times", False, "give results the modification times of their photos")
     add_writing_flags(files)
@@ -153,6 +168,10 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
         save_mask=args.save_mask,
         save_comparison=args.save_comparison,
         save_structure=args.save_structure,
+        save_hidden=args.save_hidden,
+        save_pagexml=args.save_pagexml,
+        mark_hidden=args.mark_hidden,
+        signer=_signer(args),
         report=Path(args.report) if args.report else None,
         mark=args.mark,
         jpeg=args.jpeg,
@@ -162,6 +181,19 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
         keep_times=args.keep_times,
         work=_work(args),
     )
+
+
+def _signer(args: argparse.Namespace) -> "Signer | None":
+    """Who signs the results, or None.
+
+    Raises:
+        ValueError: only one of the two files is named, one cannot be used, or the package is missing.
+    """
+    if args.c2pa_cert is None and args.c2pa_key is None:
+        return None
+    from utils.lost.signing import load_signer
+
+    return load_signer(args.c2pa_cert, args.c2pa_key)
 
 
 def _work(args: argparse.Namespace) -> dict[str, object]:
@@ -206,7 +238,7 @@ def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOp
 def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[str]:
     """A line for each group of flags that were given although others make them meaningless."""
     if options.compat:
-        return without_effect(given, (*NOT_IN_COMPAT, "jpeg", "mark", "save_structure"), COMPAT_REASON)
+        return without_effect(given, (*NOT_IN_COMPAT, "jpeg", "mark", "save_structure", *SAID_OF_LOST), COMPAT_REASON)
     notes = []
     if options.without_network:
         reason = "--structure only does without the inpainting network; give --structure auto or off to use it"

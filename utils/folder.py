@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -26,7 +26,12 @@ from tqdm import tqdm
 
 from utils import done, images, preprocess
 from utils.arrays import AnyArray, Mask
+from utils.formats.xmp import Mark
 from utils.images import Photo
+from utils.lost import origin, record
+from utils.lost.page_xml import to_page_xml
+from utils.lost.signing import Signer
+from utils.lost.signs import NONE, draw_signs
 from utils.mask_files import MaskFolder, doubts
 from utils.options import growth_px
 from utils.originals import Originals, identity, is_same, is_same_folder
@@ -41,6 +46,8 @@ MASKS, SHADES, COMPARISONS, STRUCTURE = (
     "comparisons",
     "structure",
 )  # folders in `save_dir` of what is written beside
+PAGES = "page"  # folder in `save_dir` of PAGE-XML, as Transkribus names it
+HIDDEN_SUFFIX = ".hidden.json"  # of what is lost in a photo, beside its result
 UNKNOWN, CHANGED = "nobody knows how", "changed since"  # what is known of a result that is left alone
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
@@ -60,6 +67,9 @@ class FolderOptions:
         mask_mode: `replace` the found mask by the user's, or `add` the two.
         save_mask, save_comparison, save_structure: also write the masks of what was repainted and of lifted shadows,
             before | mask | after side by side, and a picture of the page structure of each repaired crop.
+        save_hidden, save_pagexml: also write what is lost in each photo, as JSON beside the result and as PAGE-XML.
+        mark_hidden: sign drawn over lost text, one of `utils.options.SIGNS`.
+        signer: signs repaired photos with C2PA, or None.
         report: JSON-lines file, or None.
         mark: record the repaired boxes in the picture's XMP.
         jpeg: how JPEGs are written, see `images.write_photo`.
@@ -79,6 +89,10 @@ class FolderOptions:
     save_mask: bool = False
     save_comparison: bool = False
     save_structure: bool = False
+    save_hidden: bool = False
+    save_pagexml: bool = False
+    mark_hidden: str = NONE
+    signer: Signer | None = None
     report: Path | None = None
     mark: bool = True
     jpeg: str = "auto"
@@ -94,6 +108,8 @@ class Result:
     """What became of one photo: a line of the report.
 
     Attributes:
+        lost: the text that the repaired regions hide, in words; empty where nothing says that there was text.
+        hidden: what is known of each repaired region, see `utils.lost.regions.LostRegion`.
         again: how it was done earlier, where that was not as it is asked now.
         done: its `utils.done.Record`; None where nothing was written.
     """
@@ -105,6 +121,8 @@ class Result:
     confidences: list[float] = field(default_factory=list)
     area_share: float = 0.0
     shade_share: float = 0.0
+    lost: str = ""
+    hidden: list[dict[str, Any]] = field(default_factory=list)
     doubtful: list[dict[str, Any]] = field(default_factory=list)
     sha256: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
@@ -119,8 +137,9 @@ class Result:
             regions = "1 region" if len(self.boxes) == 1 else f"{len(self.boxes)} regions"
             seconds = sum(self.milliseconds.values()) / 1000
             note = f" (note: {self.note})" if self.note else ""
+            lost = f", {self.lost}" if self.lost else ""
             return (
-                f"{self.name}: repaired {regions}, {self.area_share:.1%} of the photo, {seconds:.2f} s"
+                f"{self.name}: repaired {regions}{lost}, {self.area_share:.1%} of the photo, {seconds:.2f} s"
                 f"{self._doubt()}{note}"
             )
         words = {
@@ -197,7 +216,13 @@ def _extras(options: FolderOptions) -> tuple[tuple[str, str, bool], ...]:
         ("--save_mask", SHADES, options.save_mask),
         ("--save_comparison", COMPARISONS, options.save_comparison),
         ("--save_structure", STRUCTURE, options.save_structure),
+        ("--save_pagexml", PAGES, options.save_pagexml),
     )
+
+
+def _beside(options: FolderOptions) -> tuple[str, ...]:
+    """What else is written beside a result, by the names that a record keeps."""
+    return ("hidden",) if options.save_hidden else ()
 
 
 def _is_report(path: Path) -> bool:
@@ -343,6 +368,7 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
     masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
     settings = {**asdict(remover.options), "jpeg": options.jpeg, "mark": options.mark, "plain": options.plain}
+    settings |= {"mark_hidden": options.mark_hidden, "signed": options.signer is not None}
     if options.mask_dir is not None:
         settings["mask_mode"] = options.mask_mode
     known = {}
@@ -469,7 +495,7 @@ def _read(path: Path, run: _Run) -> _Source:
     started = time.perf_counter()
     try:
         source.record = done.asked_for(
-            path, _work_on(name, run), tuple(f for _, f, wanted in _extras(options) if wanted)
+            path, _work_on(name, run), (*(f for _, f, wanted in _extras(options) if wanted), *_beside(options))
         )
         if options.skip_existing and _is_done(source, name, run):
             return source
@@ -590,18 +616,23 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
             result.boxes = removal.boxes
             result.confidences = [region.confidence for region in removal.regions]
             result.area_share = np.count_nonzero(removal.mask) / removal.mask.size
+            result.lost = record.in_words(removal.lost)
+            result.hidden = [region.as_json() for region in removal.lost]
             if removal.shade is not None:
                 result.shade_share = np.count_nonzero(removal.shade) / removal.shade.size
         if removal is not None:
             result.doubtful = [region._asdict() for region in removal.doubtful]
             # The photo itself comes last: once it is there, --skip_existing takes all of it for done.
             _write_extras(photo.image, removal, source, run)
+        _write_lost(photo, removal, source, run)
         run.originals.refuse(target, source.path)  # the folders may have changed since
         if options.plain and removal is not None:
             images.write_image(target, removal.image)
         else:
-            mark = f"{mark_of(removal)} {source.record.mark()}" if removal and options.mark and source.record else None
-            result.dropped = write_removal(target, photo, removal, jpeg=options.jpeg, mark=mark)
+            mark = mark_of(removal, source.record.mark()) if removal and options.mark and source.record else None
+            more: dict[str, Any] = {"sign": options.mark_hidden, "signer": options.signer}
+            result.dropped = write_removal(target, photo, removal, jpeg=options.jpeg, mark=mark, **more)
+            result.note = "; ".join(filter(None, (result.note, origin.about_dropped(result.dropped, options.signer))))
         run.originals.note(target)
         if options.keep_times:
             images.copy_times(source.path, target)
@@ -615,7 +646,14 @@ def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
 
 
 def write_removal(
-    target: Path, photo: Photo, removal: Removal | None, *, jpeg: str = "auto", mark: str | None = None
+    target: Path,
+    photo: Photo,
+    removal: Removal | None,
+    *,
+    jpeg: str = "auto",
+    mark: Mark | None = None,
+    sign: str = NONE,
+    signer: Signer | None = None,
 ) -> list[str]:
     """Write a repaired photo as its source was; one of which nothing was removed is copied byte for byte.
 
@@ -624,21 +662,39 @@ def write_removal(
         photo: as it was read.
         removal: what was done to it; None where it stays as it is.
         jpeg: how JPEGs are written, see `images.write_photo`.
-        mark: text for the XMP, as from `mark_of`.
+        mark: what the XMP says, as from `mark_of`.
+        sign: drawn over lost text, one of `utils.options.SIGNS`.
+        signer: signs the file with C2PA, or None.
 
     Returns:
         What was left out of the file's metadata, in words.
 
     Raises:
-        ValueError, OSError: see `images.write_photo`.
+        ValueError, OSError: see `images.write_photo`; it cannot be signed.
     """
-    if removal is not None and removal.boxes:
-        return images.write_photo(target, photo, removal.image, removal.changed, jpeg=jpeg, mark=mark)
-    images.copy_photo(photo.path, target)
-    return []
+    if removal is None or not removal.boxes:
+        images.copy_photo(photo.path, target)
+        return []
+    image = draw_signs(removal.image, removal.mask, [line for region in removal.lost for line in region.lines], sign)
+    term, _ = origin.source_type(removal.lost)
+
+    def signed(data: bytes) -> bytes:
+        return signer.sign(data, photo.data, photo.format, photo.path.name, term) if signer is not None else data
+
+    return images.write_photo(target, photo, image, removal.changed, jpeg=jpeg, mark=mark, finish=signed)
 
 
-def mark_of(removal: Removal) -> str:
+def mark_of(removal: Removal, done_with: str = "") -> Mark:
+    """All that a picture's XMP says of its repair; `done_with` is added to the words, see `done.Record.mark`."""
+    return Mark(
+        f"{_repainted(removal)} {done_with}".rstrip(),
+        json.dumps([region.as_json() for region in removal.lost], separators=(",", ":")),
+        *origin.source_type(removal.lost),
+        event=origin.SOFTWARE,
+    )
+
+
+def _repainted(removal: Removal) -> str:
     """The boxes that were repainted, in words for the XMP, and those in which no more than a shadow was lifted."""
 
     def listed(boxes: Sequence[Box]) -> str:
@@ -670,6 +726,26 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, r
         for box, found in removal.structures:
             picture = debug_picture(found, crop(image, box), crop(removal.mask, box))
             write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
+
+
+def _write_lost(photo: Photo, removal: Removal | None, source: _Source, run: _Run) -> None:
+    """What is lost in a photo, as JSON beside its result and as PAGE-XML."""
+    options, name = run.options, source.result.name
+    regions = removal.lost if removal is not None else ()
+    height, width = photo.size
+    wanted: list[tuple[Path, Callable[[], bytes]]] = []
+    if options.save_hidden:
+        known = record.as_record(Path(name).name, (width, height), regions)
+        path = options.save_dir / f"{name}{HIDDEN_SUFFIX}"
+        wanted.append((path, lambda: (json.dumps(known, indent=1, ensure_ascii=False) + "\n").encode()))
+    if options.save_pagexml:
+        path = options.save_dir / PAGES / f"{name}.xml"
+        wanted.append((path, lambda: to_page_xml(Path(name).name, (width, height), regions)))
+    for path, content in wanted:
+        _make_folder(path.parent)
+        run.originals.refuse(path, source.path)
+        with images.atomic(path) as temporary:
+            temporary.write_bytes(content())
 
 
 def _make_folder(path: Path) -> None:

@@ -27,6 +27,7 @@ from PIL import Image
 from utils.formats import jpeg, kinds, pixels
 from utils.formats.kinds import FORMATS
 from utils.formats.metadata import Header
+from utils.formats.xmp import Mark
 from utils.regions import Box, bounds_of, crop
 
 MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; far above it is a decompression bomb
@@ -149,7 +150,8 @@ def write_photo(
     changed: NDArray[np.bool_] | None = None,
     *,
     jpeg: str = "auto",
-    mark: str | None = None,
+    mark: Mark | str | None = None,
+    finish: Callable[[bytes], bytes] | None = None,
 ) -> list[str]:
     """Write a repaired photo as its source was: format, size, bit depth, channels, stored turning, metadata.
 
@@ -164,7 +166,9 @@ def write_photo(
             everywhere.
         jpeg: how JPEG is written: "match" encodes everything anew with the source's tables, "exact" copies the
             coefficients of untouched blocks (needs the package jpeglib), "auto" is exact where it is possible.
-        mark: text for the XMP, to say what was repainted; added to an earlier mark. BMP has no place for it.
+        mark: text for the XMP, to say what was repainted, or with all that `Mark` adds; added to an earlier one. BMP
+            has no place for it.
+        finish: takes the whole file before it is written and gives what is written instead, as one that is signed.
 
     Returns:
         What was left out of the file's metadata, since it holds a picture or may hold one, in words.
@@ -194,6 +198,7 @@ def write_photo(
         data = FORMATS[header.format].encode(photo.data, header, stored, touched, mark, dropped, **options)
     except (ValueError, MemoryError) as error:
         raise ValueError(f"cannot write '{path.name}': {error or 'there is not enough memory'}") from None
+    data = finish(data) if finish is not None else data
     with atomic(path) as temporary:
         temporary.write_bytes(data)
     return list(dict.fromkeys(dropped))

@@ -12,6 +12,7 @@ STRUCTURE_MODES = ("auto", "off", "only")
 PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
 MASK_MODES = ("replace", "add")
 JPEG_MODES = ("auto", "exact", "match")
+SIGNS = ("hatch", "outline", "none")  # over lost text
 
 # The defaults below are for a photo of this height, the published size; they scale with the photo.
 REFERENCE_SIDE = 4000

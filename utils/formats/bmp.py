@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from utils.formats import pixels
 from utils.formats.metadata import Header
+from utils.formats.xmp import Mark
 
 HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; the letters BM alone begin many a text
 V5_HEADER = 124  # bytes; it tells where a colour profile lies
@@ -47,7 +48,7 @@ def read_header(data: bytes) -> Header:
         raise ValueError("the file is truncated")
     width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
     (used,) = struct.unpack_from("<I", data, 46)
-    if width <= 0 or height == 0 or start < 14 + header_size:
+    if width <= 0 or height == 0:
         raise ValueError("the file is damaged (its header makes no sense)")
     masks = struct.unpack_from("<III", data, 54) if compression == BITFIELDS and len(data) >= 66 else BGRA_MASKS
     if (compression, depth) not in ((RGB, 8), (RGB, 24), (RGB, 32), (BITFIELDS, 32)) or masks != BGRA_MASKS:
@@ -58,8 +59,6 @@ def read_header(data: bytes) -> Header:
         entries = data[14 + header_size : 14 + header_size + 4 * count]
         if len(entries) < 4 * count:
             raise ValueError("the file is truncated")
-        if start < 14 + header_size + 4 * count:
-            raise ValueError("the file is damaged (its header makes no sense)")
         palette = np.frombuffer(entries, np.uint8).reshape(-1, 4)[:, :3]
     stride = (width * depth + 31) // 32 * 4
     if start + stride * abs(height) > len(data):
@@ -103,7 +102,7 @@ def encode(
     header: Header,
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
-    mark: str | None,
+    mark: Mark | str | None,
     dropped: list[str],
 ) -> bytes:
     """The source's bytes with the changed pixels in them; with a palette, they become its nearest colour.

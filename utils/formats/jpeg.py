@@ -28,6 +28,7 @@ from PIL import Image
 
 from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.metadata import Header
+from utils.formats.xmp import Mark
 
 XMP_LEAD = b"http://ns.adobe.com/xap/1.0/\0"
 PHOTOSHOP_LEAD = b"Photoshop 3.0\0"
@@ -200,7 +201,7 @@ def encode(
     header: Header,
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
-    mark: str | None,
+    mark: Mark | str | None,
     dropped: list[str],
     method: str = "auto",
 ) -> bytes:
@@ -342,7 +343,9 @@ def _is_metadata(marker: int) -> bool:
     return APP0 <= marker <= APP15 or marker == COM
 
 
-def _kept_metadata(segments: list[tuple[int, bytes]], mark: str | None, dropped: list[str]) -> list[tuple[int, bytes]]:
+def _kept_metadata(
+    segments: list[tuple[int, bytes]], mark: Mark | str | None, dropped: list[str]
+) -> list[tuple[int, bytes]]:
     """The segments that say something about the photo and hold no picture, the mark among them."""
     kept = []
     for marker, payload in segments:
@@ -385,14 +388,18 @@ def _is_safe(marker: int, payload: bytes) -> bool:
 
 
 def _name(marker: int, payload: bytes) -> str:
+    if marker == 0xEB and b"c2pa" in payload:
+        return "C2PA manifest"
     lead = re.match(rb"[ -~]{2,40}", payload)
     return f"APP{marker - APP0}{' ' + lead[0].decode() if lead else ''}" if marker != COM else "comment"
 
 
-def _xmp_payload(packet: bytes | None, mark: str | None, dropped: list[str]) -> bytes:
+def _xmp_payload(packet: bytes | None, mark: Mark | str | None, dropped: list[str]) -> bytes:
     payload = XMP_LEAD + (xmp.repaired(packet, mark, dropped) or b"")
     if len(payload) > MAX_SEGMENT:  # writers leave some kilobytes of blanks before the packet's end
         payload = re.sub(rb"\s+(<\?xpacket end)", rb"\1", payload)
+    if len(payload) > MAX_SEGMENT and isinstance(mark, Mark) and mark.record:
+        return _xmp_payload(packet, mark._replace(record=""), dropped)
     if len(payload) > MAX_SEGMENT:
         raise ValueError("its XMP is full, so it cannot be marked as repaired (--mark False writes it without)")
     return payload

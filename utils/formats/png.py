@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from utils.arrays import AnyArray
 from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.metadata import Header
+from utils.formats.xmp import Mark
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -145,7 +146,7 @@ def encode(
     header: Header,
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
-    mark: str | None,
+    mark: Mark | str | None,
     dropped: list[str],
 ) -> bytes:
     """The file with repaired pixels in it; all unchanged pixels keep their exact values, and alpha stays.
@@ -271,7 +272,9 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     )
 
 
-def _kept_chunks(chunks: list[tuple[bytes, bytes]], mark: str | None, dropped: list[str]) -> list[tuple[bytes, bytes]]:
+def _kept_chunks(
+    chunks: list[tuple[bytes, bytes]], mark: Mark | str | None, dropped: list[str]
+) -> list[tuple[bytes, bytes]]:
     """The chunks that stay, the mark among them."""
     kept = []
     for kind, content in chunks:

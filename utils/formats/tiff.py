@@ -24,6 +24,7 @@ from utils.arrays import AnyArray
 from utils.formats import exif, metadata, photoshop, pixels, xmp
 from utils.formats.exif import MAKER_NOTE, SUB_DIRECTORIES
 from utils.formats.metadata import FIELD_SIZES, ORIENTATION, Field, Header, byte_order, integers, read_directory
+from utils.formats.xmp import Mark
 
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
@@ -267,7 +268,7 @@ def encode(
     header: Header,
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
-    mark: str | None,
+    mark: Mark | str | None,
     dropped: list[str],
 ) -> bytes:
     """The file with repaired pixels in it; all unchanged pixels keep their exact values, and so do further channels.
@@ -420,7 +421,7 @@ def _with_orientation_1(data: bytes, order: str) -> bytes:
     return bytes(result)
 
 
-def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: str | None, dropped: list[str]) -> bytes:
+def _with_tags(encoded: bytes, source: bytes, detail: TiffDetail, mark: Mark | str | None, dropped: list[str]) -> bytes:
     """The encoded file with a new directory at its end: layout of `encoded`, all else of `source`."""
     order = byte_order(encoded)
     layout, _ = read_directory(encoded, struct.unpack_from(order + "I", encoded, 4)[0], order)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from utils.formats import exif, pixels, xmp
 from utils.formats.metadata import Header
+from utils.formats.xmp import Mark
 
 QUALITY = 95  # of a lossy file written again; the file does not say its own in a way that can be used
 KNOWN_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP "}  # the others do not stay
@@ -99,7 +100,7 @@ def encode(
     header: Header,
     image: NDArray[np.uint8],
     changed: NDArray[np.bool_],
-    mark: str | None,
+    mark: Mark | str | None,
     dropped: list[str],
 ) -> bytes:
     """The file with repaired pixels in it; EXIF (without its thumbnail), ICC, XMP and alpha stay.

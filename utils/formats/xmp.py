@@ -7,6 +7,7 @@ behind a photo (Ultra HDR, depth maps, motion photos), C2PA 2.1.
 import html
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from utils.formats.metadata import HARMLESS_BYTES, picture_in
 
@@ -15,6 +16,13 @@ MARK_NAMESPACE = "urn:occluder-remover:xmp:1#"
 _MARK = re.compile(
     r'<rdf:Description rdf:about="" xmlns:occ="' + re.escape(MARK_NAMESPACE) + r'" occ:repainted="([^"]*)"/>'
 )
+# All that is known of the repaired regions, as JSON: a list with one entry for each time the picture was repaired.
+_RECORD = re.compile(
+    r'<rdf:Description rdf:about="" xmlns:occ="' + re.escape(MARK_NAMESPACE) + r'" occ:hidden="([^"]*)"/>'
+)
+IPTC_EXTENSION, SOURCE_TYPE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "DigitalSourceType"
+MEDIA_MANAGEMENT, HISTORY = "http://ns.adobe.com/xap/1.0/mm/", "History"
+RESOURCE_EVENT = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
 _NO_MARK = "so it cannot be marked as repaired (--mark False writes it without)"
 _EMPTY_PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -67,6 +75,25 @@ _TOKEN = re.compile(
 )
 
 
+class Mark(NamedTuple):
+    """What a repaired picture's XMP says of the repair.
+
+    Attributes:
+        text: what was repainted, in words.
+        record: what is known of it as JSON, see `utils.lost.record`; empty for none.
+        source_type: URI of the IPTC's term for how the picture came about (`Iptc4xmpExt:DigitalSourceType`), or empty.
+        keep_types: URIs of terms that say more than this one: where the picture states one of them, that stays.
+        event: name of the software, for an entry of `xmpMM:History`; empty for none. The entry states no time: the same
+            photo gives the same bytes.
+    """
+
+    text: str
+    record: str = ""
+    source_type: str = ""
+    keep_types: tuple[str, ...] = ()
+    event: str = ""
+
+
 @dataclass
 class _Element:
     """An element of a packet: where it lies, what it is, how its tag is written, and its attributes.
@@ -97,12 +124,18 @@ def read_mark(packet: bytes) -> str | None:
     return html.unescape(found[1]) if found else None
 
 
-def repaired(packet: bytes | None, mark: str | None, dropped: list[str]) -> bytes | None:
+def read_record(packet: bytes) -> str | None:
+    """The JSON that `repaired` left in an XMP packet, or None."""
+    found = _RECORD.search(packet.decode("utf-8", "replace"))
+    return html.unescape(found[1]) if found else None
+
+
+def repaired(packet: bytes | None, mark: Mark | str | None, dropped: list[str]) -> bytes | None:
     """The XMP of a repaired photo: without pictures and what announces them, with the mark; all else it holds stays.
 
     Args:
         packet: UTF-8, or None for a file without XMP.
-        mark: any text, or None; where the packet has a mark already, the new text follows it after "; ".
+        mark: what to add, or None; where the packet has a mark already, the new text follows it after "; ".
         dropped: what went is added in words.
 
     Returns:
@@ -118,17 +151,87 @@ def repaired(packet: bytes | None, mark: str | None, dropped: list[str]) -> byte
         text = packet.decode("utf-8") if packet else _EMPTY_PACKET
     except UnicodeDecodeError:
         raise ValueError(f"its XMP is not UTF-8, {_NO_MARK}") from None
-    earlier = read_mark(packet) if packet else None
+    mark = Mark(mark) if isinstance(mark, str) else mark
+    said = {"repainted": mark.text}
+    earlier, recorded = (read_mark(packet), read_record(packet)) if packet else (None, None)
     if earlier is not None:
-        text, mark = _MARK.sub("", text), f"{earlier}; {mark}"
-    value = html.escape(mark).replace("\n", "&#10;")
-    description = f'<rdf:Description rdf:about="" xmlns:occ="{MARK_NAMESPACE}" occ:repainted="{value}"/>'
+        text, said["repainted"] = _MARK.sub("", text), f"{earlier}; {mark.text}"
+    if mark.record:
+        text, said["hidden"] = _RECORD.sub("", text), _joined(recorded, mark.record)
+    description = "".join(_described(f'xmlns:occ="{MARK_NAMESPACE}"', f"occ:{n}", v) for n, v in said.items())
+    if mark.source_type:
+        text, stays = _without_type(text, mark.keep_types)
+        if not stays:
+            space = f'xmlns:Iptc4xmpExt="{IPTC_EXTENSION}"'
+            description += _described(space, f"Iptc4xmpExt:{SOURCE_TYPE}", mark.source_type)
+    if mark.event:
+        text, history = _with_event(text, _event(mark))
+        description += history
     # an RDF element without content may be written as one empty tag; the prefix is "rdf" in every known writer
     text = re.sub(r"(<rdf:RDF\b[^>]*?)\s*/>", r"\1></rdf:RDF>", text, count=1)
     before, end, after = text.rpartition("</rdf:RDF>")
     if not end:
         raise ValueError(f"its XMP has no rdf:RDF element, {_NO_MARK}")
     return (before + description + end + after).encode("utf-8")
+
+
+def _described(namespace: str, name: str, value: str) -> str:
+    """One property of the picture as an element of RDF; `namespace` is its declaration."""
+    escaped = html.escape(value).replace("\n", "&#10;")
+    return f'<rdf:Description rdf:about="" {namespace} {name}="{escaped}"/>'
+
+
+def _joined(earlier: str | None, record: str) -> str:
+    """A JSON list of the earlier records and this one."""
+    if earlier and earlier.startswith("[") and earlier.endswith("]"):
+        return f"{earlier[:-1]},{record}]"
+    return f"[{record}]"
+
+
+def _without_type(text: str, keep: tuple[str, ...]) -> tuple[str, bool]:
+    """A packet without the term for how the picture came about, and whether one stays that says more.
+
+    A property may stand once only; it is an attribute, or an element with text or with `rdf:resource`.
+    """
+    try:
+        elements = _parsed(text)
+    except ValueError:
+        return text, True  # what it says is not known: nothing is added
+    spans = []
+    for element in elements:
+        if (element.namespace, element.name) == (IPTC_EXTENSION, SOURCE_TYPE):
+            spans.append((element.start, element.end))
+        spans += [(a, b) for space, name, a, b in element.attributes if (space, name) == (IPTC_EXTENSION, SOURCE_TYPE)]
+    if any(term in text[start:end] for start, end in spans for term in keep):
+        return text, True
+    for start, end in sorted(spans, reverse=True):
+        text = text[:start] + text[end:]
+    return text, False
+
+
+def _event(mark: Mark) -> str:
+    """An entry of the picture's history (XMP specification part 2, ResourceEvent)."""
+    software = html.escape(mark.event)
+    return (
+        f'<rdf:li rdf:parseType="Resource" xmlns:stEvt="{RESOURCE_EVENT}"><stEvt:action>edited</stEvt:action>'
+        f"<stEvt:parameters>repainted {html.escape(mark.text)}</stEvt:parameters>"
+        f"<stEvt:softwareAgent>{software}</stEvt:softwareAgent>"
+        "<stEvt:changed>/content</stEvt:changed></rdf:li>"
+    )
+
+
+def _with_event(text: str, event: str) -> tuple[str, str]:
+    """A packet with an entry at the end of its history; where it has none, the history is returned apart."""
+    try:
+        elements = _parsed(text)
+    except ValueError:
+        return text, ""
+    for element in elements:
+        if (element.namespace, element.name) == (MEDIA_MANAGEMENT, HISTORY):
+            end = text.rfind("</rdf:Seq>", element.start, element.end)
+            return (text[:end] + event + text[end:], "") if end >= 0 else (text, "")
+    opening = f'<rdf:Description rdf:about="" xmlns:xmpMM="{MEDIA_MANAGEMENT}"><xmpMM:{HISTORY}><rdf:Seq>'
+    return text, f"{opening}{event}</rdf:Seq></xmpMM:{HISTORY}></rdf:Description>"
 
 
 def _cleaned(packet: bytes, dropped: list[str]) -> bytes:
