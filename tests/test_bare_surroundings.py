@@ -61,6 +61,16 @@ def test_all_photos_are_done_without_a_stream(tmp_path, call, closed):
     assert subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True).returncode == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+@pytest.mark.parametrize("full", [">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
+def test_all_photos_are_done_though_their_lines_cannot_be_written(tmp_path, call, full):
+    done = subprocess.run(["sh", "-c", f'exec "$@" {full}', "sh", *call], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and is_done(tmp_path)  # 1: a photo is broken
+    assert "Traceback" not in done.stderr + done.stdout and "Exception" not in done.stderr
+    if full == ">/dev/full":
+        assert done.stderr.count("lines can no longer be written (No space left on device)") == 1
+
+
 @posix
 @pytest.mark.parametrize("script", ["evaluate.py", "convert.py", "train.py", "predict_single.py", "cut_crops.py"])
 def test_no_script_ends_in_a_traceback_for_want_of_a_stream(tmp_path, script):

@@ -1,11 +1,12 @@
 """Command-line pieces that every script shares."""
 
 import argparse
+import contextlib
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
 
@@ -86,15 +87,56 @@ def open_missing_streams() -> None:
             setattr(sys, name, stream)
 
 
-def print_any_name() -> None:
-    r"""Let stdout write letters that it has no code for as `\u…`.
+class _Lines:
+    """A stream whose lines may be lost, but end no run: on a full disk, they go nowhere from then on.
 
-    A file's name must not end a run, and on Windows a redirected stdout knows few letters. Where there is no stdout at
-    all, lines go nowhere.
+    A closed pipe is an error as before, since whoever read from it has seen enough.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, as of a text stream."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, as of a text stream."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError):
+            raise error
+        handle = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(handle, self._stream.fileno())  # what is still in its buffer goes there, too
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            print(f"lines can no longer be written ({error.strerror}); going on without them", file=sys.__stderr__)
+
+
+def print_any_name() -> None:
+    r"""Let stdout write letters that it has no code for as `\u…`, and let no line end a run.
+
+    A file's name must not end one, and on Windows a redirected stdout knows few letters. Where there is no stdout, or
+    its disk is full, lines go nowhere.
     """
     open_missing_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            if name == "stdout":
+                stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, _Lines(stream))
 
 
 def run_script(main: Callable[[], int]) -> NoReturn:

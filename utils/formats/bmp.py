@@ -48,7 +48,7 @@ def read_header(data: bytes) -> Header:
         raise ValueError("the file is truncated")
     width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
     (used,) = struct.unpack_from("<I", data, 46)
-    if width <= 0 or height == 0:
+    if width <= 0 or height == 0 or start < 14 + header_size:
         raise ValueError("the file is damaged (its header makes no sense)")
     masks = struct.unpack_from("<III", data, 54) if compression == BITFIELDS and len(data) >= 66 else BGRA_MASKS
     if (compression, depth) not in ((RGB, 8), (RGB, 24), (RGB, 32), (BITFIELDS, 32)) or masks != BGRA_MASKS:
@@ -59,6 +59,8 @@ def read_header(data: bytes) -> Header:
         entries = data[14 + header_size : 14 + header_size + 4 * count]
         if len(entries) < 4 * count:
             raise ValueError("the file is truncated")
+        if start < 14 + header_size + 4 * count:
+            raise ValueError("the file is damaged (its header makes no sense)")
         palette = np.frombuffer(entries, np.uint8).reshape(-1, 4)[:, :3]
     stride = (width * depth + 31) // 32 * 4
     if start + stride * abs(height) > len(data):
