@@ -25,6 +25,7 @@ COVERED_LABELS = LEVELS[OCCLUDER], LEVELS[OCCLUDER_BESIDE]
 MANY_COLOURS = 32  # labels have fewer, and a photo in a palette or a posterised one has more
 SMALL_LABEL = 64  # of 255; few exact values below it number things, and are no grey
 NOISE_LEVEL = 16  # of 255; a lossy mask of nothing holds values up to here
+GREY_SHARE = 0.999
 GREY_SPREAD = 24  # of 255; how far a lossy format moves the channels of grey apart
 # Two levels but for soft edges. A page photographed so bright that it is white has its letters left as edges: 20 % and
 # more of it. Noise of JPEG at quality 75 stays within 6 levels of black and white, but at edges.
@@ -85,7 +86,7 @@ def _labels_or_values(samples: Samples) -> tuple[Plane | None, AnyArray | None]:
     """A mask's ones where its values only name things, else its `(H, W)` grey values of 8 or 16 bits."""
     values, palette = samples.values, samples.palette
     if palette is not None:
-        used = np.bincount(values[:, :, 0].ravel(), minlength=256)[: len(palette)] > 0
+        used = _counts(values[:, :, 0])[: len(palette)] > 0
         table = np.zeros((256, 3), np.uint8)
         table[: len(palette)] = palette
         is_grey = (palette[used] == palette[used][:, :1]).all()
@@ -101,10 +102,11 @@ def _labels_or_values(samples: Samples) -> tuple[Plane | None, AnyArray | None]:
             values = np.where(alpha[:, :, None] > 0, values, 0).astype(values.dtype)
     if values.shape[2] == 1:
         return None, values[:, :, 0]
-    lowest, highest = values.min(2), values.max(2)
+    first, second, third = cv2.split(values)
+    lowest, highest = cv2.min(cv2.min(first, second), third), cv2.max(cv2.max(first, second), third)
+    spread = _counts(highest - lowest).cumsum()
     # a lossy format moves single pixels further
-    spread = highest - lowest
-    if not spread.any() or (not samples.is_exact and np.percentile(spread, 99.9) <= GREY_SPREAD):
+    if spread[0] == spread[-1] or (not samples.is_exact and spread[GREY_SPREAD] >= GREY_SHARE * spread[-1]):
         return None, np.ascontiguousarray(values[:, :, 1])
     if highest.min() > 0:  # nowhere black: the green channel, which the contest's reader takes
         return None, np.ascontiguousarray(values[:, :, 1])
@@ -152,7 +154,13 @@ def _judged(values: AnyArray, is_exact: bool, strict: bool, name: str) -> MaskFi
 
 def _present(values: AnyArray) -> AnyArray:
     """The values that occur, in order."""
-    return np.flatnonzero(np.bincount(values.ravel()))
+    return np.flatnonzero(_counts(values))
+
+
+def _counts(values: AnyArray) -> AnyArray:
+    """How often each value of an `(H, W)` array of 8 or 16 bits occurs: OpenCV counts ten times as fast as NumPy."""
+    size = int(np.iinfo(values.dtype).max) + 1
+    return cv2.calcHist([np.ascontiguousarray(values)], [0], None, [size], [0, size]).ravel().astype(np.int64)
 
 
 def has_two_levels(levels: Plane) -> bool:
@@ -161,7 +169,7 @@ def has_two_levels(levels: Plane) -> bool:
     Args:
         levels: `(H, W)` uint8.
     """
-    counts = np.bincount(levels.ravel(), minlength=256)
+    counts = _counts(levels)
     middle = (int(np.flatnonzero(counts)[0]) + int(np.flatnonzero(counts)[-1]) + 1) // 2
     peaks = counts[:middle].argmax() if middle else 0, middle + counts[middle:].argmax()
     if min(peaks) > BLACK_LEVEL and levels.min() < WHITE_LEVEL:  # a plain surface has one level, too
