@@ -430,10 +430,11 @@ def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
 
 
 def _clean(run: "_Run", path: Path) -> Result:
-    source = _read(path, run)
-    if source.photo is None:
-        return source.result
+    source = _Source(Result(path.relative_to(run.options.src_image_dir).as_posix(), "clean"), path)
     try:
+        _read(source, run)
+        if source.photo is None:
+            return source.result
         with run.room.taken(-(-math.prod(source.photo.size) // PIXELS_PER_WORKER)):
             return _write(source, _repair(run.remover, source, run.options), run)
     except Exception as error:  # of OpenCV, of a provider or a mistake of ours: the other photos are still done
@@ -488,21 +489,21 @@ class _Source:
     record: done.Record | None = None
 
 
-def _read(path: Path, run: _Run) -> _Source:
-    options = run.options
+def _read(source: _Source, run: _Run) -> None:
+    """Read a photo and its mask into `source`; where there is nothing to do for it, its result says why."""
+    options, path = run.options, source.path
     name = path.relative_to(options.src_image_dir)
-    source = _Source(Result(name.as_posix(), "clean"), path)
     started = time.perf_counter()
     try:
         source.record = done.asked_for(
             path, _work_on(name, run), (*(f for _, f, wanted in _extras(options) if wanted), *_beside(options))
         )
         if options.skip_existing and _is_done(source, name, run):
-            return source
+            return
         among_photos = run.masks is not None and is_same(run.masks.folder, options.src_image_dir)
         if among_photos and run.masks is not None and run.masks.is_mask_of_another(path):
             source.result.status, source.result.message = "skipped", "the mask of another photo"
-            return source
+            return
         source.photo = images.open_photo(path, options.max_pixels)
         source.result.sha256 = hashlib.sha256(source.photo.data).hexdigest()
         if options.mask_dir is not None:
@@ -513,7 +514,6 @@ def _read(path: Path, run: _Run) -> _Source:
         source.result.sha256 = source.result.sha256 or images.fingerprint(path)
         source.photo = None  # be it only the mask that failed: the photo is neither repaired without it nor copied
     source.result.milliseconds["read"] = _milliseconds(started)
-    return source
 
 
 def _work_on(name: Path, run: _Run) -> str:

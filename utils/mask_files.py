@@ -310,7 +310,7 @@ class MaskFolder:
         """
         stem, place = without_suffix(photo.stem), self._by_stem(photo.parent)
         # `page.jpg.png` is that of `page.jpg`, which stands under `page`
-        others = [path for path in (*place[stem], *place.get(Path(stem).stem, ())) if path != photo]
+        others = [path for path in (*place.get(stem, ()), *place.get(Path(stem).stem, ())) if path != photo]
         if not any(stem in (path.name, path.stem) for path in others):
             return False
         if stem != photo.stem:

@@ -245,3 +245,17 @@ def test_a_file_where_a_subfolder_must_be_made_is_named(tmp_path, capsys):
     (target / "sub").touch()
     assert clean(Remover(lambda image: None), source, target, recursive=True) == {"failed": 1}
     assert f"cannot make the folder '{target / 'sub'}': " in capsys.readouterr().err
+
+
+def test_a_mistake_while_a_photo_is_read_is_that_photos_own(tmp_path, capsys, monkeypatch):
+    source, target = folder_of(tmp_path, 3)
+    read = images.open_photo
+
+    def fail(path, *args):
+        if path.name == "1.png":
+            raise KeyError("a mistake")
+        return read(path, *args)
+
+    monkeypatch.setattr(images, "open_photo", fail)
+    assert clean(Remover(lambda image: None), source, target) == {"clean": 2, "failed": 1}
+    assert "1.png: failed: KeyError: 'a mistake'" in capsys.readouterr().err
