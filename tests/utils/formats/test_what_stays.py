@@ -95,7 +95,7 @@ SEGMENTS = {
         b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 40 + BASE64 + b"end of the extended packet, not the file",
         "APP1 http://ns.adobe.com/xmp",
     ),
-    "C2PA": (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x10jumbc2pa" + PICTURE, "APP11"),
+    "C2PA": (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x10jumbc2pa" + PICTURE, "C2PA manifest"),
     "a short part of C2PA": (0xEB, b"JP\0\1hash of the old pixels", "APP11"),
     "preview in APP3": (0xE3, PICTURE, "APP3"),
     "preview in APP4": (0xE4, b"SAMSUNG" + PICTURE, "APP4"),
