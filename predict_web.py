@@ -7,6 +7,7 @@ python predict_web.py --photo_dir photos --save_dir cleaned
 import argparse
 import contextlib
 import secrets
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -113,7 +114,8 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
             limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=5,
         )
-        # uvicorn ends orderly at Ctrl-C and raises it again afterwards
+        # uvicorn ends orderly at both and raises them again afterwards; without a handler the second would end it here
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
     return 0

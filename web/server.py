@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from web import layers
 from web.album import Album
@@ -32,6 +33,7 @@ MASK_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MOST_JSON_BYTES = 32 * 2**20  # a million points
 MOST_UPLOADS = 8  # at a time
 SLOWEST_PIECE_S = 60.0  # an upload of which nothing comes for so long is given up
+LINGER_S = 3.0  # that what is still being sent of a refused upload is read and thrown away
 SWEEP_S = 60.0  # between two looks for sessions to forget
 READERS = 4  # threads that decode and reduce pictures for the page
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "TIFF": "image/tiff", "WEBP": "image/webp", "BMP": "image/bmp"}
@@ -146,10 +148,20 @@ class Site:
             Refusal: it is too large, comes too slowly, or too many come at once.
         """
         stated = request.headers.get("content-length", "")
-        if stated.isdigit() and int(stated) > self.store.max_upload_bytes:
-            raise too_large(self.store.max_upload_bytes)
-        if self.uploads >= MOST_UPLOADS:
-            raise Refusal(503, "too_many_uploads", "Too many photos are on their way; try again in a moment.")
+        try:
+            if stated.isdigit() and int(stated) > self.store.max_upload_bytes:
+                raise too_large(self.store.max_upload_bytes)
+            if self.uploads >= MOST_UPLOADS:
+                raise Refusal(503, "too_many_uploads", "Too many photos are on their way; try again in a moment.")
+            await self._receive_pieces(request, arrival)
+        except Refusal as refusal:
+            refusal.is_early = True
+            raise
+        arrival.finish()
+        if not arrival.size:
+            raise Refusal(422, "empty", "The file is empty.")
+
+    async def _receive_pieces(self, request: Request, arrival: Arrival) -> None:
         self.uploads += 1
         try:
             pieces = request.stream().__aiter__()
@@ -164,9 +176,6 @@ class Site:
             raise Refusal(408, "too_slow", "Nothing came for a minute; send the file again.") from None
         finally:
             self.uploads -= 1
-        arrival.finish()
-        if not arrival.size:
-            raise Refusal(422, "empty", "The file is empty.")
 
     async def get_photo(self, request: Request) -> Response:
         return await self._state(self._session(request))
@@ -360,7 +369,25 @@ def answering(handler: Handler) -> Handler:
 
 def _refused(refusal: Refusal) -> Response:
     body = {"error": refusal.message, "code": refusal.code}
-    return JSONResponse(body, refusal.status, headers={"Connection": "close"})
+    kind = _EarlyAnswer if refusal.is_early else JSONResponse
+    return kind(body, refusal.status, headers={"Connection": "close"})
+
+
+class _EarlyAnswer(JSONResponse):
+    """An answer to a request that is still being sent.
+
+    What comes for some more seconds is thrown away: a connection that is closed at once is reset, and the sender may
+    never read the answer.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -30,7 +30,7 @@ const stage = new Stage({
   onClick: clickAt,
   onView: showView,
   onDivider: showDivider,
-  loadTile: (layer, level, column, row) => bitmap(photo.path(`/tiles/${layer}/${level}/${column}/${row}`)),
+  loadTile: async (layer, level, column, row) => bitmap(photo.path(`/tiles/${layer}/${level}/${column}/${row}`)),
 });
 
 // Opening.
@@ -73,9 +73,8 @@ function hooksFor() {
   };
   const hooks = {
     onState: own(showState),
-    onPhoto: own((shown) => {
-      const { width, height } = photo.state;
-      stage.open(width, height);
+    onPhoto: own((shown, width, height) => {
+      if (stage.size?.width !== width || stage.size?.height !== height) stage.open(width, height);
       stage.setPicture("photo", shown, 0);
       showSize();
       showState();
@@ -131,7 +130,7 @@ function closePhoto() {
 function showState() {
   if (!photo) return;
   const { state, phase } = photo;
-  const isReady = Boolean(stage.size);
+  const isReady = Boolean(stage.size && state);
   stage.pending = photo.pending;
   stage.draw("mask");
   $("undo").disabled = !photo.steps.length;

@@ -7,11 +7,13 @@ import { bitmap, call, Gone, json, pause, ServerError } from "/static/api.js";
 
 const POLL_MS = 150;
 const SLOW_POLL_MS = 500;
+const MOST_SHOWN_AT_ONCE = 40 * 2 ** 20; // bytes of a file that the browser decodes by itself
+const PREVIEW_SIDE = 2048; // as the server's
 
 let stepNumber = 0;
 
 export class Photo {
-  /** `hooks`: onState(), onMask(bitmap, version), onResult(bitmap, version), onPhoto(bitmap), onError(error). */
+  /** `hooks`: onState(), onPhoto(bitmap, width, height), onMask and onResult(bitmap, version), onError(error). */
   constructor(id, name, file, hooks) {
     this.id = id;
     this.name = name;
@@ -41,11 +43,29 @@ export class Photo {
   async open() {
     this.phase = this.file ? "sending" : "opening";
     this.hooks.onState();
+    this.showAtOnce();
     await this.tell();
     const shown = await bitmap(this.path("/preview/photo"));
     if (!this.isOpen) return;
-    this.hooks.onPhoto(shown);
+    this.isShown = true;
+    this.hooks.onPhoto(shown, this.state.width, this.state.height);
     await this.watch();
+  }
+
+  /** Show the file as the browser decodes it, until the server's picture is there. */
+  async showAtOnce() {
+    if (!this.file || this.file.size > MOST_SHOWN_AT_ONCE) return;
+    try {
+      const whole = await createImageBitmap(this.file);
+      const { width, height } = whole;
+      const factor = Math.min(1, PREVIEW_SIDE / Math.max(width, height));
+      const size = { resizeWidth: Math.round(width * factor), resizeHeight: Math.round(height * factor) };
+      const shown = await createImageBitmap(whole, { ...size, resizeQuality: "medium" });
+      whole.close();
+      if (this.isOpen && !this.isShown) this.hooks.onPhoto(shown, width, height);
+    } catch {
+      // TIFF, or no picture: the server says which
+    }
   }
 
   /** Bring a server that does not know the photo (any more) to where this page is. */
@@ -99,6 +119,7 @@ export class Photo {
   changed() {
     this.isSaved = false;
     this.hooks.onState();
+    if (!this.state) return; // sent when the photo is
     this.sync().catch((error) => this.failed(error));
   }
 
