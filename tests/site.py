@@ -1,5 +1,12 @@
 """A site of the web page over tiny networks, for tests: what it is started with, and one page to drop on it."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -8,6 +15,7 @@ import numpy as np
 from tests.graphs import RED, own_specs, write_generator, write_segmenter
 from utils.arrays import Image
 
+ROOT = Path(__file__).parents[1]
 TOKEN = "a-token-for-tests"
 
 
@@ -31,3 +39,25 @@ def graph_flags(folder: Path) -> list[str]:
         "--deepfillv2_onnx", str(write_generator(folder / "g.onnx", generator_spec)),
         "--provider", "cpu",
     ]  # fmt: skip
+
+
+@contextmanager
+def serving(folder, *flags, port=0):
+    """A server of its own; gives the process and the address that it printed."""
+    command = [sys.executable, str(ROOT / "predict_web.py"), "--port", str(port), *graph_flags(folder), *flags]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        said = ""
+        while not (found := re.search(r"http://\S+", said)):
+            line = process.stdout.readline()
+            assert line, f"the server ended: {said}"
+            said += line
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield process, found[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -126,10 +126,12 @@ def test_requirements_are_those_of_the_files():
         stated = (re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", line) for line in lines)
         return {(match[1].replace("-headless", ""), match[2]) for match in stated if match}
 
-    files = [(REPOSITORY / name).read_text().splitlines() for name in ("requirements-predict.txt", "requirements.txt")]
+    names = ("requirements-predict.txt", "requirements.txt", "requirements-web.txt")
+    files = [(REPOSITORY / name).read_text().splitlines() for name in names]
     extras = PROJECT["optional-dependencies"]
     assert versions(files[0]) == versions(PROJECT["dependencies"]) | versions(extras["openvino"][:1])
     assert versions(files[1]) == versions(extras["train"])
+    assert versions(files[2]) == versions(extras["web"])
 
 
 def test_a_plain_install_brings_one_runtime_on_every_machine():

@@ -4,12 +4,7 @@ import base64
 import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -17,7 +12,7 @@ import numpy as np
 import pytest
 
 import predict_onnx
-from tests.site import encoded, graph_flags, page
+from tests.site import encoded, graph_flags, page, serving
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("starlette", reason="the page needs starlette: pip install -r requirements-web.txt")
@@ -32,28 +27,6 @@ if CHROMIUM is None:
 PATIENCE_MS = 30_000  # on two busy cores
 DOUBTED = (108, 80, 220)  # BGR that the tiny segmenter calls covered with 0.88, less than inside a page is needed
 FRAME_MS = 50
-
-
-@contextmanager
-def serving(folder, *flags, port=0):
-    """A server of its own; gives the process and the address that it printed."""
-    command = [sys.executable, str(ROOT / "predict_web.py"), "--port", str(port), *graph_flags(folder), *flags]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        said = ""
-        while not (found := re.search(r"http://\S+", said)):
-            line = process.stdout.readline()
-            assert line, f"the server ended: {said}"
-            said += line
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield process, found[0]
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @pytest.fixture(scope="module")

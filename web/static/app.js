@@ -94,7 +94,7 @@ function hooksFor() {
 
 async function show(opened) {
   photo?.close();
-  if (photo && !photo.file && photo.steps.length) kept.set(photo.id, photo);
+  if (photo && !photo.file && (photo.steps.length || photo.undone.length)) kept.set(photo.id, photo);
   photo = opened;
   hideAlert();
   stage.reset();
@@ -335,6 +335,7 @@ async function begin() {
     folder ??= new Folder({ onOpen: openFromFolder, onError: showError });
     folder.start().catch(showError);
   }
+  for (const other of kept.values()) if (other.id !== photo?.id) other.tell().catch(showError);
   if (photo) {
     if (stage.size) await photo.recover();
     else await show(photo);

@@ -143,12 +143,13 @@ export class Photo {
     this.wanted = (this.wanted ?? 0) + 1;
     if (this.syncing && !again) return this.syncing;
     const run = async () => {
-      while (this.isOpen) {
+      for (;;) {
         const turn = this.wanted;
         const steps = [...this.steps];
         const sent = steps.map(({ number, ...step }) => step);
         const { revision } = await json("PUT", this.path("/strokes"), { steps: sent });
         this.revision = revision;
+        if (!this.isOpen) return;
         const shown = await bitmap(this.path("/preview/mask"));
         if (!this.isOpen) return;
         this.drawn = new Set(steps.map((step) => step.number));
