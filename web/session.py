@@ -458,8 +458,10 @@ class Workshop:
             work()
         except MemoryError:
             session.error = "There is not enough memory for this photo."
-        except (ValueError, OSError, Refusal) as error:
-            session.error = str(error)
+        except Refusal as refusal:
+            session.error = refusal.message
+        except (ValueError, OSError) as error:
+            session.error = _sentence(error)
         except cv2.error as error:
             session.error = f"This photo cannot be worked on: {' '.join(str(error).split())[:200]}"
 

@@ -82,6 +82,7 @@ class Store:
             self._arriving += count
             while self._disk_bytes() > self.store_bytes:
                 if not self._forget_one():
+                    self._arriving -= count
                     raise Refusal(507, "store_full", "The server's store is full; try again in some minutes.")
 
     def release(self, count: int) -> None:

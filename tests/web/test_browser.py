@@ -337,7 +337,7 @@ def test_a_folder_of_20_is_sorted_looked_at_and_written(tmp_path, opened):
         expect(rows).to_have_count(21)
         expect(tab.locator("#accept-sure")).to_have_text("Accept all that is sure (18)", timeout=PATIENCE_MS)
         assert [rows.nth(index).locator(".title").text_content() for index in (0, 1)] == ["page7.png", "page13.png"]
-        expect(tab.locator("#progress-text")).to_contain_text("2 need a look")
+        expect(tab.locator("#progress-text")).to_contain_text("needs a look: 2")
 
         rows.first.locator("button").click()
         found(tab, 2)

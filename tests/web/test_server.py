@@ -397,7 +397,7 @@ def test_a_mask_of_everything_is_refused_in_words(site):
     site.steps({"brush": [[0, 450], [700, 450]], "radius": 900})
     site("POST", f"/api/photos/{ID}/repair", 202, json={})
     state = site.wait()
-    assert "covered" in state["error"] and state["result"] is None
+    assert re.match(r"[A-Z1-9].* covered.*\.$", state["error"]) and state["result"] is None
 
 
 def test_200_photos_do_not_fill_the_server(tmp_path):
@@ -421,6 +421,14 @@ def test_the_disk_is_bounded_and_the_oldest_photo_goes_first(tmp_path):
         kept = [number for number in range(4) if site.store.has(f"photo-000{number}")]
         assert kept and kept[-1] == 3 and 0 not in kept
         assert sum(path.stat().st_size for path in site.store.root.rglob("*") if path.is_file()) <= 2.5 * len(data)
+
+
+def test_a_full_store_says_so_and_counts_what_it_refused_no_longer(tmp_path):
+    small, large = encoded(page(60, 50, 0), ".png"), encoded(page(), ".png")
+    with running(tmp_path, store_bytes=len(small) + 100) as site:
+        for _ in range(3):
+            assert site("PUT", f"/api/photos/{ID}", 507, content=large).json()["code"] == "store_full"
+        site("PUT", f"/api/photos/{ID}", 201, content=small)
 
 
 def test_what_nobody_asks_for_is_forgotten_with_its_files(tmp_path):

@@ -74,8 +74,8 @@ export class Folder {
     this.photos = [...photos].sort((one, other) => rank.get(one.status) - rank.get(other.status));
     const [done, look, waiting, sure] = [count("done"), count("look"), count("waiting"), count("sure") + count("clean")];
     const parts = [t("{done} of {all} done", { done, all: photos.length })];
-    if (look) parts.push(t("{n} need a look", { n: look }));
-    if (waiting) parts.push(t("{n} to look at yet", { n: waiting }));
+    if (look) parts.push(t("needs a look: {n}", { n: look }));
+    if (waiting) parts.push(t("not looked at yet: {n}", { n: waiting }));
     const text = parts.join(" · ");
     if ($("progress-text").textContent !== text) $("progress-text").textContent = text;
     $("progress").max = Math.max(1, photos.length);
