@@ -33,6 +33,7 @@ DOUBT_FROM = 0.6  # what is less probable is nothing at all
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 
 # Pixels of the network.
+RIM_PX = 3  # to both sides of a region's edge, where its colours say where it ends
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
@@ -221,23 +222,52 @@ def follow_outlines(image: Image, answer: Answer, threshold: float, confidence: 
         `(h, w)` bool, True on the occluders, not grown.
     """
     probs = answer.covered
+    knows_page = answer.beside is not None
     found = np.zeros(probs.shape, bool)
-    for box, part in _parts(probs >= SURE_PAPER * threshold):
+    for box, part in _parts(probs >= (1 if knows_page else SURE_PAPER) * threshold):
         if crop(probs, box)[part].max() < threshold:
             continue
         margin = max(FEWEST_SURROUNDINGS, round(SURROUNDINGS * max(box.width, box.height)))
         window = box.padded(margin, *probs.shape)
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
-        crop(found, window)[:] |= _cut(crop(image, window), alone, threshold)
-    return with_segments(image, probs, found, threshold, confidence) if answer.beside is None else found
+        left_open = _leave_rim(alone >= threshold) if knows_page else _leave_doubt(alone, threshold)
+        crop(found, window)[:] |= _cut(crop(image, window), left_open)
+    return found if knows_page else with_segments(image, probs, found, threshold, confidence)
 
 
-def _cut(image: Image, probs: Floats, threshold: float) -> Mask:
-    """One region by its colours: photo `(h, w, 3)` and probabilities `(h, w)` there → `(h, w)` bool, True inside."""
-    # What is left open begins as occluder: a sleeve of which the network is in doubt is unlike any paper around it.
+def _leave_doubt(probs: Floats, threshold: float) -> Plane:
+    """GrabCut's classes of a region by its probabilities, both `(h, w)`: colours decide where the network is in doubt.
+
+    What is left open begins as occluder: a sleeve of which the network is in doubt is unlike any paper around it.
+    """
     classes = np.where(probs >= SURE_PAPER * threshold, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     classes[probs >= SURE_OCCLUDER] = cv2.GC_FGD
+    return classes
+
+
+def _leave_rim(region: Mask) -> Plane:
+    """GrabCut's classes of a region, `(h, w)` bool: colours decide along its rim alone.
+
+    A network that knows the page tells the whole of an occluder; cut freely, colours took parts of hands away.
+    """
+    kernel = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
+    classes = np.where(cv2.dilate(region.view(np.uint8), kernel) > 0, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+    classes[region] = cv2.GC_PR_FGD
+    classes[cv2.erode(region.view(np.uint8), kernel) > 0] = cv2.GC_FGD
+    return classes
+
+
+def _cut(image: Image, classes: Plane) -> Mask:
+    """One region by its colours.
+
+    Args:
+        image: `(h, w, 3)` uint8 BGR.
+        classes: `(h, w)` uint8, GrabCut's, what is known and what is left open; changed in place.
+
+    Returns:
+        `(h, w)` bool, True inside.
+    """
     occluder = _is_occluder(classes)
     if occluder.all() or not occluder.any():  # nothing to tell colours from
         return occluder

@@ -196,3 +196,21 @@ def test_a_finger_on_a_long_photo_is_found_by_a_network_that_knows_no_squeezed_o
 
     mask = find(image, Segmenter(unsqueezed_is_occluder, segmenter_spec("mobilenetv2")), RemovalOptions()).mask
     assert mask[finger].all() and np.count_nonzero(mask) < 1.5 * np.count_nonzero(finger)
+
+
+def test_colours_take_nothing_from_the_inside_of_what_a_network_that_knows_the_page_found():
+    image = page()
+    sleeved = np.zeros(image.shape[:2], np.float32)
+    sleeved[200:500, 150:330] = 0.9
+    image[200:350, 150:330], image[350:500, 150:330] = SKIN, PAPER  # a cuff of the paper's own colour
+    found = follow_outlines(image, Answer(sleeved, np.zeros_like(sleeved)), 0.5, 0.9)
+    assert found[210:490, 160:320].all() and found.sum() < 1.1 * (sleeved > 0).sum()
+
+
+def test_rim_of_what_was_found_follows_the_colours():
+    image = page()
+    truth = disc(image.shape, 300, 200, 60)
+    image[truth] = SKIN
+    rough = disc(image.shape, 301, 201, 62).astype(np.float32)
+    found = follow_outlines(image, Answer(rough, np.zeros_like(rough)), 0.5, 0.9)
+    assert iou(found, truth) > iou(rough > 0, truth) and iou(found, truth) > 0.98
