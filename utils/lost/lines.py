@@ -34,14 +34,17 @@ LEAST_SEEN = 2  # pixels of the height of a piece that the hole cuts along
 CUT_ROWS = 2  # pixels over or below a piece: the hole there cuts it
 PEERS = 8  # lines beside one that tell its height
 LEAST_LENGTH = 0.7  # heights; a shorter piece is a speck
-MOST_FILLED = 0.85  # share of a band that is ink; more is a bar or a picture
+MOST_FILLED = 0.8  # share of a band that is ink; more is a bar, the stub of a rule or a picture
 BAND_SHARE = 0.45  # of the fullest row: the rows of small letters hold so much ink
-NEAR_HOLE = 0.75  # heights between the last ink and the hole, in a line that goes on beyond it
-NEAR_ALONE = 0.4  # heights between them in one that is seen on one side only
+NEAR_HOLE = 1.0  # heights between the last ink and the hole, in a line that goes on beyond it
+NEAR_ALONE = 0.1  # heights between them in one that is seen on one side only
 PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
 SAME_LINE = 0.5  # heights between the middles of the two sides of a line
 GUTTER = 1.5  # heights at least between two columns
-TOUCHES = 0.15  # heights: so near the hole ink is cut by it
+TOUCHES = 0.08  # heights: so near the hole ink is cut by it
+CENTRED = 0.6  # heights: lines whose middles lie so near are centred under each other
+MOSTLY = 0.6  # of the lines of a column: if so many go on, one that ends before the hole does, too
+LEAST_HIDDEN = 0.8  # heights that a line is thought to go on which the hole does not cut
 ENOUGH = 2  # lines of a column that tell where its lines end
 LEAST_CHAIN = 1.2  # heights that must be seen of a line that is seen on one side only
 CHAIN_GAP = 1.0  # heights between two pieces of one line
@@ -158,16 +161,27 @@ class _Chain:
 
 @dataclass(frozen=True)
 class _View:
-    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on standing rules, in the hole; the paper's level."""
+    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on standing rules, in the hole; the paper's level.
+
+    `window`, `covered` and `reduction` are the window and its hole at full size, and how many times that is larger.
+    """
 
     ink: Plane
     standing: Plane
     hole: Plane
     paper: Plane
+    window: Image
+    covered: Mask
+    reduction: float
 
 
 def find_lost_lines(
-    window: Image, hole: Mask, scale: float = 1.0, standing: Sequence[Reals] = (), corner: tuple[int, int] = (0, 0)
+    window: Image,
+    hole: Mask,
+    scale: float = 1.0,
+    standing: Sequence[Reals] = (),
+    corner: tuple[int, int] = (0, 0),
+    beside: Mask | None = None,
 ) -> list[LostLine]:
     """The lines of text that run into a hole.
 
@@ -177,14 +191,18 @@ def find_lost_lines(
         scale: pixels of this photo that make one of a photo 4000 high (`utils.options.scale_of`).
         standing: standing rules that go on in the hole, `(n, 2)` points (x, y) of the window: no line crosses them.
         corner: x and y of the window in the photo.
+        beside: `(h, w)` bool, where the window shows no page; None where it shows nothing else.
     """
-    reduction = max(1.0, REDUCTION * scale)
+    reduction = float(min(max(1, round(REDUCTION * scale)), *hole.shape))  # OpenCV reduces fast by whole numbers
     bounds = bounds_of(hole)
     if bounds is None or hole.all():
         return []
     area = bounds.padded(round(MARGIN * reduction), *hole.shape)
     view = _reduce(window[area.slices()], hole[area.slices()], reduction)
     pieces = _whole(view, _find_pieces(view))
+    if beside is not None:
+        off = cv2.resize(beside[area.slices()].astype(np.uint8), view.hole.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        pieces = [piece for piece in pieces if not off[_place(piece, off.shape)]]
     walls = [(points - (area.x0, area.y0)) / reduction for points in standing]
     lines = _join(view, pieces, walls)
     shift = np.array([area.x0 + corner[0], area.y0 + corner[1]])
@@ -196,9 +214,10 @@ def find_lost_lines(
 
 def _reduce(window: Image, hole: Mask, reduction: float) -> _View:
     """Find the ink of a window, reduced."""
-    size = max(1, round(hole.shape[1] / reduction)), max(1, round(hole.shape[0] / reduction))
-    covered = (cv2.resize(hole.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    small = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
+    size = hole.shape[1] // int(reduction), hole.shape[0] // int(reduction)
+    inner = slice(0, size[1] * int(reduction)), slice(0, size[0] * int(reduction))
+    covered = (cv2.resize(hole[inner].view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    small = cv2.resize(window[inner], size, interpolation=cv2.INTER_AREA)
     blue, green, red = cv2.split(small)
     level = cv2.min(cv2.min(blue, green), red)
     level[covered > 0] = 0
@@ -212,7 +231,7 @@ def _reduce(window: Image, hole: Mask, reduction: float) -> _View:
     darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
     ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
     left, rules = _part_rules(ink)
-    return _View(left, rules, near, paper)
+    return _View(left, rules, near, paper, window, hole, reduction)
 
 
 def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
@@ -272,7 +291,7 @@ def _find_pieces(view: _View) -> list[_Piece]:
         top, bottom = low + int(full[0]), low + int(full[-1]) + 1
         if not LEAST_SEEN <= bottom - top <= MOST_HEIGHT or w < LEAST_LENGTH * (bottom - top):
             continue
-        if len(rows) > MOST_FILLED * w * (bottom - top) and w > 3 * h:
+        if len(rows) > MOST_FILLED * w * (bottom - top) and (w > 3 * h or bottom - top <= RULE_THICKNESS):
             continue
         pieces.append(_Piece(x, x + w, float(top), float(bottom), middle, slope))
     return pieces
@@ -300,6 +319,11 @@ def _whole(view: _View, pieces: list[_Piece]) -> list[_Piece]:
             elif height <= piece.height:
                 found.append(piece)
     return [piece for piece in found if piece.height >= LEAST_HEIGHT]
+
+
+def _place(piece: _Piece, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of a piece's middle, inside of a picture of this shape."""
+    return min(shape[0] - 1, max(0, round(piece.at(piece.middle)))), min(shape[1] - 1, round(piece.middle))
 
 
 def _share_hidden(view: _View, piece: _Piece, top: float, bottom: float) -> float:
@@ -495,8 +519,13 @@ def _reach(view: _View, end: _End, walls: list[Reals], chains: list[_Chain]) -> 
     far = abs(limit - end.entry)
     ends, middles = _column(end, own, start, limit, chains)
     beyond = [reach for reach in ends if reach > 0]
-    closest = end.gap / height
-    if closest > (NEAR_HOLE if beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES):
+    closest = _gap(view, end)
+    if closest > TOUCHES and not beyond and len(middles) >= ENOUGH:
+        near = np.abs(np.array(middles) - own.middle) < CENTRED * height
+        if np.count_nonzero(near) >= max(ENOUGH, len(middles) / 2):  # it is centred as it is seen: all of it is seen
+            return None
+    mostly_beyond = len(beyond) >= max(ENOUGH, MOSTLY * len(ends))
+    if closest > (NEAR_HOLE if mostly_beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES):
         return None
     guess = ALONE * min(far, MOST_ALONE * height)
     if beyond:
@@ -504,7 +533,37 @@ def _reach(view: _View, end: _End, walls: list[Reals], chains: list[_Chain]) -> 
     elif len(middles) >= ENOUGH and np.ptp(middles) < 2 * ALIGNED * height:
         mirrored = side * (2 * float(np.median(middles)) - start - end.entry)
         guess = min(far, mirrored) if mirrored > 0 else guess
+    if closest > TOUCHES and guess < LEAST_HIDDEN * height:
+        return None
     return (end.entry, end.entry + guess) if side > 0 else (end.entry + 1 - guess, end.entry + 1)
+
+
+def _gap(view: _View, end: _End) -> float:
+    """Heights between the ink of a line and the hole, in the row in which they are nearest, seen at full size."""
+    piece, scale = end.piece, view.reduction
+    reach = piece.height * (NEAR_HOLE + HALF)
+    edge = piece.x1 if end.side > 0 else piece.x0
+    y = piece.at(edge)
+    x0, x1 = (max(0, round((edge + off) * scale)) for off in (-reach, reach))
+    y0, y1 = (max(0, round((y + off * piece.height) * scale)) for off in (-HALF - ABOVE / 2, HALF))
+    hole, part = view.covered[y0:y1, x0:x1], view.window[y0:y1, x0:x1]
+    if not part.size:
+        return end.gap / piece.height
+    row, column = min(len(view.paper) - 1, max(0, round(y))), min(view.paper.shape[1] - 1, max(0, round(edge)))
+    level, paper = part.min(axis=2), float(view.paper[row, column])
+    half = (paper + float(np.percentile(level[~hole], INK_QUANTILES[0]))) / 2 if not hole.all() else paper
+    ink = (level < min(half, paper - INK_LEVELS)) & ~hole
+    tall = view.window[max(0, y0 - round(piece.height * scale)) : y1 + round(piece.height * scale) // 2, x0:x1]
+    ink &= ~(tall.min(axis=2) < half).all(axis=0)  # a standing rule is no letter
+    if end.side < 0:
+        ink, hole = ink[:, ::-1], hole[:, ::-1]
+    both = ink.any(axis=1) & hole.any(axis=1)
+    if not both.any():
+        return end.gap / piece.height
+    places = np.arange(ink.shape[1])
+    first = np.where(hole, places, ink.shape[1]).min(axis=1)
+    last = np.where(ink & (places < first[:, None]), places, -ink.shape[1]).max(axis=1)
+    return float((first - last - 1)[both].min() / (piece.height * scale))
 
 
 def _are_columns(one: _End, two: _End, chains: list[_Chain]) -> bool:

@@ -60,7 +60,7 @@ class LostRegion:
 
 
 def describe_regions(
-    image: Image, mask: Mask, group: RegionGroup, structure: Structure | None, network: bool
+    image: Image, mask: Mask, group: RegionGroup, structure: Structure | None, network: bool, scale: float | None = None
 ) -> list[LostRegion]:
     """What is known of the regions that were repaired in one crop, in their order.
 
@@ -70,12 +70,14 @@ def describe_regions(
         group: the crop and the bounds of each region in it.
         structure: what was measured in the crop; None where the network alone drew it.
         network: whether the network drew in it.
+        scale: `utils.options.scale_of` the photo; None where `image` is all of it.
     """
     area, regions = group
-    scale = scale_of(*mask.shape)
+    scale = scale_of(*mask.shape) if scale is None else scale
     standing = [rule.points() for rule in structure.continued if rule.standing] if structure is not None else []
     window, hole = crop(image, area), crop(mask, area)
-    lines = find_lost_lines(window, hole, scale, standing, (area.x0, area.y0))
+    beside = _find_beside(structure) if structure is not None else None
+    lines = find_lost_lines(window, hole, scale, standing, (area.x0, area.y0), beside)
     of_region: dict[Box, list[LostLine]] = {region: [] for region in regions}
     for line in lines:
         region = max(regions, key=lambda region: _overlap(region, line.box))
@@ -134,6 +136,13 @@ def _find_ground(structure: Structure | None, part: Mask, inner: Box) -> tuple[d
         shares[kind] = shares.get(kind, 0.0) + counts[number] / counts.sum()
         textured |= number in structure.textured
     return {kind: round(share, 3) for kind, share in sorted(shares.items(), key=lambda item: -item[1])}, textured
+
+
+def _find_beside(structure: Structure) -> Mask | None:
+    """Where a crop shows no page, `(h, w)` bool; None where it shows nothing else."""
+    numbers = np.flatnonzero(np.bincount(structure.surface.ravel()))
+    beside = [number for number in numbers.tolist() if _kind_of(structure, number) == BESIDE]
+    return np.isin(structure.surface, beside) if beside else None
 
 
 def _kind_of(structure: Structure, number: int) -> str:

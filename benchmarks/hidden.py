@@ -1,0 +1,361 @@
+"""How well it is said what is lost: lines of text interrupted by a hole and the characters hidden in it.
+
+    python -m benchmarks.hidden --count 200
+
+Pages, cameras and occluders are drawn (`datasets`), so that every hidden letter is known. The true mask is given, grown
+as the finder would; nothing below it is looked at. No network is needed.
+
+A *line* is a run of words on one baseline with less than half of its height between them. It is *interrupted* where
+letters of it are hidden and letters of it are seen. What is hidden whole, such as a cell of a table, cannot be known
+and does not count.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from utils.flags import positive_int
+
+if TYPE_CHECKING:
+    from datasets.camera import Camera
+    from datasets.pages import Layout
+    from utils.arrays import Image, Mask, Points
+    from utils.lost.lines import LostLine
+    from utils.regions import Box
+
+GAP_SIZES = 0.5  # of a text's size: words farther apart are two lines, as the cells of a table
+SAME_BASELINE = 0.3  # of a text's size
+LETTER_MIDDLE = 0.35  # of a text's size, over its baseline
+MATCH_SHARE = 0.45  # of a text's size: so far off the middle of the letters a claim may lie
+FEWEST_VISIBLE = 2  # letters, of a line that must be found
+FEWEST_CHARACTERS = 10  # hidden in a region whose count is scored
+GROWTH_PX = 7  # of a photo 4000 pixels high: a mask holds the occluder's soft edge
+REFERENCE_SIDE = 4000  # pixels of the photo that sizes are stated for
+CONTEXT_PX = 420  # drawn around a hole
+OCCLUDERS, OCCLUDER_SIDE = 400, 900  # how many are drawn, and their longer side in pixels
+PLACEMENTS = 30  # tried for a hole without text
+OPAQUE = 0.02  # alpha from which an occluder is seen
+SKIN = (120, 150, 190)  # BGR of what lies in the hole
+
+Row = dict[str, Any]
+
+
+class Letters(NamedTuple):
+    """The printed letters of a page in a photo, all of one line with the same number.
+
+    Attributes:
+        places: `(n, 2)` float64, the middle of each (x, y) in pixels.
+        line: `(n,)` number of the line.
+        size: `(n,)` height of a line of its text in pixels.
+        word: `(n,)` number of the word.
+        half: `(n,)` half of its width in pixels.
+    """
+
+    places: "Points"
+    line: "np.ndarray"
+    size: "np.ndarray"
+    word: "np.ndarray"
+    half: "np.ndarray"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of this benchmark."""
+    parser = argparse.ArgumentParser(description="Score what is said about text hidden below holes of drawn pages.")
+    parser.add_argument("--count", type=positive_int, default=200, help="holes as they fall (default %(default)s)")
+    parser.add_argument("--bare_count", type=positive_int, default=100, help="holes without text (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default %(default)s)")
+    parser.add_argument("--report", help="also write the scores of every hole to this .json or .csv file")
+    parser.add_argument("--ocr_count", type=int, default=0, help="holes of which an OCR reads the surroundings, too")
+    return parser
+
+
+def find_letters(layout: "Layout", camera: "Camera") -> Letters:
+    """Where the printed letters of a page appear; seals, whose letters are turned, and handwriting are left out."""
+    from datasets.camera import page_points_to_photo
+    from datasets.pages.fonts import measure
+
+    texts = sorted((t for t in layout.texts if not t.angle and t.text), key=lambda t: (round(t.y), t.x))
+    places, lines, sizes, words, halves = [], [], [], [], []
+    line = 0
+    for number, run in enumerate(texts):
+        before = texts[number - 1] if number else None
+        joined = (
+            before is not None
+            and abs(before.y - run.y) < SAME_BASELINE * run.size
+            and -run.size < run.x - before.x - before.length < GAP_SIZES * run.size
+        )
+        line += not joined
+        at = run.x
+        for character in run.text:
+            width = measure(character, run.font, run.weight) * run.size
+            if not character.isspace():
+                places.append((at + width / 2, run.y - LETTER_MIDDLE * run.size))
+                lines.append(line)
+                sizes.append(run.size)
+                words.append(number)
+                halves.append(width / 2)
+            at += width
+    if not places:
+        return Letters(np.zeros((0, 2)), *(np.zeros(0, int),) * 4)
+    flat = np.array(places)
+    photo = page_points_to_photo(camera, flat)
+    above = page_points_to_photo(camera, flat - (0, 1))
+    scale = np.hypot(*(photo - above).T)
+    return Letters(photo, np.array(lines), np.array(sizes) * scale, np.array(words), np.array(halves) * scale)
+
+
+def find_ink(layout: "Layout", camera: "Camera") -> "Points":
+    """Places of handwriting and seals, `(n, 2)` float64 in pixels; what is said of them is neither right nor wrong."""
+    from datasets.camera import page_points_to_photo
+
+    parts = [stroke.points for stroke in layout.strokes] + [stamp.points for stamp in layout.stamps]
+    parts += [np.array([[run.x, run.y]], np.float32) for run in layout.texts if run.angle]
+    return page_points_to_photo(camera, np.concatenate(parts)) if parts else np.zeros((0, 2))
+
+
+def in_mask(mask: "Mask", points: "Points") -> "Mask":
+    """Which of `(n, 2)` points (x, y) lie in an `(H, W)` mask."""
+    x, y = np.floor(points).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    inside[inside] = mask[y[inside], x[inside]]
+    return inside
+
+
+class Sample(NamedTuple):
+    """A part of a photographed page with a hole, in its own pixels.
+
+    Attributes:
+        window: `(h, w, 3)` uint8 BGR, the page with its hole filled with one colour.
+        hole: `(h, w)` bool.
+        letters: of the whole page.
+        ink: of the whole page, see `find_ink`.
+        longer_side: of the whole photo, in pixels.
+    """
+
+    window: "Image"
+    hole: "Mask"
+    letters: Letters
+    ink: "Points"
+    longer_side: int
+
+
+def draw_mask(rng: np.random.Generator, height: int, width: int, bare: bool) -> tuple["Box", "Mask"]:
+    """The mask of one drawn occluder in its box of a photo; half as large for a hole between the lines."""
+    from datasets.occluders import drawn_occluder, place, warp
+    from utils.regions import grow
+
+    occluder = drawn_occluder(int(rng.integers(OCCLUDERS)), OCCLUDER_SIDE)
+    matrix = place(occluder, height, width, rng)
+    if bare:
+        middle = np.array([occluder.sprite.shape[1] / 2, occluder.sprite.shape[0] / 2])
+        centre = matrix[:, :2] @ middle + matrix[:, 2]
+        matrix[:, :2] /= 2
+        matrix[:, 2] = centre - matrix[:, :2] @ middle
+    box, layer = warp(occluder, matrix, height, width)
+    reach = box.padded(GROWTH_PX + 2, height, width)
+    part = np.zeros((reach.height, reach.width), bool)
+    part[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > OPAQUE
+    return reach, grow(part, GROWTH_PX)
+
+
+def draw_sample(seed: int, number: int, bare: bool) -> Sample | None:
+    """A page with a hole as it falls, or with one that hides no text; None where there is no room for such a one."""
+    from datasets.camera import draw_camera, page_points_to_photo, photograph
+    from datasets.pages import draw_layout
+
+    rng = np.random.default_rng((seed, number, bare))
+    layout = draw_layout(rng)
+    camera = draw_camera(rng, layout)
+    letters, ink = find_letters(layout, camera), find_ink(layout, camera)
+    page = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (layout.width, layout.height)
+    middle = page_points_to_photo(camera, page).mean(axis=0)
+    for _ in range(PLACEMENTS):
+        box, mask = draw_mask(rng, camera.height, camera.width, bare)
+        corner = np.array([box.x0, box.y0])
+        here = letters._replace(places=letters.places - corner)
+        if not mask.any() or bare == in_mask(mask, here.places).any():
+            continue
+        if bare and (hides(mask, here).any() or in_mask(mask, ink - corner).any() or not _on_page(box, middle)):
+            continue
+        view = box.padded(CONTEXT_PX, camera.height, camera.width)
+        window = photograph(layout, camera, 1.0, (view.x0, view.y0, view.x1, view.y1))
+        hole = np.zeros(window.shape[:2], bool)
+        hole[box.shifted(-view.x0, -view.y0).slices()] = mask
+        window[hole] = SKIN
+        corner = np.array([view.x0, view.y0])
+        letters = letters._replace(places=letters.places - corner)
+        return Sample(window, hole, letters, ink - corner, max(camera.height, camera.width))
+    return None
+
+
+def _on_page(bounds: "Box", middle: "Points") -> bool:
+    """Whether a hole lies in the middle half of the photo, where there is page in any case."""
+    centre = np.array([bounds.x0 + bounds.x1, bounds.y0 + bounds.y1]) / 2
+    return bool((np.abs(centre - middle) < middle / 2).all())
+
+
+def hides(mask: "Mask", letters: Letters) -> "Mask":
+    """Which letters a hole touches."""
+    touched = np.zeros(len(letters.places), bool)
+    reach = np.stack([letters.half, 0.35 * letters.size], axis=1)
+    for step in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
+        touched |= in_mask(mask, letters.places + reach * step)
+    return touched
+
+
+def score(sample: Sample) -> Row:
+    """Repair a hole and compare what is said of it with the truth.
+
+    Returns:
+        Counts: `lines` interrupted and `found` of them, `claims` and of them `right` and `false` (the others touch
+        handwriting, seals or cut letters and are neither); `characters` hidden in those lines and `said`; `alone`,
+        characters in lines of which nothing is seen; `ms`, processor time of the measurement.
+    """
+    from utils.lost.regions import describe_regions
+    from utils.page import structure
+    from utils.regions import Box, RegionGroup, bounds_of
+
+    window, hole, letters = sample.window, sample.hole, sample.letters
+    bounds = bounds_of(hole)
+    assert bounds is not None
+    found = structure.repair(window, hole)
+    # The scale is that of the whole photo, which the window is a part of.
+    group = RegionGroup(Box(0, 0, window.shape[1], window.shape[0]), (bounds,))
+    started = time.process_time()
+    (region,) = describe_regions(window, hole, group, found, network=False, scale=sample.longer_side / REFERENCE_SIDE)
+    row: Row = {"ms": 1000 * (time.process_time() - started)}
+    hidden = in_mask(hole, letters.places)
+    inside = in_mask(np.ones_like(hole), letters.places)
+    matched: set[int] = set()
+    row |= dict.fromkeys(("lines", "found", "characters", "said", "alone"), 0)
+    for number in np.unique(letters.line[hidden]):
+        own = letters.line == number
+        below = letters.places[own & hidden]
+        hits = {k for k, line in enumerate(region.lines) if _agrees(line, below, float(letters.size[own].mean()))}
+        if np.count_nonzero(own & ~hidden & inside) >= FEWEST_VISIBLE:
+            row["lines"] += 1
+            row["found"] += bool(hits)
+            row["characters"] += len(below)
+            row["said"] += sum(region.lines[k].characters for k in hits - matched)
+        else:
+            row["alone"] += len(below)
+        matched |= hits
+    unclear = np.concatenate([letters.places[hides(hole, letters)], sample.ink])
+    false = [line for k, line in enumerate(region.lines) if k not in matched and not _touches(line, unclear)]
+    row["said"] += sum(line.characters for line in false)
+    return row | {"claims": len(region.lines), "right": len(matched), "false": len(false)}
+
+
+def _agrees(line: "LostLine", letters: "Points", size: float) -> bool:
+    """Whether a claim lies where the hidden letters of a line are, `(n, 2)`, of a text of this size."""
+    (x0, y0), (x1, y1) = line.baseline
+    near = letters[(letters[:, 0] > x0 - size) & (letters[:, 0] < x1 + size)]
+    middle = np.interp(near[:, 0], [x0, x1], [y0, y1]) - LETTER_MIDDLE * size
+    return bool(len(near)) and bool((np.abs(middle - near[:, 1]) < MATCH_SHARE * size).mean() > 0.5)
+
+
+def _touches(line: "LostLine", points: "Points") -> bool:
+    """Whether points lie in a claim's box or beside it."""
+    box, reach = line.box, line.height
+    x, y = points.T
+    return bool(((x > box.x0 - reach) & (x < box.x1 + reach) & (y > box.y0 - reach) & (y < box.y1 + reach)).any())
+
+
+def totals(rows: Sequence[Row]) -> Row:
+    """What the rows of holes with text say together, shares in [0, 1]."""
+    total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "hole"}
+    errors = [
+        abs(row["said"] - row["characters"]) / row["characters"]
+        for row in rows
+        if row["characters"] >= FEWEST_CHARACTERS
+    ]
+    return {
+        "lines": total["lines"],
+        "recall": total["found"] / max(1, total["lines"]),
+        "claims": total["claims"],
+        "precision": total["right"] / max(1, total["right"] + total["false"]),
+        "holes counted": len(errors),
+        "characters, mean error": float(np.mean(errors)) if errors else 0.0,
+        "said / hidden": total["said"] / max(1, total["characters"]),
+        "hidden in lines unseen": total["alone"] / max(1, total["alone"] + total["characters"]),
+    }
+
+
+def ocr_harm(count: int, seed: int) -> Row | None:
+    """Words that an OCR reads outside of the mask before the repair and no longer after; None without the package.
+
+    The word is looked for anywhere in what is read after, in the same place to half its height.
+    """
+    try:
+        from rapidocr import RapidOCR
+    except ImportError:
+        return None
+    from utils.page import structure
+
+    engine = RapidOCR()
+    words = lost = 0
+    for number in range(count):
+        sample = draw_sample(seed, number, bare=False)
+        if sample is None:
+            continue
+        after = structure.repair(sample.window, sample.hole).image
+        read = [_read_words(engine, picture, sample.hole) for picture in (sample.window, after)]
+        words += len(read[0])
+        lost += sum(
+            not any(text == other and float(np.abs(place - at).max()) < reach for other, at, _ in read[1])
+            for text, place, reach in read[0]
+        )
+    return {"holes": count, "words read outside before": words, "no longer read after": lost}
+
+
+def _read_words(engine: Any, picture: "Image", hole: "Mask") -> list[tuple[str, "Points", float]]:
+    """Runs of text that an OCR reads farther from the hole than their own height: text, middle, half of the height."""
+    result = engine(picture)
+    boxes, texts = (result.boxes, result.txts) if result.boxes is not None else ([], [])
+    found = []
+    for box, text in zip(np.asarray(boxes), texts, strict=True):
+        (x0, y0), (x1, y1) = box.min(axis=0), box.max(axis=0)
+        reach = int(y1 - y0)
+        top, left = max(0, int(y0) - reach), max(0, int(x0) - reach)
+        if not hole[top : int(y1) + reach, left : int(x1) + reach].any():
+            found.append((text, box.mean(axis=0), reach / 2))
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    args = build_parser().parse_args(argv)
+    from tqdm import tqdm
+
+    from utils.report import format_table, write_report
+
+    rows: dict[bool, list[Row]] = {False: [], True: []}
+    for bare, count in ((False, args.count), (True, args.bare_count)):
+        for number in tqdm(range(count), unit="hole"):
+            sample = draw_sample(args.seed, number, bare)
+            if sample is not None:
+                rows[bare].append({"hole": f"{'bare' if bare else 'text'} {number}", **score(sample)})
+    tables: list[Row] = []
+    if rows[False]:
+        tables.append({"holes": f"{len(rows[False])} over text", **totals(rows[False])})
+    if rows[True]:
+        claimed = sum(row["false"] > 0 for row in rows[True])
+        tables.append({"holes": f"{len(rows[True])} without text", "false claims": claimed / len(rows[True])})
+    for table in tables:
+        print(format_table([table], 3))
+    times = [row["ms"] for part in rows.values() for row in part]
+    print(f"measuring took {np.mean(times):.1f} ms of processor time a hole, at most {max(times):.1f}")
+    if args.ocr_count:
+        harm = ocr_harm(args.ocr_count, args.seed)
+        print(format_table([harm]) if harm else "hidden.py: --ocr_count needs the package rapidocr")
+    if args.report:
+        write_report(args.report, [*rows[False], *rows[True]], tables, {}, vars(args))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
