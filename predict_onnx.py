@@ -4,12 +4,13 @@ python predict_onnx.py --src_image_dir photos --save_dir cleaned
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.cluster.addresses import without_file_scheme
+from utils.cluster.flags import add_cluster_flags, choices_of, is_wanted
 from utils.flags import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
 def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     """The flags of this script; `program`: what messages call it."""
     parser = argparse.ArgumentParser(prog=program, description=ABOUT)
-    parser.add_argument("--src_image_dir", default="test_img", help="folder of photos (default %(default)s)")
-    parser.add_argument("--save_dir", default="test_img_predict", help="where results go (default %(default)s)")
+    for flag, default, what in (
+        ("--src_image_dir", "test_img", "folder of photos"),
+        ("--save_dir", "test_img_predict", "where results go"),
+    ):
+        parser.add_argument(flag, type=without_file_scheme, default=default, help=f"{what} (default %(default)s)")
     add_graph_flags(parser)
     parser.add_argument(
         "--num_workers",
@@ -93,6 +97,7 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     files.add_argument("--report", help="append a line of JSON a photo to this file")
     add_switch(files, "--keep_times", False, "give results the modification times of their photos")
     add_writing_flags(files)
+    add_cluster_flags(parser)
     return parser
 
 
@@ -118,6 +123,9 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
     try:
         options = removal_options(args)
         folder = _folder_options(args)
+        if is_wanted(args):
+            _print_notes(args, given_flags(parser, argv), options)
+            return _clean_list(args, options, folder, program)
         check_folders(folder)
         photos, unreadable = find_photos(folder)
         for line in unreadable:
@@ -136,9 +144,7 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         print(f"{program}: {error}", file=sys.stderr)
         return EXIT_USAGE
 
-    own_masks = bool(args.mask_dir) and args.mask_mode == "replace"
-    for note in _notes(given_flags(parser, argv), options, own_masks):
-        print(note, file=sys.stderr)
+    _print_notes(args, given_flags(parser, argv), options)
     print(f"running on {description}", flush=True)
     status = _clean(remover, photos, folder, description)
     return status or (EXIT_FAILED if unreadable else 0)
@@ -196,6 +202,25 @@ def _signer(args: argparse.Namespace) -> "Signer | None":
     return load_signer(args.c2pa_cert, args.c2pa_key)
 
 
+def _clean_list(args: argparse.Namespace, options: RemovalOptions, folder: "FolderOptions", program: str) -> int:
+    """Clean the photos of a list, by records; returns the exit status."""
+    from utils.cluster.job import Job
+    from utils.cluster.run import clean_list
+
+    job = Job(
+        source=args.src_image_dir,
+        target=args.save_dir,
+        record_dir=without_file_scheme(args.record_dir or ""),
+        folder=folder,
+        removal=options,
+        graphs=(args.deeplabv3_onnx, args.deepfillv2_onnx),
+        provider=args.provider,
+        imgsize=args.imgsize,
+        imgresize=args.imgresize,
+    )
+    return clean_list(job, choices_of(args), program)
+
+
 def _work(args: argparse.Namespace) -> dict[str, object]:
     """What results depend on beside the options: the weights, and the crop they are used with."""
     from utils.images import fingerprint
@@ -210,7 +235,9 @@ def _share_cores(workers: int) -> None:
     """As in the networks: each photo is computed on one core, the cores that are left help all."""
     import cv2
 
-    cv2.setNumThreads(max(1, (os.cpu_count() or 1) - workers + 1))
+    from utils.cores import usable_cores
+
+    cv2.setNumThreads(max(1, usable_cores() - workers + 1))
 
 
 def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOptions", description: str) -> int:
@@ -233,6 +260,12 @@ def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOp
     if folder.save_comparison:
         print(f"before | found | after, side by side, in '{folder.save_dir / 'comparisons'}'")
     return EXIT_FAILED if counts["failed"] else 0
+
+
+def _print_notes(args: argparse.Namespace, given: set[str], options: RemovalOptions) -> None:
+    own_masks = bool(args.mask_dir) and args.mask_mode == "replace"
+    for note in _notes(given, options, own_masks):
+        print(note, file=sys.stderr)
 
 
 def _notes(given: set[str], options: RemovalOptions, own_masks: bool) -> list[str]:

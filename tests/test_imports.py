@@ -21,6 +21,7 @@ STOREYS = (
     ("utils.lost",),
     ("utils.compat", "utils.remover"),
     ("utils.folder", "utils.runtime"),
+    ("utils.cluster",),
     ("models", "datasets"),
     ("web",),
 )

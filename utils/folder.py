@@ -33,7 +33,7 @@ from utils.lost.page_xml import to_page_xml
 from utils.lost.signing import Signer
 from utils.lost.signs import NONE, draw_signs
 from utils.mask_files import MaskFolder, doubts
-from utils.options import growth_px
+from utils.options import RemovalOptions, growth_px
 from utils.originals import Originals, identity, is_same, is_same_folder
 from utils.page.structure import debug_picture
 from utils.regions import Box, connected_bounds, crop, grow
@@ -115,7 +115,9 @@ class Result:
     """
 
     name: str
-    status: str  # repaired | clean | skipped | failed
+    status: (
+        str  # repaired | clean | skipped | failed | quarantined (by utils.cluster: it ends the process that does it)
+    )
     message: str = ""
     boxes: list[Box] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
@@ -146,6 +148,7 @@ class Result:
             "clean": f"nothing to remove, copied as it is{self._doubt()}",
             "skipped": f"skipped: {self.message}",
             "failed": f"failed: {self.message}",
+            "quarantined": f"quarantined: {self.message}",
         }
         return f"{self.name}: {words[self.status]}"
 
@@ -220,9 +223,10 @@ def _extras(options: FolderOptions) -> tuple[tuple[str, str, bool], ...]:
     )
 
 
-def _beside(options: FolderOptions) -> tuple[str, ...]:
-    """What else is written beside a result, by the names that a record keeps."""
-    return ("hidden",) if options.save_hidden else ()
+def wanted_extras(options: FolderOptions) -> tuple[str, ...]:
+    """What is asked for beside the photos, by the names that a record keeps."""
+    folders = tuple(folder for _, folder, wanted in _extras(options) if wanted)
+    return (*folders, "hidden") if options.save_hidden else folders
 
 
 def _is_report(path: Path) -> bool:
@@ -337,7 +341,7 @@ def clean_folder(
     for line in _earlier_runs(again):
         print(line)
     if doubted:
-        print(_look_at(doubted))
+        print(look_at(doubted, len(doubted)))
     return counts
 
 
@@ -356,35 +360,27 @@ def _earlier_runs(again: Counter[str]) -> list[str]:
     return lines
 
 
-def _look_at(names: Sequence[str]) -> str:
-    """The photos in which something was left alone that may as well cover the page."""
+def look_at(names: Sequence[str], count: int) -> str:
+    """The photos in which something was left alone that may as well cover the page.
+
+    Args:
+        names: of some of them, or of all.
+        count: how many there are.
+    """
     shown = ", ".join(names[:NAMES_SHOWN])
-    more = f" and {len(names) - NAMES_SHOWN} more, all in the report" if len(names) > NAMES_SHOWN else ""
-    photos = "1 photo needs a look" if len(names) == 1 else f"{len(names)} photos need a look"
+    more = f" and {count - NAMES_SHOWN} more, all in the report" if count > NAMES_SHOWN else ""
+    photos = "1 photo needs a look" if count == 1 else f"{count} photos need a look"
     return f"{photos}: {shown}{more} (--doubtful remove takes what was left alone there)"
 
 
 def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOptions) -> Iterator[Result]:
     """Results in the order of the photos; while one is decoded or written, another has the networks."""
-    masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
-    settings = {**asdict(remover.options), "jpeg": options.jpeg, "mark": options.mark, "plain": options.plain}
-    settings |= {"mark_hidden": options.mark_hidden, "signed": options.signer is not None}
-    if options.mask_dir is not None:
-        settings["mask_mode"] = options.mask_mode
     known = {}
     if options.report is not None and options.report.is_file():
         known = done.from_report(options.report)
-    run = _Run(
-        remover=remover,
-        options=options,
-        room=Room(options.num_workers),
-        originals=Originals(lambda: _originals(photos, options)),
-        masks=masks,
-        settings={**settings, **options.work},
-        known=known,
-    )
-    with ThreadPoolExecutor(options.num_workers) as workers, _Interruption() as interruption:
-        futures = deque(workers.submit(_clean, run, path) for path in photos)
+    run = Run.of(remover, options, Originals(lambda: _originals(photos, options)), known)
+    with ThreadPoolExecutor(options.num_workers) as workers, Interruption() as interruption:
+        futures = deque(workers.submit(clean_photo, run, path) for path in photos)
         try:
             while futures and not interruption.asked:
                 yield futures.popleft().result()
@@ -397,28 +393,32 @@ def _results(remover: OccluderRemover, photos: Sequence[Path], options: FolderOp
             raise KeyboardInterrupt
 
 
-class _Interruption:
+class Interruption:
     """Ctrl-C as a wish, looked at between two photos: raised anywhere, it could come between a file and its line.
 
     A second Ctrl-C ends the run at once, as it does by default. Outside of the main thread nothing changes.
+
+    Args:
+        signals: what counts as the wish; queues of jobs send SIGTERM some time before they kill.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[int] = (signal.SIGINT,)) -> None:
         self.asked = False
-        self.before: Any = None
+        self.signals = signals
+        self.before: dict[int, Any] = {}
 
-    def __enter__(self) -> "_Interruption":
+    def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._ask)
+            self.before = {number: signal.signal(number, self._ask) for number in self.signals}
         return self
 
     def _ask(self, number: int, frame: Any) -> None:
         self.asked = True
-        signal.signal(signal.SIGINT, self.before)
+        signal.signal(number, self.before[number])
 
     def __exit__(self, *error: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
 
 def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
@@ -429,7 +429,13 @@ def _originals(photos: Sequence[Path], options: FolderOptions) -> list[Path]:
     return [*photos, *masks]
 
 
-def _clean(run: "_Run", path: Path) -> Result:
+def clean_photo(run: "Run", path: Path) -> Result:
+    """Repair one photo and write it; whatever goes wrong with it is told by its result.
+
+    Args:
+        run: may be shared by threads.
+        path: of the photo, below the run's `src_image_dir`.
+    """
     source = _Source(Result(path.relative_to(run.options.src_image_dir).as_posix(), "clean"), path)
     try:
         _read(source, run)
@@ -466,7 +472,7 @@ class Room:
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """What the photos of one run share."""
 
     remover: OccluderRemover
@@ -476,6 +482,35 @@ class _Run:
     masks: MaskFolder | None
     settings: Mapping[str, Any]
     known: Mapping[str, done.Record]
+
+    @classmethod
+    def of(
+        cls,
+        remover: OccluderRemover,
+        options: FolderOptions,
+        originals: Originals,
+        known: Mapping[str, done.Record] | None = None,
+    ) -> "Run":
+        """A run over a folder.
+
+        Args:
+            remover: the loaded networks.
+            options: see `FolderOptions`.
+            originals: what no result may come to lie on.
+            known: records of earlier runs by the photos' names.
+        """
+        masks = MaskFolder(options.mask_dir, options.max_pixels) if options.mask_dir is not None else None
+        room, settings = Room(options.num_workers), all_settings(remover.options, options)
+        return cls(remover, options, room, originals, masks, settings, {} if known is None else known)
+
+
+def all_settings(removal: RemovalOptions, options: FolderOptions) -> dict[str, Any]:
+    """All that a result depends on but the photo and its mask."""
+    settings = {**asdict(removal), "jpeg": options.jpeg, "mark": options.mark, "plain": options.plain}
+    settings |= {"mark_hidden": options.mark_hidden, "signed": options.signer is not None}
+    if options.mask_dir is not None:
+        settings["mask_mode"] = options.mask_mode
+    return {**settings, **options.work}
 
 
 @dataclass
@@ -489,15 +524,13 @@ class _Source:
     record: done.Record | None = None
 
 
-def _read(source: _Source, run: _Run) -> None:
+def _read(source: _Source, run: Run) -> None:
     """Read a photo and its mask into `source`; where there is nothing to do for it, its result says why."""
     options, path = run.options, source.path
     name = path.relative_to(options.src_image_dir)
     started = time.perf_counter()
     try:
-        source.record = done.asked_for(
-            path, _work_on(name, run), (*(f for _, f, wanted in _extras(options) if wanted), *_beside(options))
-        )
+        source.record = done.asked_for(path, work_on(name, run.settings, run.masks), wanted_extras(options))
         if options.skip_existing and _is_done(source, name, run):
             return
         among_photos = run.masks is not None and is_same(run.masks.folder, options.src_image_dir)
@@ -516,16 +549,21 @@ def _read(source: _Source, run: _Run) -> None:
     source.result.milliseconds["read"] = _milliseconds(started)
 
 
-def _work_on(name: Path, run: _Run) -> str:
-    """The digest of all that a photo's result depends on; its mask is a part of that."""
-    settings = dict(run.settings)
-    if run.masks is not None:
-        files = [path for group in run.masks.candidates(name) for path in group]
-        settings["masks"] = [images.fingerprint(path) for path in files]
+def work_on(name: Path, settings: Mapping[str, Any], masks: MaskFolder | None) -> str:
+    """The digest of all that a photo's result depends on; its mask is a part of that.
+
+    Args:
+        name: of the photo, below the folder of photos.
+        settings: from `all_settings`.
+        masks: the user's, or None.
+    """
+    if masks is not None:
+        files = [path for group in masks.candidates(name) for path in group]
+        settings = {**settings, "masks": [images.fingerprint(path) for path in files]}
     return done.digest(settings)
 
 
-def _is_done(source: _Source, name: Path, run: _Run) -> bool:
+def _is_done(source: _Source, name: Path, run: Run) -> bool:
     """Whether a photo is done as it is asked, or must not be done again; the result says why not.
 
     Raises:
@@ -597,7 +635,7 @@ def _repair(remover: OccluderRemover, source: _Source, options: FolderOptions) -
     return removal
 
 
-def _write(source: _Source, removal: Removal | None, run: _Run) -> Result:
+def _write(source: _Source, removal: Removal | None, run: Run) -> Result:
     result, photo, options = source.result, source.photo, run.options
     if photo is None or result.status == "failed":
         return result
@@ -705,7 +743,7 @@ def _repainted(removal: Removal) -> str:
     return f"{listed(removal.boxes)} (shadow lifted: {listed(connected_bounds(removal.shade))})"
 
 
-def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, run: _Run) -> None:
+def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, run: Run) -> None:
     """Mask, comparison and structure, in folders of their own below `save_dir`, named after the photo's whole name."""
     name, options = source.result.name, run.options
 
@@ -728,7 +766,7 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, r
             write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
 
 
-def _write_lost(photo: Photo, removal: Removal | None, source: _Source, run: _Run) -> None:
+def _write_lost(photo: Photo, removal: Removal | None, source: _Source, run: Run) -> None:
     """What is lost in a photo, as JSON beside its result and as PAGE-XML."""
     options, name = run.options, source.result.name
     regions = removal.lost if removal is not None else ()

@@ -7,7 +7,6 @@ metadata.
 import ctypes
 import functools
 import importlib.util
-import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 import onnxruntime as ort
 
 from utils.arrays import AnyArray, Floats
+from utils.cores import usable_cores
 from utils.options import PROVIDERS, RemovalOptions
 from utils.remover import OccluderRemover
 from utils.runtime import openvino_session
@@ -177,7 +177,7 @@ class Graph:
             if provider == "cpu":
                 # Each worker computes for itself, the cores that are left help all. That a run has one picture is worth
                 # a twentieth of the segmentation's time.
-                options.intra_op_num_threads = max(1, (os.cpu_count() or 1) - self.workers + 1)
+                options.intra_op_num_threads = max(1, usable_cores() - self.workers + 1)
                 options.add_free_dimension_override_by_name("batch", 1)
             chain = {"tensorrt": ("tensorrt", "cuda", "cpu"), "cuda": ("cuda", "cpu"), "cpu": ("cpu",)}[provider]
             providers = [(_EP_NAMES[name], _CUDA_OPTIONS if name == "cuda" else {}) for name in chain]

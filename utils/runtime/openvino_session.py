@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from utils.arrays import Floats
+from utils.cores import usable_cores
 from utils.spec import METADATA_KEY, NetworkSpec
 
 PROVIDER = "OpenVINOExecutionProvider"  # what ONNX Runtime calls it
@@ -55,7 +56,8 @@ class OpenVinoSession:
         model.reshape({port.get_any_name(): self._fixed(_port(port).shape) for port in model.inputs})
         self.inputs, self.outputs = ([_port(port) for port in ports] for ports in (model.inputs, model.outputs))
         precision = "bf16" if has_bfloat16() else "f32"
-        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": workers})
+        hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": workers}
+        compiled = core.compile_model(model, "CPU", {**hints, "INFERENCE_NUM_THREADS": max(workers, usable_cores())})
         self.requests: queue.SimpleQueue[Any] = queue.SimpleQueue()  # those that no thread uses at the moment
         for _ in range(workers):
             self.requests.put(compiled.create_infer_request())

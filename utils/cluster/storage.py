@@ -1,0 +1,121 @@
+"""Folders of object stores: `s3://bucket/folder`, `gs://…`, and whatever else pyarrow or fsspec have a name for.
+
+Needs the extra `[storage]`. Folders of this machine are plain paths everywhere in this package and need nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from utils.cluster.listing import Listed
+from utils.images import EXTENSIONS
+
+
+class Bucket:
+    """A folder of an object store.
+
+    Args:
+        url: its address; what stands behind `?` goes to pyarrow, as `?endpoint_override=host:port&scheme=http`.
+        flag: that it was given by, for messages.
+
+    Raises:
+        ValueError: pyarrow is not installed, or knows no such address.
+    """
+
+    def __init__(self, url: str, flag: str = "--src_image_dir") -> None:
+        shown = url.partition("?")[0]
+        shown = re.sub(r"//[^/@]*@", "//", shown)  # without the keys that an address may hold
+        try:
+            from pyarrow import fs
+        except ImportError:
+            raise ValueError(
+                f"{flag} '{shown}': addresses need pyarrow; pip install 'occluder-removal[storage]', or pip install "
+                "pyarrow"
+            ) from None
+        try:
+            self.system, folder = fs.FileSystem.from_uri(url)
+        except (ValueError, OSError) as error:
+            self.system, folder = _through_fsspec(url, f"{flag} '{shown}': {str(error).splitlines()[0]}")
+        self.folder = folder.rstrip("/")
+        self.shown = shown
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{name}"
+
+    def names(self, under: str = "") -> Iterator[tuple[str, int, int]]:
+        """Name below the folder, bytes, and time in seconds since 1970 of every file; none where there is no folder.
+
+        Raises:
+            OSError: the store does not answer.
+        """
+        from pyarrow import fs
+
+        start = self._path(under).rstrip("/")
+        for info in self.system.get_file_info(fs.FileSelector(start, recursive=True, allow_not_found=True)):
+            if info.type == fs.FileType.File:
+                yield info.path[len(self.folder) + 1 :], info.size, _seconds(info)
+
+    def photos(self, recursive: bool) -> Iterator[Listed]:
+        """The files whose extension is a picture's, hidden ones left out, as a list has them."""
+        for name, size, time in self.names():
+            parts = name.split("/")
+            is_hidden = any(part.startswith(".") for part in parts)
+            if Path(name).suffix.lower() in EXTENSIONS and not is_hidden and (recursive or len(parts) == 1):
+                yield Listed(name, size, time)
+
+    def fetch(self, name: str, target: Path) -> Listed:
+        """Copy a file to this machine, into folders that are made for it; returns it as a list has it.
+
+        Raises:
+            OSError: it is not there, or cannot be read.
+        """
+        from pyarrow import fs
+
+        info = self.system.get_file_info(self._path(name))
+        if info.type != fs.FileType.File:
+            raise FileNotFoundError(f"cannot read '{name}': there is no such file in '{self.shown}'")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self.read(name))
+        return Listed(name, info.size, _seconds(info))
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            OSError: it is not there, or cannot be read.
+        """
+        with self.system.open_input_stream(self._path(name)) as stream:
+            return bytes(stream.read())
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file: as a whole or not at all, as object stores do.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = self._path(name)
+        if self.system.type_name not in ("s3", "gcs"):  # those know no folders
+            self.system.create_dir(path.rpartition("/")[0], recursive=True)
+        with self.system.open_output_stream(path) as stream:
+            stream.write(data)
+
+
+def _seconds(info: Any) -> int:
+    return info.mtime_ns // 10**9 if info.mtime_ns is not None else -1
+
+
+def _through_fsspec(url: str, why: str) -> tuple[Any, str]:
+    """A file system that pyarrow does not know, by fsspec.
+
+    Raises:
+        ValueError: nor does fsspec.
+    """
+    try:
+        import fsspec
+        from pyarrow import fs
+
+        system, folder = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError, OSError) as error:
+        raise ValueError(f"{why}; and by fsspec: {error}") from None
+    return fs.PyFileSystem(fs.FSSpecHandler(system)), folder
