@@ -1,0 +1,29 @@
+import numpy as np
+
+from benchmarks import hidden
+from datasets.camera import draw_camera
+from datasets.pages import draw_layout
+
+
+def test_letters_of_a_page_lie_where_its_words_do():
+    rng = np.random.default_rng(3)
+    layout = draw_layout(rng)
+    letters = hidden.find_letters(layout, draw_camera(rng, layout))
+    printed = sum(len(run.text.replace(" ", "")) for run in layout.texts if not run.angle)
+    assert len(letters.places) == len(letters.line) == len(letters.half) == printed
+    assert (letters.size > 0).all()
+
+
+def test_words_of_one_line_have_one_number_and_cells_have_their_own():
+    rng = np.random.default_rng(0)
+    layout = draw_layout(rng)
+    letters = hidden.find_letters(layout, draw_camera(rng, layout))
+    assert 1 <= len(np.unique(letters.line)) <= len(np.unique(letters.word))
+
+
+def test_totals_are_shares_of_what_was_counted():
+    row = {"hole": "text 0", "ms": 1.0, "lines": 4, "found": 3, "claims": 4, "right": 3, "false": 1}
+    row |= {"characters": 20, "said": 25, "alone": 20}
+    total = hidden.totals([row])
+    assert total["recall"] == total["precision"] == 0.75
+    assert total["characters, mean error"] == 0.25 and total["hidden in lines unseen"] == 0.5
