@@ -14,3 +14,8 @@ def is_url(text: str) -> bool:
 def without_file_scheme(text: str) -> str:
     """A plain path for a `file://` address; every other name as it is."""
     return unquote(urlsplit(text).path) if text.startswith("file://") else text
+
+
+def shown(text: str) -> str:
+    """A name for messages: without the keys and settings that an address may hold."""
+    return re.sub(r"//[^/@]*@", "//", text.partition("?")[0]) if is_url(text) else text

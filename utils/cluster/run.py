@@ -13,7 +13,7 @@ from signal import SIGINT, SIGTERM
 from tqdm import tqdm
 
 from utils import images
-from utils.cluster.addresses import is_url
+from utils.cluster.addresses import is_url, shown
 from utils.cluster.flags import Choices
 from utils.cluster.job import Job, Keys, blank_row
 from utils.cluster.ledger import Known, Ledger
@@ -115,7 +115,7 @@ def _take_in(ledger: Ledger, job: Job, choices: Choices, shard: Shard, program: 
 
     twice, meeting = ledger.list_all(share())
     if not total:
-        where = f"--list '{choices.list}'" if choices.list is not None else f"'{job.source.partition('?')[0]}'"
+        where = f"--list '{choices.list}'" if choices.list is not None else f"'{shown(job.source)}'"
         raise ValueError(f"there are no photos in {where}")
     if twice:
         print(f"note: {twice} listed more than once; each is done once", file=sys.stderr)
@@ -203,7 +203,7 @@ def _do(
     if doubted:
         print(look_at(doubted, len(doubted)))
     status = check_end(ledger)
-    print(f"results are in '{job.target.partition('?')[0]}', records in '{job.record_dir.partition('?')[0]}'")
+    print(f"results are in '{shown(job.target)}', records in '{shown(job.record_dir)}'")
     return status
 
 

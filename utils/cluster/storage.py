@@ -3,11 +3,11 @@
 Needs the extra `[storage]`. Folders of this machine are plain paths everywhere in this package and need nothing.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from utils.cluster.addresses import shown
 from utils.cluster.listing import Listed
 from utils.images import EXTENSIONS
 
@@ -24,21 +24,18 @@ class Bucket:
     """
 
     def __init__(self, url: str, flag: str = "--src_image_dir") -> None:
-        shown = url.partition("?")[0]
-        shown = re.sub(r"//[^/@]*@", "//", shown)  # without the keys that an address may hold
+        self.shown = shown(url)
         try:
             from pyarrow import fs
         except ImportError:
             raise ValueError(
-                f"{flag} '{shown}': addresses need pyarrow; pip install 'occluder-removal[storage]', or pip install "
-                "pyarrow"
+                f"{flag} '{self.shown}': addresses need pyarrow; pip install pyarrow, or 'occluder-removal[storage]'"
             ) from None
         try:
             self.system, folder = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
-            self.system, folder = _through_fsspec(url, f"{flag} '{shown}': {str(error).splitlines()[0]}")
+            self.system, folder = _through_fsspec(url, f"{flag} '{self.shown}': {str(error).splitlines()[0]}")
         self.folder = folder.rstrip("/")
-        self.shown = shown
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
