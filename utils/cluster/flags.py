@@ -2,13 +2,13 @@
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from utils.cluster.addresses import is_url
 from utils.flags import add_switch
 
+ENGINES = ("ray",)
 TIMEOUT_SECONDS = 600.0  # 100 megapixels take half a minute of one slow core
-ALONE = ("list", "shard", "resume", "retry_failed", "record_dir", "photo_timeout_s", "merge_report")
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Choices:
         retry_failed: also do what has one that says `failed` or `quarantined`.
         photo_timeout_s: seconds after which a photo hangs.
         merge_report: write the records to this file and do nothing else; None: do the photos.
+        cluster: one of `ENGINES`, or None for a worker process of this one.
+        ray_address: of a cluster that runs; None starts Ray here.
     """
 
     list: str | None = None
@@ -30,6 +32,8 @@ class Choices:
     retry_failed: bool = False
     photo_timeout_s: float = TIMEOUT_SECONDS
     merge_report: str | None = None
+    cluster: str | None = None
+    ray_address: str | None = None
 
 
 def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,17 +64,21 @@ def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="do no photo: write one report of all records, and check that every listed photo has one",
     )
+    group.add_argument(
+        "--cluster", choices=ENGINES, help="have the photos done by all nodes of a Ray cluster (needs ray[data])"
+    )
+    group.add_argument("--ray_address", help="of a cluster that runs (default: Ray starts on this machine)")
 
 
 def choices_of(args: argparse.Namespace) -> Choices:
     """What the parsed flags say."""
-    return Choices(args.list, args.shard, args.resume, args.retry_failed, args.photo_timeout_s, args.merge_report)
+    return Choices(**{item.name: getattr(args, item.name) for item in fields(Choices)})
 
 
 def is_wanted(args: argparse.Namespace) -> bool:
     """Whether the photos are to be done by records."""
     is_remote = is_url(args.src_image_dir) or is_url(args.save_dir)
-    return is_remote or any(getattr(args, name) for name in ALONE if name != "photo_timeout_s")
+    return is_remote or bool(args.record_dir) or replace(choices_of(args), photo_timeout_s=TIMEOUT_SECONDS) != Choices()
 
 
 def _seconds(text: str) -> float:

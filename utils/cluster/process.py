@@ -22,6 +22,7 @@ TICK_SECONDS = 0.5  # how often clocks and wishes to stop are looked at
 END_SECONDS = 120.0  # that a worker may take to end once its photos are done: it sends its last records
 LOAD_SECONDS = 600.0  # that the networks may take to load: TensorRT builds engines for minutes
 MOST_DEATHS = 3  # in a row, of workers that had begun no photo
+SEND_RECORDS = "send records"  # what a worker process is told, beside photos
 OOM_SCORE = 500  # of 1000: Linux, out of memory, ends the worker before the process that can go on without it
 
 
@@ -63,8 +64,12 @@ class Supervisor:
         self._begun += 1
         return _Child(job, f"{self.name}_{self._begun}")
 
-    def rows(self, photos: Iterator[Listed]) -> Iterator[Row]:
+    def rows(self, photos: Iterator[Listed], keep: bool = False) -> Iterator[Row]:
         """The photos' records, in the order in which they end, each as soon as it is written.
+
+        Args:
+            photos: what to do.
+            keep: keep the worker for a further call; the records are sent all the same.
 
         Raises:
             ValueError: a worker says that it cannot go on, as on a full disk.
@@ -89,8 +94,11 @@ class Supervisor:
             if child is None:
                 return
             if not child.given:
-                child.end()
-                self._child = None
+                if keep:
+                    child.send_records()
+                else:
+                    child.end()
+                    self._child = None
                 return
             done, is_alive = child.wait()
             deaths = 0 if done else deaths
@@ -224,6 +232,20 @@ class _Child:
         finally:
             self.kill()
 
+    def send_records(self) -> None:
+        """Have it write what records wait; it has finished its photos.
+
+        Raises:
+            ValueError: they cannot be written.
+        """
+        try:
+            self.pipe.send(SEND_RECORDS)
+            kind, value = self.pipe.recv() if self.pipe.poll(END_SECONDS) else ("refused", "records cannot be written")
+        except (EOFError, OSError):
+            kind, value = "refused", f"the worker process {self.death()} before it had written its records"
+        if kind == "refused":
+            raise ValueError(value)
+
     def kill(self) -> None:
         with suppress(OSError):
             self.process.kill()
@@ -271,15 +293,25 @@ def _serve(pipe: Any, job: Job, name: str) -> None:
         thread.start()
     with suppress(EOFError, OSError):
         while (photo := pipe.recv()) is not None:
-            waiting.put(photo)
+            if photo == SEND_RECORDS:
+                tell(*_sent(worker.records))
+            else:
+                waiting.put(photo)
     for _ in threads:
         waiting.put(None)
     for thread in threads:
         thread.join()
+    kind, why = _sent(worker.records)
+    if kind == "refused":
+        tell(kind, why)
+
+
+def _sent(records: RecordFile) -> tuple[str, str]:
     try:
-        worker.records.close()
+        records.send()
     except OSError as error:
-        tell("refused", f"records cannot be written ({error}); go on with --resume True")
+        return "refused", f"records cannot be written ({error}); go on with --resume True"
+    return "sent", ""
 
 
 def share_cores(workers: int) -> None:

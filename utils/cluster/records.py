@@ -107,17 +107,25 @@ class RecordFile:
         self._sent += 1
         self._waiting = []
 
-    def close(self) -> None:
+    def send(self) -> None:
         """Send what waits.
 
         Raises:
             OSError: it cannot be written.
         """
         with self._lock:
-            if self._bucket is None:
-                os.close(self._file)
-            elif self._waiting:
+            if self._waiting:
                 self._send()
+
+    def close(self) -> None:
+        """Send what waits, and write no more.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.send()
+        if self._bucket is None:
+            os.close(self._file)
 
 
 def read_records(folder: str, prefix: str = "") -> Iterator[Row]:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from utils.cluster.flags import Choices
 from utils.cluster.job import Job, Keys, blank_row
 from utils.cluster.ledger import Known, Ledger
 from utils.cluster.listing import Listed, Shard, parse_shard, read_list
+from utils.cluster.on_ray import RayPool, check_ray
 from utils.cluster.process import Supervisor, WorkerLost
 from utils.cluster.records import (
     CLEAN,
@@ -80,6 +81,11 @@ def _checked(job: Job, choices: Choices) -> Job:
         raise ValueError("--skip_existing goes by results; with --list, --shard and the like, --resume goes by records")
     if job.folder.report is not None:
         raise ValueError("--report: each worker keeps records of its own here; --merge_report makes one report of them")
+    if choices.cluster is not None:
+        check_ray()
+        job = _absolute(job)
+    elif choices.ray_address is not None:
+        raise ValueError("--ray_address needs --cluster ray")
     if choices.retry_failed and not choices.resume:
         raise ValueError("--retry_failed True needs --resume True; without it, all photos are done again")
     # names of a list may lie in folders inside, and their results mirror those
@@ -95,6 +101,29 @@ def _checked(job: Job, choices: Choices) -> Job:
         return job
     folder, _, query = job.target.partition("?")
     return replace(job, record_dir=f"{folder.rstrip('/')}/{RECORDS}{'?' + query if query else ''}")
+
+
+def _absolute(job: Job) -> Job:
+    """The job as processes that run in other folders understand it."""
+
+    def whole(name: str) -> str:
+        return name if not name or is_url(name) else str(Path(name).absolute())
+
+    folder = replace(
+        job.folder,
+        src_image_dir=job.folder.src_image_dir.absolute(),
+        save_dir=job.folder.save_dir.absolute(),
+        mask_dir=job.folder.mask_dir.absolute() if job.folder.mask_dir is not None else None,
+    )
+    segmenter, generator = job.graphs
+    return replace(
+        job,
+        source=whole(job.source),
+        target=whole(job.target),
+        record_dir=whole(job.record_dir),
+        folder=folder,
+        graphs=(whole(segmenter), whole(generator)),
+    )
 
 
 def _take_in(ledger: Ledger, job: Job, choices: Choices, shard: Shard, program: str) -> list[tuple[Listed, str]]:
@@ -179,18 +208,13 @@ def _do(
     left = len(ledger) - sum(ledger.counts().values())
     if len(ledger) > left:
         print(f"{len(ledger) - left} of {len(ledger)} have records already", flush=True)
-    todo = (photo for photo, known in ledger.pairs() if known is None)
     stopped = ""
     with ExitStack() as stack:
         interruption = stack.enter_context(Interruption((SIGINT, SIGTERM)))
         doubted: list[str] = []
         try:
             if left:
-                supervisor = stack.enter_context(
-                    Supervisor(job, name, choices.photo_timeout_s, lambda: interruption.asked)
-                )
-                print(f"running on {supervisor.description}", flush=True)
-                doubted = _tell(supervisor.rows(todo), left)
+                doubted = _tell_all(ledger, job, choices, name, left, stack, lambda: interruption.asked)
         except WorkerLost as error:
             stopped = str(error)
         if interruption.asked:
@@ -205,6 +229,32 @@ def _do(
     status = check_end(ledger)
     print(f"results are in '{shown(job.target)}', records in '{shown(job.record_dir)}'")
     return status
+
+
+def _tell_all(
+    ledger: Ledger,
+    job: Job,
+    choices: Choices,
+    name: str,
+    left: int,
+    stack: ExitStack,
+    should_stop: Callable[[], bool],
+) -> list[str]:
+    """Do what has no record, printing a line each; returns the names of photos in doubt."""
+    todo = (photo for photo, known in ledger.pairs() if known is None)
+    if choices.cluster is None:
+        supervisor = stack.enter_context(Supervisor(job, name, choices.photo_timeout_s, should_stop))
+        print(f"running on {supervisor.description}", flush=True)
+        return _tell(supervisor.rows(todo), left)
+    pool = stack.enter_context(RayPool(job, name, choices.photo_timeout_s, choices.ray_address, should_stop))
+    print(f"running on {pool.description}", flush=True)
+    doubted = _tell(pool.rows(todo), left)
+    ledger.enter(read_records(job.record_dir, name))
+    lost = (photo for photo, known in ledger.pairs() if known is None)
+    if not should_stop() and (count := len(ledger) - sum(ledger.counts().values())):
+        print(f"{count} were lost with the processes that did them; each is done again alone", file=sys.stderr)
+        doubted += _tell(pool.rows_alone(lost), count)
+    return doubted
 
 
 def _refuse_meeting(job: Job, meeting: list[tuple[Listed, str]], name: str) -> None:
