@@ -52,7 +52,8 @@ class _Actor:
 
 
 def _retries() -> dict[str, Any]:
-    return {"max_restarts": RETRIES, "max_task_retries": RETRIES}
+    # without end for actors: a pool waits for ever for one that is not started again
+    return {"max_restarts": -1, "max_task_retries": RETRIES}
 
 
 class RayPool:
