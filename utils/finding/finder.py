@@ -137,10 +137,13 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
         mask = without_rest(small, answer.beside, [part.mask for part in taken], whole, options)
     if mask.any() and growth_px(options, *shape) > 0:  # ungrown it ends at the occluder's own
         mask = with_outlines(image, mask)
+    hidden = mask if mask is whole else mask | whole
+    if not left:
+        return Finding(mask, hidden, _regions(mask, taken), [], answer.beside)
     doubted = _enlarged(_union(left, small), shape, options)
-    hidden = mask | whole | doubted if left or mask is not whole else mask
+    hidden = hidden | doubted
     doubted &= ~mask
-    doubtful = _regions(doubted, left) if left else []
+    doubtful = _regions(doubted, left)
     return Finding(mask, hidden, _regions(mask, taken), doubtful, answer.beside, doubted if doubtful else None)
 
 
