@@ -157,6 +157,7 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
         ValueError: it names the flag that cannot be used.
     """
     from utils import images
+    from utils.done import weights_of
     from utils.folder import FolderOptions, default_workers
 
     for name in ("src_image_dir", "save_dir"):
@@ -185,7 +186,12 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
         num_workers=args.num_workers or default_workers(),
         plain=args.compat,
         keep_times=args.keep_times,
-        work=_work(args),
+        work=weights_of(
+            args.deeplabv3_onnx,
+            args.deepfillv2_onnx if args.structure != "only" or args.compat else None,
+            args.imgsize,
+            args.imgresize,
+        ),
     )
 
 
@@ -219,16 +225,6 @@ def _clean_list(args: argparse.Namespace, options: RemovalOptions, folder: "Fold
         imgresize=args.imgresize,
     )
     return clean_list(job, choices_of(args), program)
-
-
-def _work(args: argparse.Namespace) -> dict[str, object]:
-    """What results depend on beside the options: the weights, and the crop they are used with."""
-    from utils.images import fingerprint
-
-    graphs = {"deeplabv3_onnx": fingerprint(args.deeplabv3_onnx)}
-    if args.structure != "only" or args.compat:
-        graphs["deepfillv2_onnx"] = fingerprint(args.deepfillv2_onnx)
-    return {**graphs, "imgsize": args.imgsize, "imgresize": args.imgresize}
 
 
 def _share_cores(workers: int) -> None:

@@ -182,6 +182,7 @@ def _workshop(args: argparse.Namespace) -> "tuple[Workshop, str]":
     from dataclasses import replace
 
     from utils import images
+    from utils.done import weights_of
     from utils.remover import OccluderRemover
     from utils.runtime import onnx_backend
     from web.jobs import Jobs
@@ -202,7 +203,16 @@ def _workshop(args: argparse.Namespace) -> "tuple[Workshop, str]":
     inpainter = None if options.without_network else loaded.inpainter
     remover = OccluderRemover(loaded.segmenter, inpainter, options)
     max_pixels = args.max_pixels or images.MAX_PIXELS
-    workshop = Workshop(remover, loaded.inpainter, Jobs(), jpeg=args.jpeg, mark=args.mark, max_pixels=max_pixels)
+    weights = weights_of(args.deeplabv3_onnx, args.deepfillv2_onnx, args.imgsize, args.imgresize)
+    workshop = Workshop(
+        remover,
+        loaded.inpainter,
+        Jobs(),
+        jpeg=args.jpeg,
+        mark=args.mark,
+        weights=weights,
+        max_pixels=max_pixels,
+    )
     return workshop, description
 
 

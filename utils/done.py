@@ -82,6 +82,21 @@ def digest(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LETTERS]
 
 
+def weights_of(
+    segmenter: str | Path, generator: str | Path | None, size: int | None, resize: int | None
+) -> dict[str, Any]:
+    """What results depend on beside the options: the weights, and the crop that they are used with.
+
+    Args:
+        segmenter, generator: the two graphs' files; None for a generator that is not used.
+        size, resize: what `--imgsize` and `--imgresize` say.
+    """
+    graphs = {"deeplabv3_onnx": images.fingerprint(segmenter)}
+    if generator is not None:
+        graphs["deepfillv2_onnx"] = images.fingerprint(generator)
+    return {**graphs, "imgsize": size, "imgresize": resize}
+
+
 def asked_for(source: Path, work: str, extras: tuple[str, ...]) -> Record:
     """The record that doing a photo now would leave.
 

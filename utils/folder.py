@@ -559,8 +559,13 @@ def work_on(name: Path, settings: Mapping[str, Any], masks: MaskFolder | None) -
     """
     if masks is not None:
         files = [path for group in masks.candidates(name) for path in group]
-        settings = {**settings, "masks": [images.fingerprint(path) for path in files]}
+        return work_with_masks(settings, [images.fingerprint(path) for path in files])
     return done.digest(settings)
+
+
+def work_with_masks(settings: Mapping[str, Any], fingerprints: Sequence[str]) -> str:
+    """The same digest for a photo whose masks' files have these SHA-256."""
+    return done.digest({**settings, "masks": fingerprints})
 
 
 def _is_done(source: _Source, name: Path, run: Run) -> bool:

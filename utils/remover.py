@@ -86,7 +86,10 @@ class OccluderRemover:
 
     def finish(self, image: Image, sight: Sight) -> Removal:
         """Repair a photo, `(H, W, 3)` uint8 BGR, of which `look` saw what covers it. Raises as when called."""
-        found = locate(image, sight, self.options)
+        return self.repair_found(image, locate(image, sight, self.options))
+
+    def repair_found(self, image: Image, found: Finding) -> Removal:
+        """Repair what was found in a photo, `(H, W, 3)` uint8 BGR. Raises as when called."""
         removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, finding=found)
         lost = with_confidence(removal.lost, {region.box: region.confidence for region in found.regions})
         return removal._replace(regions=found.regions, doubtful=found.doubtful, lost=lost)

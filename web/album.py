@@ -165,9 +165,9 @@ class Album:
             photo = self.workshop.photo(session)
             if session.found is None:
                 self.workshop.search(session)
-            removal, _ = self.workshop.removal(session, self.workshop.remover_with())
+            made = self.workshop.made(session, self.workshop.remover_with())
             self.originals.refuse(target, session.path)  # the folders may have changed since
-            self.workshop.write(target, photo, removal)
+            self.workshop.write(target, photo, made, session)
         self.originals.note(target)
         entry.is_written, entry.written_revision = True, revision
         if self.workshop.jobs.of(session.id) is None:  # nobody looks at it: the next photo needs the memory

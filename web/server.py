@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import wraps
@@ -29,6 +30,7 @@ from web.store import Arrival, Store, check_picture, safe_name, too_large
 
 STATIC = Path(__file__).parent / "static"
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+SECONDS = re.compile(r"-?\d{1,11}")
 MASK_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MOST_JSON_BYTES = 32 * 2**20  # a million points
 MOST_UPLOADS = 8  # at a time
@@ -112,6 +114,9 @@ class Site:
         if not ID.fullmatch(id) or id.startswith("folder-"):
             raise Refusal(422, "bad_id", "The id of a photo is 8 to 64 letters, digits, - or _, and no folder-….")
         name = safe_name(request.query_params.get("name", "photo"))
+        time = request.query_params.get("time", "")
+        if time and not SECONDS.fullmatch(time):
+            raise Refusal(422, "bad_time", "The time of a photo is a whole number of seconds since 1970.")
         with self.store.arriving() as arrival:
             await self._receive(request, arrival)
             await self._in_thread(check_picture, arrival.path, self.workshop.max_pixels)
@@ -123,15 +128,17 @@ class Site:
                     return await self._state(session, 200)
                 folder = self.store.root / id
                 session = Session(id, name, folder / "photo" / name, folder, disk_bytes=arrival.size)
-                await self._in_thread(self._open, session, arrival.path)
+                await self._in_thread(self._open, session, arrival.path, int(time) if time else None)
         self.workshop.find(session)
         return await self._state(session, 201)
 
-    def _open(self, session: Session, arrived: Path) -> None:
+    def _open(self, session: Session, arrived: Path, time: int | None) -> None:
         """Move an upload to its session and decode it; whatever fails, nothing is left."""
         session.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             arrived.rename(session.path)
+            if time is not None:
+                os.utime(session.path, (time, time))
             try:
                 self.workshop.photo(session)
             except (ValueError, OSError) as error:
@@ -489,4 +496,7 @@ def _numbers_and_words(
         if not fits:
             allowed = ", ".join([*words, *numbers, *switches])
             raise Refusal(422, "bad_option", f"{name[:40]!r}: {json.dumps(value)[:60]} cannot be set; {allowed} can.")
-    return given
+    try:
+        return {name: float(value) if name in numbers else value for name, value in given.items()}
+    except OverflowError:
+        raise Refusal(422, "bad_option", f"{', '.join(numbers)}: the number is too large.") from None

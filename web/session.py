@@ -5,11 +5,12 @@ repaired as it was found becomes the file that `predict_onnx.py` writes, and one
 it writes with `--mask_dir` and that mask (`--grow_px 0`, for what is painted is not grown).
 """
 
+import hashlib
 import shutil
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +18,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from utils import images
+from utils import done, images
 from utils.arrays import AnyArray, Floats, Image, Mask
-from utils.finding.finder import Finding, locate
-from utils.folder import PREVIEW_SIDES, mark_of, overlay, write_removal
+from utils.finding.finder import Finding, Region, locate
+from utils.folder import PREVIEW_SIDES, FolderOptions, all_settings, mark_of, overlay, work_with_masks, write_removal
 from utils.images import Photo
 from utils.mask_files import doubts, read_mask_file, shows_photo
 from utils.options import RemovalOptions
@@ -113,6 +114,22 @@ class Found:
     doubts: str
 
 
+class Made(NamedTuple):
+    """A repair, with what a command line would have to say to make the same.
+
+    Attributes:
+        removal: what was done.
+        options: it was done with.
+        corrected: the mask, `(H, W)` bool, where it is other than what was found; else None.
+        lifts_beside: whether a shadow was lifted beside a corrected mask, which no command line does.
+    """
+
+    removal: Removal
+    options: RemovalOptions
+    corrected: Mask | None = None
+    lifts_beside: bool = False
+
+
 @dataclass
 class Repaired:
     """What one repair made.
@@ -186,6 +203,7 @@ class Workshop:
         inpainter: where there is one; `remover` has it only where its own options need it.
         jobs: where searches and repairs wait.
         jpeg, mark: how results are written, see `write_removal`.
+        weights: from `done.weights_of`, of both graphs.
         max_pixels: larger photos are refused.
     """
 
@@ -197,6 +215,7 @@ class Workshop:
         *,
         jpeg: str = "auto",
         mark: bool = True,
+        weights: Mapping[str, Any] | None = None,
         max_pixels: int = images.MAX_PIXELS,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
@@ -205,6 +224,7 @@ class Workshop:
         self.options: RemovalOptions = remover.options
         self.jobs = jobs
         self.jpeg, self.mark, self.max_pixels = jpeg, mark, max_pixels
+        self.weights = dict(weights or {})
         self.cache = Cache(cache_bytes)
 
     @property
@@ -400,7 +420,8 @@ class Workshop:
         photo = self.photo(session)
         with session.lock:
             found, revision, number = session.found, session.revision, session.repairs + 1
-        removal, is_corrected = self.removal(session, remover, lift_shadow)
+        made = self.made(session, remover, lift_shadow)
+        removal = made.removal
         repaired = Repaired(
             number,
             revision,
@@ -409,7 +430,7 @@ class Workshop:
             removal.boxes,
             np.count_nonzero(removal.mask) / removal.mask.size,
             0.0 if removal.shade is None else np.count_nonzero(removal.shade) / removal.shade.size,
-            is_corrected,
+            made.corrected is not None,
         )
         self.cache.put((session.id, "result", number), removal.image, removal.image.nbytes)
         with session.lock:
@@ -418,7 +439,7 @@ class Workshop:
             # The page has the picture by now, and waits no longer than it takes to write the file.
             path = session.folder / "results" / str(number) / session.path.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            repaired.dropped = self.write(path, photo, removal)
+            repaired.dropped = self.write(path, photo, made, session)
             repaired.path = path
             with session.lock:
                 session.disk_bytes += path.stat().st_size
@@ -430,10 +451,8 @@ class Workshop:
         finally:
             repaired.is_written.set()
 
-    def removal(
-        self, session: Session, remover: OccluderRemover, lift_shadow: bool | None = None
-    ) -> tuple[Removal, bool]:
-        """Repair the photo as its mask is now, and say whether that is other than what was found.
+    def made(self, session: Session, remover: OccluderRemover, lift_shadow: bool | None = None) -> Made:
+        """Repair the photo as its mask is now.
 
         Raises:
             ValueError: next to nothing of the photo is visible.
@@ -442,14 +461,38 @@ class Workshop:
         if found is not None and np.array_equal(mask, self._found_mask(session, found)):
             lifts = remover.options.lift_shadow if lift_shadow is None else lift_shadow
             beside = None if found.beside is None else found.beside.unpacked()
-            finding = Finding(mask, found.hidden.unpacked(), [], [], beside)
-            return remover.repair(photo.image, mask, lift_shadow=lifts, finding=finding), False
-        return remover.repair(photo.image, mask, lift_shadow=bool(lift_shadow)), True
+            regions = [Region(region.box, region.confidence) for region in found.regions if not region.is_doubtful]
+            finding = Finding(mask, found.hidden.unpacked(), regions, [], beside)
+            options = replace(remover.options, scope=found.scope, grow_px=found.grow_px, lift_shadow=lifts)
+            remover = OccluderRemover(self.segmenter, remover.inpainter, options)
+            return Made(remover.repair_found(photo.image, finding), options)
+        lifts = remover.options.lift_shadow if lift_shadow is None else lift_shadow
+        options = replace(remover.options, grow_px=0.0, lift_shadow=lifts)
+        removal = remover.repair(photo.image, mask, lift_shadow=bool(lift_shadow))
+        return Made(removal, options, mask, bool(lift_shadow))
 
-    def write(self, target: Path, photo: Photo, removal: Removal) -> list[str]:
+    def write(self, target: Path, photo: Photo, made: Made, session: Session) -> list[str]:
         """Write a repaired photo as the command line does; returns and raises what `write_removal` does."""
-        mark = mark_of(removal) if self.mark else None
-        return write_removal(target, photo, removal, jpeg=self.jpeg, mark=mark)
+        mark = mark_of(made.removal, self._done_with(made, session)) if self.mark else None
+        return write_removal(target, photo, made.removal, jpeg=self.jpeg, mark=mark)
+
+    def _done_with(self, made: Made, session: Session) -> str:
+        """The record of a repair, in words: what `predict_onnx.py` writes for the same work."""
+        if made.corrected is not None and not session.is_uploaded:
+            return ""  # a corrected photo of the folder: without a record, --skip_existing leaves it alone
+        options = made.options
+        weights = {**self.weights}
+        if options.without_network:
+            weights.pop("deepfillv2_onnx", None)
+        folder = FolderOptions(session.path.parent, session.folder, mark=self.mark, jpeg=self.jpeg, work=weights)
+        if made.corrected is None:
+            work = done.digest(all_settings(options, folder))
+        else:
+            settings = all_settings(options, replace(folder, mask_dir=session.folder))
+            if made.lifts_beside:
+                settings["lifts_beside_masks"] = True
+            work = work_with_masks(settings, [hashlib.sha256(layers.mask_file(made.corrected)).hexdigest()])
+        return done.asked_for(session.path, work, ()).mark()
 
     def _guarded(self, session: Session, work: Any) -> None:
         with session.lock:

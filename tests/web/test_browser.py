@@ -28,6 +28,7 @@ if CHROMIUM is None:
 PATIENCE_MS = 30_000  # on two busy cores
 DOUBTED = (108, 80, 220)  # BGR that the tiny segmenter calls covered with 0.88, less than inside a page is needed
 FRAME_MS = 50
+TIME = 1_700_000_000  # of the photo's file, in seconds since 1970
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +133,15 @@ def comes_to(tab, place, wanted):
 
 def test_dropped_corrected_repaired_compared_downloaded_as_the_command_line_writes_it(tmp_path, opened):
     data = encoded(page(occluders=2))
-    with serving(tmp_path, "--mark", "False") as (_, address):
+    with serving(tmp_path) as (_, address):
         tab = opened(address)
         text = base64.b64encode(data).decode()
         transfer = tab.evaluate_handle(
-            """text => { const t = new DataTransfer(); const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-            t.items.add(new File([bytes], "page.jpg", {type: "image/jpeg"})); return t }""",
-            text,
+            """([text, time]) => { const t = new DataTransfer();
+            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+            t.items.add(new File([bytes], "page.jpg", {type: "image/jpeg", lastModified: 1000 * time + 499}));
+            return t }""",
+            [text, TIME],
         )
         tab.dispatch_event("#stage", "drop", {"dataTransfer": transfer})
         found(tab, 2)
@@ -176,8 +179,9 @@ def test_dropped_corrected_repaired_compared_downloaded_as_the_command_line_writ
     for folder, file, content in (("photos", "page.jpg", data), ("masks", "page.png", mask)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file).write_bytes(content)
+        os.utime(tmp_path / folder / file, (TIME, TIME))
     folders = ["--src_image_dir", str(tmp_path / "photos"), "--save_dir", str(tmp_path / "out")]
-    masks = ["--mask_dir", str(tmp_path / "masks"), "--grow_px", "0", "--mark", "False"]
+    masks = ["--mask_dir", str(tmp_path / "masks"), "--grow_px", "0"]
     assert predict_onnx.main([*folders, *masks, *graph_flags(tmp_path)]) == 0
     assert written == (tmp_path / "out" / "page.jpg").read_bytes()
 
@@ -231,6 +235,61 @@ def test_a_finger_paints_and_two_zoom_on_a_phone(site, opened):
         box = button.bounding_box()
         assert box["height"] >= 36 and box["width"] >= 36, button.text_content()
     repaired(tab)
+
+
+def test_a_pen_paints_alike_at_any_pressure_and_the_palm_beside_it_does_nothing(site, opened):
+    tab = opened(site, viewport={"width": 1000, "height": 760}, has_touch=True)
+    put_in(tab, encoded(page(occluders=0)))
+    expect(tab.locator("#no-regions")).to_be_visible(timeout=PATIENCE_MS)
+    tablet = tab.context.new_cdp_session(tab)
+    box = tab.locator("#stage").bounding_box()
+
+    def pen(kind, x, y, force=0.0):
+        down = {"buttons": 1, "button": "left"} if kind != "mouseMoved" or force else {"buttons": 0, "button": "none"}
+        place = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+        tablet.send(
+            "Input.dispatchMouseEvent",
+            {"type": kind, **place, **down, "clickCount": 1, "pointerType": "pen", "force": force},
+        )
+
+    def palm(kind, *places):
+        points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in places]
+        tablet.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def line(y, force, palm_comes=""):
+        if palm_comes == "first":
+            palm("touchStart", (0.62, 0.8))
+        pen("mousePressed", 0.4, y, force)
+        if palm_comes == "later":
+            palm("touchStart", (0.62, 0.8))
+        for step in range(1, 9):
+            pen("mouseMoved", 0.4 + 0.02 * step, y, force)
+            if palm_comes:
+                palm("touchMove", (0.62, 0.8 - 0.01 * step))
+        pen("mouseReleased", 0.56, y, force)
+        if palm_comes:
+            palm("touchEnd")
+
+    heard = tab.evaluate_handle(
+        """() => { const heard = []; document.getElementById("stage").addEventListener("pointermove",
+        e => heard.push(`${e.pointerType} ${e.pressure > 0}`), true); return heard }"""
+    )
+    zoom = tab.locator("#zoom").text_content()
+    for x in (0.4, 0.45, 0.5):  # it hovers: the ring follows, nothing is painted
+        pen("mouseMoved", x, 0.5)
+    expect(tab.locator("#ring")).to_be_visible()
+    expect(tab.locator("#undo")).to_be_disabled()
+    widths = []
+    for number, (force, palm_comes) in enumerate([(0.05, ""), (0.95, ""), (0.5, "later"), (0.5, "first")], 1):
+        line(0.2 + 0.15 * number, force, palm_comes)
+        expect(tab.locator("#undo")).to_be_enabled()
+        painted = mask_of(tab)
+        assert cv2.connectedComponents(painted.astype(np.uint8))[0] == number + 1, palm_comes
+        rows = painted.any(1)
+        widths.append(int(rows.sum()) - sum(widths))
+    assert max(widths) - min(widths) <= 1 and min(widths) > 5
+    assert tab.locator("#zoom").text_content() == zoom
+    assert {"pen true", "pen false"} <= set(heard.json_value())
 
 
 def mask_of_phone(tab):

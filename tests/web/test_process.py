@@ -1,7 +1,9 @@
 """The server as a process: what is left when it is ended, and when it is killed."""
 
 import os
+import select
 import signal
+import socket
 import time
 
 import cv2
@@ -49,6 +51,67 @@ def test_what_a_killed_server_left_is_removed_by_the_next_one_and_a_running_one_
         with serving(tmp_path):
             assert len(workspaces(tmp_path)) == 2 and set(own) < set(workspaces(tmp_path))
         assert workspaces(tmp_path) == own and running.poll() is None
+
+
+def upload_by_hand(address, headers):
+    """A connection that has sent the head of an upload."""
+    url, token = address.split("/#token=")
+    host = url.removeprefix("http://")
+    connection = socket.create_connection(tuple(host.split(":")), 30)
+    head = ["PUT /api/photos/photo-0001?name=page.jpg HTTP/1.1", f"Host: {host}", f"X-Token: {token}", *headers]
+    connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+    return connection
+
+
+def stored(folder):
+    """Bytes that the server keeps on disk."""
+    files = [path for place in workspaces(folder) for path in place.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
+
+
+def wait_for(condition, seconds=30):
+    until = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return met
+
+
+@posix
+def test_2_gb_are_refused_before_they_come_and_while_they_come(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving(tmp_path, "--max_upload_mb", "4") as (_, address):
+        before = stored(tmp_path)
+        with upload_by_hand(address, [f"Content-Length: {2**31}"]) as connection:
+            assert b"413" in connection.recv(100).splitlines()[0]
+        with upload_by_hand(address, ["Transfer-Encoding: chunked"]) as connection:
+            piece = b"40000\r\n" + bytes(2**18) + b"\r\n"
+            sent = most = 0
+            while sent < 2**31 and not select.select([connection], [], [], 0)[0]:
+                connection.sendall(piece)
+                sent += 2**18
+                most = max(most, stored(tmp_path))
+            assert b"413" in connection.recv(100).splitlines()[0]
+        assert sent < 2**28 and most <= before + 4 * 2**20
+        assert wait_for(lambda: stored(tmp_path) == before)
+        with client_of(address) as client:
+            assert client.put("/api/photos/photo-0001?name=page.jpg", content=encoded(page())).status_code == 201
+
+
+@posix
+def test_a_connection_that_breaks_in_mid_upload_leaves_no_file_and_the_photo_is_taken_when_it_comes_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    data = encoded(page())
+    with serving(tmp_path) as (_, address), client_of(address) as client:
+        before = stored(tmp_path)
+        for _ in range(3):
+            with upload_by_hand(address, [f"Content-Length: {len(data)}"]) as connection:
+                connection.sendall(data[: len(data) // 2])
+                assert wait_for(lambda: stored(tmp_path) > before)
+            assert wait_for(lambda: stored(tmp_path) == before)
+            assert client.get("/api/photos/photo-0001").status_code == 404
+        assert client.put("/api/photos/photo-0001?name=page.jpg", content=data).status_code == 201
 
 
 @posix

@@ -1,6 +1,7 @@
 """The routes, what they refuse, and that their files are those of predict_onnx.py."""
 
 import json
+import os
 import re
 import time
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from web.store import Store, safe_name
 HOST = "http://127.0.0.1:8765"
 ID = "photo-0001"
 MB = 2**20
+TIME = 1_700_000_000  # of every photo's file, in seconds since 1970
 # A photo of many levels, as no mask has.
 SCENE = np.broadcast_to(np.linspace(0, 255, 700).astype(np.uint8)[None, :, None], (900, 700, 3)).copy()
 
@@ -44,7 +46,7 @@ class Site:
         return answer
 
     def put(self, data, id=ID, name="page.jpg"):
-        self("PUT", f"/api/photos/{id}?name={name}", 201, content=data)
+        self("PUT", f"/api/photos/{id}?name={name}&time={TIME}", 201, content=data)
         return self.wait(id)
 
     def wait(self, id=ID, until=lambda state: state["job"] is None):
@@ -72,7 +74,7 @@ class Site:
 
 
 @contextmanager
-def running(tmp_path, flags=("--mark", "False"), photo_dir=None, **limits):
+def running(tmp_path, flags=(), photo_dir=None, **limits):
     args = predict_web.build_parser().parse_args([*graph_flags(tmp_path), *flags])
     workshop, _ = predict_web._workshop(args)
     root = tmp_path / "store"
@@ -95,20 +97,18 @@ def site(tmp_path):
 
 
 def by_command_line(tmp_path, data, name="page.jpg", mask=None, flags=()):
-    """The bytes that predict_onnx.py writes for a photo, without a mask or with one.
-
-    Unmarked, for its mark tells of the file that the photo was read from, too.
-    """
+    """The bytes that predict_onnx.py writes for a photo from `TIME`, without a mask or with one."""
     source, target = tmp_path / "cli_photos", tmp_path / "cli_out"
     source.mkdir(exist_ok=True)
     (source / name).write_bytes(data)
+    os.utime(source / name, (TIME, TIME))
     more = []
     if mask is not None:
         (tmp_path / "cli_masks").mkdir(exist_ok=True)
         (tmp_path / "cli_masks" / f"{name}.png").write_bytes(mask)
         more = ["--mask_dir", str(tmp_path / "cli_masks"), "--grow_px", "0"]
     folders = ["--src_image_dir", str(source), "--save_dir", str(target)]
-    assert predict_onnx.main([*folders, *graph_flags(tmp_path), "--mark", "False", *more, *flags]) == 0
+    assert predict_onnx.main([*folders, *graph_flags(tmp_path), *more, *flags]) == 0
     return (target / name).read_bytes()
 
 
@@ -133,6 +133,20 @@ def test_a_large_jpeg_is_seen_reduced_as_by_the_command_line(site, tmp_path):
     data = encoded(image)
     site.put(data)
     assert site.repair() == by_command_line(tmp_path, data)
+
+
+def test_what_the_page_sets_is_recorded_as_the_command_line_would(site, tmp_path):
+    data = encoded(page())
+    site.put(data)
+    site("POST", f"/api/photos/{ID}/find", 202, json={"scope": "whole", "grow_px": 30})
+    site.wait()
+    settings = {"structure": "auto", "lift_shadow": False, "feather_px": 4}
+    flags = ["--structure", "auto", "--lift_shadow", "False", "--feather_px", "4"]
+    found = ["--scope", "whole", "--grow_px", "30"]
+    assert site.repair(**settings) == by_command_line(tmp_path, data, flags=[*flags, *found])
+    site.steps({"brush": [[300, 500]], "radius": 25})
+    mask = site("GET", f"/api/photos/{ID}/mask", 200).content
+    assert site.repair(**settings) == by_command_line(tmp_path, data, mask=mask, flags=flags)
 
 
 @pytest.mark.parametrize("structure", ["only", "auto", "off"])
@@ -165,14 +179,14 @@ def test_a_photo_without_a_mask_comes_back_byte_for_byte(site, tmp_path):
 
 def test_flags_of_the_command_line_hold_on_the_page(tmp_path):
     data = encoded(page())
-    flags = ["--grow_px", "40", "--mark", "False", "--jpeg", "match", "--structure", "off", "--feather_px", "3"]
+    flags = ["--grow_px", "40", "--jpeg", "match", "--structure", "off", "--feather_px", "3"]
     with running(tmp_path, flags) as site:
         site.put(data)
         assert site.repair() == by_command_line(tmp_path, data, flags=flags)
 
 
 def test_results_are_marked_with_what_was_repainted(tmp_path):
-    with running(tmp_path, flags=()) as site:
+    with running(tmp_path) as site:
         site.put(encoded(page()))
         (tmp_path / "repaired.jpg").write_bytes(site.repair())
         [box] = site.wait()["result"]["boxes"]
@@ -237,6 +251,12 @@ def test_layers_and_tiles_that_there_are_not_are_named(site):
     assert site("GET", f"/api/photos/{ID}/preview/other", 404).json()["code"] == "no_layer"
     assert site("GET", f"/api/photos/{ID}/preview/result", 404).json()["code"] == "no_layer"
     assert site("GET", f"/api/photos/{ID}/tiles/photo/0/9/9", 404).json()["code"] == "no_tile"
+
+
+@pytest.mark.parametrize("time", ["noon", "1.5", "1e9", "9" * 12])
+def test_a_time_that_is_none_is_named(site, time):
+    answer = site("PUT", f"/api/photos/{ID}?name=page.jpg&time={time}", 422, content=encoded(page()))
+    assert answer.json()["code"] == "bad_time" and list(site.store.root.iterdir()) == []
 
 
 def test_the_same_photo_may_be_sent_twice_and_another_not_under_its_id(site):
@@ -467,6 +487,8 @@ def photos(tmp_path):
     (folder / "page2.png").write_bytes(encoded(page(occluders=0), ".png"))
     (folder / "page10.jpg").write_bytes(encoded(page(occluders=2)))
     (folder / "broken.jpg").write_bytes(b"no picture")
+    for path in folder.iterdir():
+        os.utime(path, (TIME, TIME))
     return folder
 
 
@@ -505,8 +527,32 @@ def test_what_is_sure_is_written_as_the_command_line_does(tmp_path, photos):
     assert before == {path: path.read_bytes() for path in photos.iterdir()}
 
 
-def test_a_corrected_photo_of_a_folder_is_written_as_corrected(tmp_path, photos):
+def test_skip_existing_knows_what_the_page_wrote_and_leaves_corrected_photos_alone(tmp_path, photos, capsys):
+    (photos / "broken.jpg").unlink()
     with running(tmp_path, photo_dir=photos) as site:
+        site("POST", "/api/folder/find", 202)
+        listed = folder_of(site)
+        id = listed["page10.jpg"]["id"]
+        site.steps({"brush": [[400, 400]], "radius": 30}, id=id)
+        site("POST", "/api/folder/accept", 202, json={"photos": [photo["id"] for photo in listed.values()]})
+        folder_of(site)
+    out = tmp_path / "out"
+    written = {path: path.read_bytes() for path in out.iterdir()}
+    again = ["--src_image_dir", str(photos), "--save_dir", str(out), *graph_flags(tmp_path), "--skip_existing", "True"]
+    capsys.readouterr()
+    assert predict_onnx.main(again) == 0
+    said = capsys.readouterr().out
+    assert "page1.jpg: skipped: already there\n" in said
+    assert "page10.jpg: skipped: already there, made nobody knows how" in said
+    assert predict_onnx.main([*again, "--grow_px", "60"]) == 0
+    said = capsys.readouterr().out
+    assert "page1.jpg: repaired" in said and "page10.jpg: skipped" in said
+    assert written[out / "page10.jpg"] == (out / "page10.jpg").read_bytes()
+
+
+def test_a_corrected_photo_of_a_folder_is_written_as_corrected(tmp_path, photos):
+    unmarked = ["--mark", "False"]  # its mark lacks the record, see docs/web.md
+    with running(tmp_path, unmarked, photo_dir=photos) as site:
         id = next(photo["id"] for photo in site("GET", "/api/folder").json()["photos"] if photo["name"] == "page1.jpg")
         site("POST", f"/api/photos/{id}/find", 202)
         site.wait(id)
@@ -518,7 +564,8 @@ def test_a_corrected_photo_of_a_folder_is_written_as_corrected(tmp_path, photos)
             site("POST", "/api/folder/accept", 202, json={"photos": [id]})
             assert folder_of(site, until="")["page1.jpg"]["status"] == "done"
             written = (tmp_path / "out" / "page1.jpg").read_bytes()
-            assert written == by_command_line(tmp_path, (photos / "page1.jpg").read_bytes(), "page1.jpg", mask)
+            data = (photos / "page1.jpg").read_bytes()
+            assert written == by_command_line(tmp_path, data, "page1.jpg", mask, unmarked)
         site.steps(id=id)
         assert folder_of(site, until="")["page1.jpg"]["status"] == "sure"
 

@@ -35,6 +35,11 @@ export class Photo {
     return `/api/photos/${this.id}${rest}`;
   }
 
+  /** Name and time of the file, which the record in the result tells of. */
+  get told() {
+    return new URLSearchParams({ name: this.name, time: Math.floor(this.file.lastModified / 1000) });
+  }
+
   close() {
     this.isOpen = false;
   }
@@ -71,7 +76,7 @@ export class Photo {
   /** Bring a server that does not know the photo (any more) to where this page is. */
   async tell() {
     const before = this.state;
-    if (this.file) this.state = await json("PUT", `${this.path()}?name=${encodeURIComponent(this.name)}`, this.file);
+    if (this.file) this.state = await json("PUT", this.path(`?${this.told}`), this.file);
     else {
       this.state = await json("GET", this.path());
       if (!this.state.found && !this.state.job) this.state = await json("POST", this.path("/find"), {});

@@ -389,6 +389,7 @@ export class Stage {
     this.bounds = null;
     if (event.pointerType === "touch" && [...this.pointers.values()].some((p) => p.type === "pen")) return; // a palm
     if (event.button > 1) return;
+    if (event.pointerType === "pen") this.dropTouches(); // a palm that lay down before the pen
     event.preventDefault();
     this.element.focus({ preventScroll: true });
     try {
@@ -404,6 +405,11 @@ export class Stage {
     } else if (this.pointers.size > 1 && this.live) this.drop(); // the second finger means zoom, not paint
     this.ringAt = [x, y];
     this.showRing();
+  }
+
+  dropTouches() {
+    for (const [id, pointer] of this.pointers) if (pointer.type === "touch") this.pointers.delete(id);
+    if (this.live && !this.pointers.size) this.drop();
   }
 
   move(event) {
