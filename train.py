@@ -11,43 +11,33 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from utils.flags import EXIT_FAILED, add_switch, positive_int, print_any_name, run_script
+from utils.flags import EXIT_FAILED, add_switch, pick, positive_int, print_any_name, run_script
 from utils.spec import (
     ACTIVATIONS,
     BACKBONES,
     CLASS_COUNTS,
-    DISCRIMINATOR,
-    GENERATOR,
     INIT_TYPES,
     NORMS,
     PAD_TYPES,
     PUBLISHED_CROP,
     PUBLISHED_RATIO,
-    NetworkSpec,
-    check_crop,
 )
 
 if TYPE_CHECKING:
-    from datasets.loading import TrainingData
-    from models.setup import Machine
-    from models.tasks import Task
+    from datasets.options import DataOptions
+    from models.loop import Plan
+    from models.options import MachineOptions, NetworkOptions
 
 MODELS = ("deeplabv3", "deepfillv2")
 # Of tables whose modules are slow to import; a test compares them.
 GAN_TYPES = ("WGAN", "LSGAN")
 MASK_TYPES = ("single_bbox", "bbox", "free_form")
 AUGMENTATIONS = ("flip", "light")
-PRETRAINED = {  # flags that name weights
-    "deeplabv3": ("deeplabv3_pretrain",),
-    "deepfillv2": ("deepfillv2_generator_pretrain", "deepfillv2_discriminator_pretrain"),
-}
-NO_FILE = {"deeplabv3_pretrain": "imagenet", "resume": "auto"}  # words that such a flag takes instead
 
 OPENMP_SPINS = "1000"  # what GNU OpenMP takes by itself where it has more threads than cores
 CLASS_WEIGHTS = {2: (1.0, 10.0), 4: (1.0, 3.0, 1.0, 2.0)}  # of the loss, by --out_c
-DRAWN_SAMPLES = 2400  # of a synthetic root in an epoch: 100 of the published batches
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -173,21 +163,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Read when PyTorch is imported: threads that wait for each other soon sleep. By default they spin, and where other
     # programs want the cores as well, a training on the CPU then takes six times as long.
     os.environ.setdefault("GOMP_SPINCOUNT", OPENMP_SPINS)
+    if args.class_weights == parser.get_default("class_weights"):
+        args.class_weights = list(CLASS_WEIGHTS[args.out_c])
+    flags = vars(args)
     try:
-        check_flags(args)
-        return train(args, command, changed_flags(parser, args))
+        from datasets.masks import MaskStyle
+        from datasets.options import DataOptions
+        from models.options import InpaintingOptions, MachineOptions, NetworkOptions, SegmentationOptions
+
+        # Both are filled: a number out of range is refused, whichever network it is of.
+        networks: dict[str, NetworkOptions] = {
+            "deeplabv3": pick(SegmentationOptions, flags),
+            "deepfillv2": pick(InpaintingOptions, flags),
+        }
+        crops = {"augment": args.augment and args.train_model == "deepfillv2", "holes": pick(MaskStyle, flags)}
+        data = pick(DataOptions, flags | crops)
+
+        from models.loop import Plan  # not earlier: what is refused above waits for no PyTorch
+
+        return train(
+            args.train_model, networks[args.train_model], pick(MachineOptions, flags), data, pick(Plan, flags),
+            save_path=Path(args.save_path), sample_path=Path(args.sample_path), resume=args.resume, command=command,
+            settings={name: value for name, value in flags.items() if name != "resume"},
+            changed=changed_flags(parser, flags),
+        )  # fmt: skip
     except (ValueError, OSError) as error:
         if os.environ.get("RANK", "0") == "0":  # the other processes of a distributed run have met the same
             print(f"train.py: {error}", file=sys.stderr)
         return EXIT_FAILED
 
 
-def train(args: argparse.Namespace, command: Sequence[str], changed: str) -> int:
-    """Data, networks, loop, goodbye. The parsed flags end in this script; what it calls takes named arguments.
+def train(
+    name: str, network: "NetworkOptions", where: "MachineOptions", samples: "DataOptions", plan: "Plan",
+    *, save_path: Path, sample_path: Path, resume: str | None, command: Sequence[str],
+    settings: dict[str, Any], changed: str,
+) -> int:  # fmt: skip
+    """Data, networks, loop, goodbye.
 
     Args:
-        args: the flags.
-        command: the command line that stated them, with which further processes start.
+        name: of the training, begins the names of its files.
+        network, where, samples, plan: what the user chose.
+        save_path, sample_path: folders of checkpoints and log, and of pictures to look at.
+        resume: file of a state, `AUTO`, or None to start anew.
+        command: the command line, with which further processes start.
+        settings: all flags, stored in every file.
         changed: from `changed_flags`.
 
     Returns:
@@ -199,43 +218,41 @@ def train(args: argparse.Namespace, command: Sequence[str], changed: str) -> int
     import cv2
     import torch
 
+    from datasets.loading import open_data
     from models import distributed, setup
-    from models.loop import Plan, fit
+    from models.loop import fit
+    from models.options import AUTO, check_file
     from models.overfit import overfit
     from models.progress import Journal, say
     from models.training_state import Checkpoints
 
+    network.check_start()
+    check_file("resume", resume, AUTO)
     # One thread for each loader process, set before they are forked: OpenCV's threads do not survive a fork, and a
     # loader that then touches them waits for ever.
     cv2.setNumThreads(1)
-    batch = args.batch_size2 if args.train_model == "deeplabv3" else args.batch_size1
-    machine = setup.start(
-        args.device, batch, [__file__, *command], multi_gpu=args.multi_gpu, gpu_ids=args.gpu_ids, seed=args.seed,
-        autocast=args.autocast, amp_dtype=args.amp_dtype, cudnn_benchmark=args.cudnn_benchmark,
-    )  # fmt: skip
+    machine = setup.start(where, network.batch, [__file__, *command])
     say(f"settings: {changed}")
     say(str(machine))
 
-    specs = make_specs(args)
-    data = open_data(args, next(iter(specs.values())), machine)
+    predictor = next(iter(network.specs().values()))
+    data = open_data(
+        samples, predictor, learns_batch_norm=network.learns_batch_norm, batch_size=machine.batch_size,
+        rank=machine.rank, world=machine.world, pin_memory=machine.device.type == "cuda", say=say,
+    )  # fmt: skip
     say(str(data))
 
-    task = make_task(args, specs, machine)
-    torch.manual_seed(args.seed)  # anew, whatever the random start of the networks has used up
-    if args.overfit:
-        return overfit(task, *task.on_device(*data.first(args.overfit)), say)
+    task = setup.build_task(network, machine, say)
+    torch.manual_seed(where.seed)  # anew, whatever the random start of the networks has used up
+    if samples.overfit:
+        return overfit(task, *task.on_device(*data.first(samples.overfit)), say)
 
-    settings = {name: value for name, value in vars(args).items() if name != "resume"}
     checkpoints = Checkpoints(
-        Path(args.save_path), Path(args.sample_path), args.train_model, task, settings, batches=data.batches,
-        epochs=args.epochs, batch=batch, seed=args.seed, writing=machine.rank == 0,
+        save_path, sample_path, name, task, settings, batches=data.batches, epochs=plan.epochs, batch=network.batch,
+        seed=where.seed, writing=machine.rank == 0,
     )  # fmt: skip
-    plan = Plan(
-        args.epochs, args.lr_schedule, args.lr_decrease_step, args.lr_decrease_factor, args.total_steps,
-        args.log_every, args.save_every, args.max_hours,
-    )  # fmt: skip
-    step, status = checkpoints.begin(args.resume, say), 0
-    if step < args.epochs * data.batches:
+    step, status = checkpoints.begin(resume, say), 0
+    if step < plan.epochs * data.batches:
         journal = Journal(checkpoints.log_path if checkpoints.writing else None, step or None)
         journal.write("settings", step, **settings)
         status = fit(task, data, checkpoints, plan, journal, step)
@@ -243,131 +260,14 @@ def train(args: argparse.Namespace, command: Sequence[str], changed: str) -> int
     return status
 
 
-def make_specs(args: argparse.Namespace) -> dict[str, NetworkSpec]:
-    """What is trained, by the name its checkpoints carry; the network that predicts comes first."""
-    from models import setup
-
-    if args.train_model == "deeplabv3":
-        return setup.segmentation_specs(args.backbone, args.in_c, args.out_c, args.seg_height, args.seg_width)
-    return setup.inpainting_specs(
-        args.latent_channels, args.imgsize, args.imgresize, args.in_channels, args.out_channels,
-        adversarial=is_adversarial(args), pad_type=args.pad_type, activation=args.activation, norm=args.norm,
-    )  # fmt: skip
-
-
-def is_adversarial(args: argparse.Namespace) -> bool:
-    """Whether a discriminator takes part; not in the self-test, which asks only what can be learnt."""
-    return args.lambda_gan > 0 and not args.overfit
-
-
-def open_data(args: argparse.Namespace, spec: NetworkSpec, machine: "Machine") -> "TrainingData":
-    """The samples of the roots, checked, split and mixed; `spec`: of the network that predicts."""
-    from tqdm import tqdm
-
-    from datasets.contest import CleanCrops
-    from datasets.loading import TrainingData
-    from datasets.masks import MaskStyle
-    from datasets.mixture import Mixture
-    from datasets.sources import Sources, cores
-    from models.progress import say
-
-    segmenting = args.train_model == "deeplabv3"
-    sources = Sources(
-        spec, args.cache_dir if args.cache else None, args.augmentations, args.seed, args.synthetic_ratios,
-        tuple(args.seg_crop) if args.seg_crop else None, workers=cores(), say=say, check=machine.rank == 0,
-        progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=machine.rank > 0),
-    )  # fmt: skip
-    drawn = args.samples_per_epoch or DRAWN_SAMPLES
-    parts, held_out = sources.open(args.baseroot, args.val_root, args.val_fraction, drawn, args.val_samples)
-    if args.augment and not segmenting:
-        style = MaskStyle(
-            args.mask_type, args.margin, args.bbox_shape, args.mask_num, args.max_angle, args.max_len, args.max_width
-        )
-        parts.append(CleanCrops(args.augment_data_path, spec.input_height, style, args.augmentations, args.seed))
-    data = Mixture(parts, args.root_weights, args.samples_per_epoch, args.seed)
-    normalising = segmenting and not args.freeze_bn
-    if normalising and min(args.overfit or len(data), len(data)) == 1:
-        raise ValueError("one sample: batch norm needs 2 or more, or --freeze_bn True")
-    return TrainingData(
-        data, held_out, batch_size=machine.batch_size, rank=machine.rank, world=machine.world, seed=args.seed,
-        workers=min(args.num_workers, cores()), pin_memory=machine.device.type == "cuda", skip_single=normalising,
-    )  # fmt: skip
-
-
-def make_task(args: argparse.Namespace, specs: dict[str, NetworkSpec], machine: "Machine") -> "Task":
-    """The networks, from weights where they are given, with their optimisers."""
-    from models import setup
-    from models.progress import say
-
-    if args.train_model == "deeplabv3":
-        return setup.segmentation_task(
-            specs, machine, say, pretrained=args.deeplabv3_pretrain, rate=args.lr_s, weight_decay=args.weight_decay,
-            class_weights=args.class_weights, freeze_bn=args.freeze_bn, ema=args.ema, compiled=args.compile,
-        )  # fmt: skip
-    losses = {"lambda_l1": args.lambda_l1, "lambda_gan": args.lambda_gan, "gan_type": args.gan_type,
-              "hole_weight": args.hole_weight, "known_weight": args.known_weight}  # fmt: skip
-    files = args.deepfillv2_generator_pretrain, args.deepfillv2_discriminator_pretrain
-    return setup.inpainting_task(
-        specs, machine, say, pretrained=dict(zip((GENERATOR, DISCRIMINATOR), files, strict=True)),
-        init_type=args.init_type, init_gain=args.init_gain, rates={GENERATOR: args.lr_g, DISCRIMINATOR: args.lr_d},
-        betas=(args.b1, args.b2), weight_decay=args.weight_decay, losses=losses, ema=args.ema, compiled=args.compile,
-        g_steps_per_d=args.g_steps_per_d, warmup_l1=args.warmup_l1,
-    )  # fmt: skip
-
-
-def changed_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> str:
+def changed_flags(parser: argparse.ArgumentParser, flags: dict[str, Any]) -> str:
     """The flags that differ from their defaults as on a command line; checkpoints and log state all of them."""
     shown = []
-    for name, value in vars(args).items():
+    for name, value in flags.items():
         if value != parser.get_default(name):
             values = value if isinstance(value, list) else [value]
             shown.append(" ".join([f"--{name}", *(str(item) for item in values)]))
     return " ".join(shown) or "all as by default"
-
-
-def check_flags(args: argparse.Namespace) -> None:
-    """Refuse numbers out of range before anything is read.
-
-    Raises:
-        ValueError: it names the flag, what was given and what is expected.
-        FileNotFoundError: weights or a state to start from are missing.
-    """
-    check_crop(args.imgsize, args.imgresize)
-    for name in ("seg_height", "seg_width"):
-        if getattr(args, name) % 16:
-            raise ValueError(f"--{name} {getattr(args, name)}: must be a multiple of 16, for example 320")
-    for size, limit in zip(args.seg_crop or (), (args.seg_height, args.seg_width), strict=False):
-        if size % 16 or size > limit:
-            raise ValueError(f"--seg_crop {size}: must be a multiple of 16 and at most {limit}, for example 320")
-    for name in ("ema", "val_fraction"):
-        if not 0 <= getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: must be at least 0 and less than 1")
-    for name in ("lr_s", "lr_g", "lr_d", "lr_decrease_factor", "lambda_l1", "hole_weight"):
-        if not getattr(args, name) > 0:
-            raise ValueError(f"--{name} {getattr(args, name)}: must be above 0")
-    for name in ("lambda_gan", "known_weight", "weight_decay", "warmup_l1", "num_workers"):
-        if getattr(args, name) < 0:
-            raise ValueError(f"--{name} {getattr(args, name)}: must be 0 or more")
-    if args.class_weights == list(CLASS_WEIGHTS[2]):
-        args.class_weights = list(CLASS_WEIGHTS[args.out_c])
-    if len(args.class_weights) != args.out_c:
-        raise ValueError(f"--class_weights: {len(args.class_weights)} numbers for --out_c {args.out_c} classes")
-    roots = len(args.baseroot) + (args.augment and args.train_model == "deepfillv2")
-    if args.root_weights and (len(args.root_weights) != roots or min(args.root_weights) <= 0):
-        raise ValueError(f"--root_weights: expected {roots} numbers above 0, one for each root (--augment counts)")
-    if args.in_c != 3:
-        raise ValueError(f"--in_c {args.in_c}: photos have 3 channels")
-    if args.out_channels != 3 or args.in_channels != 4:
-        raise ValueError(
-            f"--in_channels {args.in_channels} --out_channels {args.out_channels}: pictures have 3 channels and the "
-            "mask 1; expected 4 and 3"
-        )
-    if args.train_model == "deeplabv3" and args.batch_size2 < 2 and not args.freeze_bn:
-        raise ValueError("--batch_size2 1: batch norm needs 2 samples or more, or --freeze_bn True")
-    for name in (*PRETRAINED[args.train_model], "resume"):
-        file = getattr(args, name)
-        if file and file != NO_FILE.get(name) and not Path(file).is_file():
-            raise FileNotFoundError(f"--{name} {file}: no such file")
 
 
 if __name__ == "__main__":

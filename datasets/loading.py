@@ -1,19 +1,25 @@
-"""Batches of one training: loader processes, the share of this process, going on in the middle of an epoch."""
+"""Samples of one training in batches: loader processes, a share for each process, going on in an epoch's middle."""
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
 
+from datasets.contest import CleanCrops
 from datasets.mixture import BadSamples, Mixture, ResumableSampler, collate
+from datasets.options import DataOptions
+from datasets.sources import Sources, cores
+from utils.spec import NetworkSpec
 
 WORKER_GRACE_S = 30  # seconds a loader process lives on after SIGTERM
 PREFETCHED = 4  # batches that each loader process has ready: one that is slow to draw then holds nobody up
 HELD_OUT_BATCH = 8  # samples; batches of the validation need not be larger
 HELD_OUT_WORKERS = 2  # loader processes of the validation: it decodes few pictures and draws none
+DRAWN_SAMPLES = 2400  # of a synthetic root in an epoch: 100 of the published batches
 
 Batch = tuple[Tensor, Tensor, list[str]]
 
@@ -121,6 +127,51 @@ class TrainingData:
     def _named(self, batches: "Iterable[Batch]") -> Iterator[Batch]:
         for images, targets, problems in batches:
             yield images, targets, self.bad.report(problems)
+
+
+def open_data(
+    options: DataOptions,
+    spec: NetworkSpec,
+    *,
+    learns_batch_norm: bool,
+    batch_size: int,
+    rank: int,
+    world: int,
+    pin_memory: bool,
+    say: Callable[[str], None],
+) -> TrainingData:
+    """The samples of the roots, checked, split and mixed.
+
+    Args:
+        options: what the user chose.
+        spec: of the network that predicts; tells kind and geometry of the samples.
+        learns_batch_norm: whether a batch must hold two samples or more.
+        batch_size, rank, world, pin_memory: see `TrainingData`; the first process alone checks the pictures.
+        say: prints a line.
+
+    Raises:
+        ValueError, OSError: data that cannot be used.
+    """
+    sources = Sources(
+        spec, options.cache_dir if options.cache else None, options.augmentations, options.seed,
+        options.synthetic_ratios, (options.seg_crop[0], options.seg_crop[1]) if options.seg_crop else None,
+        workers=cores(), say=say, check=rank == 0,
+        progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=rank > 0),
+    )  # fmt: skip
+    drawn = options.samples_per_epoch or DRAWN_SAMPLES
+    parts, held_out = sources.open(
+        options.baseroot, options.val_root, options.val_fraction, drawn, options.val_samples
+    )  # fmt: skip
+    if options.augment:
+        changes = options.augmentations
+        parts.append(CleanCrops(options.augment_data_path, spec.input_height, options.holes, changes, options.seed))
+    data = Mixture(parts, options.root_weights, options.samples_per_epoch, options.seed)
+    if learns_batch_norm and min(options.overfit or len(data), len(data)) == 1:
+        raise ValueError("one sample: batch norm needs 2 or more, or --freeze_bn True")
+    return TrainingData(
+        data, held_out, batch_size=batch_size, rank=rank, world=world, seed=options.seed,
+        workers=min(options.num_workers, cores()), pin_memory=pin_memory, skip_single=learns_batch_norm,
+    )  # fmt: skip
 
 
 def _first(data: Mixture, count: int) -> Batch:

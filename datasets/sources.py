@@ -178,5 +178,5 @@ def is_synthetic(root: str) -> bool:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use for loaders, whatever `OMP_NUM_THREADS` leaves to PyTorch."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

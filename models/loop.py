@@ -25,6 +25,7 @@ from models.progress import (
 )
 from models.tasks import Task
 from models.training_state import Checkpoints
+from utils.flags import check_above_zero
 from utils.metrics import mean
 
 GRID_ROWS = 4  # validation pictures in the grid that is written every epoch
@@ -65,6 +66,9 @@ class Plan:
         log_every: batches between two looks at the losses.
         save_every: minutes after which checkpoints are written as well, None for never.
         max_hours: after which to save and stop, None for no limit.
+
+    Raises:
+        ValueError: `lr_decrease_factor` is not above 0.
     """
 
     epochs: int
@@ -75,6 +79,9 @@ class Plan:
     log_every: int
     save_every: float | None
     max_hours: float | None
+
+    def __post_init__(self) -> None:
+        check_above_zero(lr_decrease_factor=self.lr_decrease_factor)
 
     def rate_factor(self, step: int, batches: int) -> float:
         """Learning-rate factor of step number `step`, from 0, with so many batches an epoch."""

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from models.checkpoint import save_checkpoint, write
+from models.options import AUTO
 from models.tasks import Task
 from utils.arrays import Image
 from utils.images import write_image
-
-AUTO = "auto"  # stands for the state in the training's own folder where a file is asked for
 
 
 class Checkpoints:

@@ -5,10 +5,16 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from utils.spec import ACTIVATIONS, BACKBONES, INIT_TYPES, NORMS, PAD_TYPES
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Options = TypeVar("Options", bound=DataclassInstance)
 
 # Exit statuses of the scripts.
 EXIT_FAILED = 1  # some of what was asked for was not done
@@ -46,6 +52,32 @@ def positive_int(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
     return value
+
+
+def pick(kind: "type[Options]", flags: Mapping[str, Any]) -> "Options":
+    """A dataclass whose fields are named as flags, filled from their values; the other flags are left alone."""
+    return kind(**{field.name: flags[field.name] for field in fields(kind)})
+
+
+def check_fraction(**flags: float) -> None:
+    """Refuse what is below 0, or 1 and above; raises a ValueError that names the flag."""
+    _check(flags, lambda value: 0 <= value < 1, "at least 0 and less than 1")
+
+
+def check_above_zero(**flags: float) -> None:
+    """Refuse 0 and less; raises a ValueError that names the flag."""
+    _check(flags, lambda value: value > 0, "above 0")
+
+
+def check_not_negative(**flags: float) -> None:
+    """Refuse less than 0; raises a ValueError that names the flag."""
+    _check(flags, lambda value: value >= 0, "0 or more")
+
+
+def _check(flags: Mapping[str, float], holds: Callable[[float], bool], expected: str) -> None:
+    for name, value in flags.items():
+        if not holds(value):
+            raise ValueError(f"--{name} {value}: must be {expected}")
 
 
 def given_flags(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> set[str]:
