@@ -3,7 +3,8 @@
     python -m benchmarks.hidden --count 200
 
 Pages, cameras and occluders are drawn (`datasets`), so that every hidden letter is known. The true mask is given, grown
-as the finder would; nothing below it is looked at. No network is needed.
+as the finder would; nothing below it is looked at. No network is needed. Holes without text lie on margins, pictures
+and blank cells, between paragraphs and beside the ends of lines (`benchmarks/hidden_pages.py`).
 
 A *line* is a run of words on one baseline with less than half of its height between them. It is *interrupted* where
 letters of it are hidden and letters of it are seen. What is hidden whole, such as a cell of a table, cannot be known
@@ -14,52 +15,23 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from utils.flags import positive_int
 
 if TYPE_CHECKING:
-    from datasets.camera import Camera
-    from datasets.pages import Layout
+    from benchmarks.hidden_pages import Sample
     from utils.arrays import Image, Mask, Points
     from utils.lost.lines import LostLine
-    from utils.regions import Box
 
-GAP_SIZES = 0.5  # of a text's size: words farther apart are two lines, as the cells of a table
-SAME_BASELINE = 0.3  # of a text's size
-LETTER_MIDDLE = 0.35  # of a text's size, over its baseline
 MATCH_SHARE = 0.45  # of a text's size: so far off the middle of the letters a claim may lie
 FEWEST_VISIBLE = 2  # letters, of a line that must be found
 FEWEST_CHARACTERS = 10  # hidden in a region whose count is scored
-GROWTH_PX = 7  # of a photo 4000 pixels high: a mask holds the occluder's soft edge
 REFERENCE_SIDE = 4000  # pixels of the photo that sizes are stated for
-CONTEXT_PX = 420  # drawn around a hole
-OCCLUDERS, OCCLUDER_SIDE = 400, 900  # how many are drawn, and their longer side in pixels
-PLACEMENTS = 30  # tried for a hole without text
-OPAQUE = 0.02  # alpha from which an occluder is seen
-SKIN = (120, 150, 190)  # BGR of what lies in the hole
 
 Row = dict[str, Any]
-
-
-class Letters(NamedTuple):
-    """The printed letters of a page in a photo, all of one line with the same number.
-
-    Attributes:
-        places: `(n, 2)` float64, the middle of each (x, y) in pixels.
-        line: `(n,)` number of the line.
-        size: `(n,)` height of a line of its text in pixels.
-        word: `(n,)` number of the word.
-        half: `(n,)` half of its width in pixels.
-    """
-
-    places: "Points"
-    line: "np.ndarray"
-    size: "np.ndarray"
-    word: "np.ndarray"
-    half: "np.ndarray"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,141 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def find_letters(layout: "Layout", camera: "Camera") -> Letters:
-    """Where the printed letters of a page appear; seals, whose letters are turned, and handwriting are left out."""
-    from datasets.camera import page_points_to_photo
-    from datasets.pages.fonts import measure
-
-    texts = sorted((t for t in layout.texts if not t.angle and t.text), key=lambda t: (round(t.y), t.x))
-    places, lines, sizes, words, halves = [], [], [], [], []
-    line = 0
-    for number, run in enumerate(texts):
-        before = texts[number - 1] if number else None
-        joined = (
-            before is not None
-            and abs(before.y - run.y) < SAME_BASELINE * run.size
-            and -run.size < run.x - before.x - before.length < GAP_SIZES * run.size
-        )
-        line += not joined
-        at = run.x
-        for character in run.text:
-            width = measure(character, run.font, run.weight) * run.size
-            if not character.isspace():
-                places.append((at + width / 2, run.y - LETTER_MIDDLE * run.size))
-                lines.append(line)
-                sizes.append(run.size)
-                words.append(number)
-                halves.append(width / 2)
-            at += width
-    if not places:
-        return Letters(np.zeros((0, 2)), *(np.zeros(0, int),) * 4)
-    flat = np.array(places)
-    photo = page_points_to_photo(camera, flat)
-    above = page_points_to_photo(camera, flat - (0, 1))
-    scale = np.hypot(*(photo - above).T)
-    return Letters(photo, np.array(lines), np.array(sizes) * scale, np.array(words), np.array(halves) * scale)
-
-
-def find_ink(layout: "Layout", camera: "Camera") -> "Points":
-    """Places of handwriting and seals, `(n, 2)` float64 in pixels; what is said of them is neither right nor wrong."""
-    from datasets.camera import page_points_to_photo
-
-    parts = [stroke.points for stroke in layout.strokes] + [stamp.points for stamp in layout.stamps]
-    parts += [np.array([[run.x, run.y]], np.float32) for run in layout.texts if run.angle]
-    return page_points_to_photo(camera, np.concatenate(parts)) if parts else np.zeros((0, 2))
-
-
-def in_mask(mask: "Mask", points: "Points") -> "Mask":
-    """Which of `(n, 2)` points (x, y) lie in an `(H, W)` mask."""
-    x, y = np.floor(points).astype(int).T
-    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
-    inside[inside] = mask[y[inside], x[inside]]
-    return inside
-
-
-class Sample(NamedTuple):
-    """A part of a photographed page with a hole, in its own pixels.
-
-    Attributes:
-        window: `(h, w, 3)` uint8 BGR, the page with its hole filled with one colour.
-        hole: `(h, w)` bool.
-        letters: of the whole page.
-        ink: of the whole page, see `find_ink`.
-        longer_side: of the whole photo, in pixels.
-    """
-
-    window: "Image"
-    hole: "Mask"
-    letters: Letters
-    ink: "Points"
-    longer_side: int
-
-
-def draw_mask(rng: np.random.Generator, height: int, width: int, bare: bool) -> tuple["Box", "Mask"]:
-    """The mask of one drawn occluder in its box of a photo; half as large for a hole between the lines."""
-    from datasets.occluders import drawn_occluder, place, warp
-    from utils.regions import grow
-
-    occluder = drawn_occluder(int(rng.integers(OCCLUDERS)), OCCLUDER_SIDE)
-    matrix = place(occluder, height, width, rng)
-    if bare:
-        middle = np.array([occluder.sprite.shape[1] / 2, occluder.sprite.shape[0] / 2])
-        centre = matrix[:, :2] @ middle + matrix[:, 2]
-        matrix[:, :2] /= 2
-        matrix[:, 2] = centre - matrix[:, :2] @ middle
-    box, layer = warp(occluder, matrix, height, width)
-    reach = box.padded(GROWTH_PX + 2, height, width)
-    part = np.zeros((reach.height, reach.width), bool)
-    part[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > OPAQUE
-    return reach, grow(part, GROWTH_PX)
-
-
-def draw_sample(seed: int, number: int, bare: bool) -> Sample | None:
-    """A page with a hole as it falls, or with one that hides no text; None where there is no room for such a one."""
-    from datasets.camera import draw_camera, page_points_to_photo, photograph
-    from datasets.pages import draw_layout
-
-    rng = np.random.default_rng((seed, number, bare))
-    layout = draw_layout(rng)
-    camera = draw_camera(rng, layout)
-    letters, ink = find_letters(layout, camera), find_ink(layout, camera)
-    page = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (layout.width, layout.height)
-    middle = page_points_to_photo(camera, page).mean(axis=0)
-    for _ in range(PLACEMENTS):
-        box, mask = draw_mask(rng, camera.height, camera.width, bare)
-        corner = np.array([box.x0, box.y0])
-        here = letters._replace(places=letters.places - corner)
-        if not mask.any() or bare == in_mask(mask, here.places).any():
-            continue
-        if bare and (hides(mask, here).any() or in_mask(mask, ink - corner).any() or not _on_page(box, middle)):
-            continue
-        view = box.padded(CONTEXT_PX, camera.height, camera.width)
-        window = photograph(layout, camera, 1.0, (view.x0, view.y0, view.x1, view.y1))
-        hole = np.zeros(window.shape[:2], bool)
-        hole[box.shifted(-view.x0, -view.y0).slices()] = mask
-        window[hole] = SKIN
-        corner = np.array([view.x0, view.y0])
-        letters = letters._replace(places=letters.places - corner)
-        return Sample(window, hole, letters, ink - corner, max(camera.height, camera.width))
-    return None
-
-
-def _on_page(bounds: "Box", middle: "Points") -> bool:
-    """Whether a hole lies in the middle half of the photo, where there is page in any case."""
-    centre = np.array([bounds.x0 + bounds.x1, bounds.y0 + bounds.y1]) / 2
-    return bool((np.abs(centre - middle) < middle / 2).all())
-
-
-def hides(mask: "Mask", letters: Letters) -> "Mask":
-    """Which letters a hole touches."""
-    touched = np.zeros(len(letters.places), bool)
-    reach = np.stack([letters.half, 0.35 * letters.size], axis=1)
-    for step in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        touched |= in_mask(mask, letters.places + reach * step)
-    return touched
-
-
-def score(sample: Sample) -> Row:
+def score(sample: "Sample") -> Row:
     """Repair a hole and compare what is said of it with the truth.
 
     Returns:
@@ -215,6 +53,7 @@ def score(sample: Sample) -> Row:
         handwriting, seals or cut letters and are neither); `characters` hidden in those lines and `said`; `alone`,
         characters in lines of which nothing is seen; `ms`, processor time of the measurement.
     """
+    from benchmarks.hidden_pages import hides, in_mask
     from utils.lost.regions import describe_regions
     from utils.page import structure
     from utils.regions import Box, RegionGroup, bounds_of
@@ -252,6 +91,8 @@ def score(sample: Sample) -> Row:
 
 def _agrees(line: "LostLine", letters: "Points", size: float) -> bool:
     """Whether a claim lies where the hidden letters of a line are, `(n, 2)`, of a text of this size."""
+    from benchmarks.hidden_pages import LETTER_MIDDLE
+
     (x0, y0), (x1, y1) = line.baseline
     near = letters[(letters[:, 0] > x0 - size) & (letters[:, 0] < x1 + size)]
     middle = np.interp(near[:, 0], [x0, x1], [y0, y1]) - LETTER_MIDDLE * size
@@ -294,6 +135,7 @@ def ocr_harm(count: int, seed: int) -> Row | None:
         from rapidocr import RapidOCR
     except ImportError:
         return None
+    from benchmarks.hidden_pages import draw_sample
     from utils.page import structure
 
     engine = RapidOCR()
@@ -331,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tqdm import tqdm
 
+    from benchmarks.hidden_pages import draw_sample
     from utils.report import format_table, write_report
 
     rows: dict[bool, list[Row]] = {False: [], True: []}

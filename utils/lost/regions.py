@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from utils.arrays import Image, Mask, Points
+from utils.arrays import Image, Mask, Plane, Points
 from utils.lost.lines import LostLine, find_lost_lines
 from utils.options import scale_of
 from utils.page.structure import Structure
@@ -15,6 +15,7 @@ from utils.regions import Box, RegionGroup, crop
 
 OUTLINE_PX = 2.0  # of a photo 4000 pixels high: an outline keeps so near the region's edge
 DESK_LEVELS = 40.0  # a surface so much darker than the page is none of its tinted boxes
+TONE_STEP = 8  # pixels from one to the next of which a surface's mean tone is taken
 
 PAGE, PICTURE, BESIDE, UNKNOWN = "page", "picture", "beside the page", "unknown"
 STRUCTURE, NETWORK, TEXTURE = "page structure", "network", "copied texture"
@@ -76,7 +77,8 @@ def describe_regions(
     scale = scale_of(*mask.shape) if scale is None else scale
     standing = [rule.points() for rule in structure.continued if rule.standing] if structure is not None else []
     window, hole = crop(image, area), crop(mask, area)
-    beside = _find_beside(structure) if structure is not None else None
+    kinds = _kinds_of(structure) if structure is not None else {}
+    beside = _find_beside(structure.surface, kinds) if structure is not None else None
     lines = find_lost_lines(window, hole, scale, standing, (area.x0, area.y0), beside)
     of_region: dict[Box, list[LostLine]] = {region: [] for region in regions}
     for line in lines:
@@ -87,7 +89,7 @@ def describe_regions(
     for region in regions:
         inner = region.shifted(-area.x0, -area.y0)
         part = crop(hole, inner)
-        ground, textured = _find_ground(structure, part, inner)
+        ground, textured = _find_ground(structure, kinds, part, inner)
         made = [STRUCTURE] * (structure is not None) + [NETWORK] * network + [TEXTURE] * textured
         rules = _count_rules(structure, part, inner) if structure is not None else 0
         outlines = _outlines(part, region, OUTLINE_PX * scale)
@@ -118,44 +120,57 @@ def _outlines(part: Mask, region: Box, accuracy_px: float) -> tuple[Points, ...]
     return tuple(outline + np.array([region.x0, region.y0]) for outline in straight if len(outline) > 2)
 
 
-def _find_ground(structure: Structure | None, part: Mask, inner: Box) -> tuple[dict[str, float], bool]:
+def _find_ground(
+    structure: Structure | None, kinds: dict[int, str], part: Mask, inner: Box
+) -> tuple[dict[str, float], bool]:
     """What a region lies on, by its share, and whether a texture was copied there.
 
     Args:
         structure: of the crop, or None.
+        kinds: what its surfaces are, by number.
         part: `(h, w)` bool, the region's mask.
         inner: its place in the crop.
     """
     if structure is None:
         return {UNKNOWN: 1.0}, False
-    counts = np.bincount(crop(structure.surface, inner)[part], minlength=2)
+    counts = _count_levels(crop(structure.surface, inner), part)
     shares: dict[str, float] = {}
-    textured = False
-    for number in np.flatnonzero(counts).tolist():
-        kind = _kind_of(structure, number)
-        shares[kind] = shares.get(kind, 0.0) + counts[number] / counts.sum()
-        textured |= number in structure.textured
-    return {kind: round(share, 3) for kind, share in sorted(shares.items(), key=lambda item: -item[1])}, textured
+    for number, count in counts.items():
+        shares[kinds[number]] = shares.get(kinds[number], 0.0) + count / sum(counts.values())
+    ground = {kind: round(share, 3) for kind, share in sorted(shares.items(), key=lambda item: -item[1])}
+    return ground, any(number in structure.textured for number in counts)
 
 
-def _find_beside(structure: Structure) -> Mask | None:
+def _count_levels(picture: Plane, mask: Mask | None = None) -> dict[int, float]:
+    """How often each number comes in an `(h, w)` uint8 picture, or in the part of it that a mask shows."""
+    part = None if mask is None else mask.view(np.uint8)
+    counts = cv2.calcHist([picture], [0], part, [256], [0, 256]).ravel()
+    return {int(number): float(counts[number]) for number in np.flatnonzero(counts)}
+
+
+def _find_beside(surface: Plane, kinds: dict[int, str]) -> Mask | None:
     """Where a crop shows no page, `(h, w)` bool; None where it shows nothing else."""
-    numbers = np.flatnonzero(np.bincount(structure.surface.ravel()))
-    beside = [number for number in numbers.tolist() if _kind_of(structure, number) == BESIDE]
-    return np.isin(structure.surface, beside) if beside else None
+    beside = np.array([kinds.get(number) == BESIDE for number in range(256)])
+    return cv2.LUT(surface, beside.view(np.uint8)).view(bool) if beside.any() else None
 
 
-def _kind_of(structure: Structure, number: int) -> str:
-    """What a surface is: a desk reaches the window's edge, a printed picture lies inside, tinted boxes are page."""
-    if number == structure.page:
-        return PAGE
+def _kinds_of(structure: Structure) -> dict[int, str]:
+    """What each surface is: a desk reaches the window's edge, a printed picture lies inside, tinted boxes are page."""
     surface = structure.surface
-    edges = (surface[0], surface[-1], surface[:, 0], surface[:, -1])
-    at_edge = any(bool((edge == number).any()) for edge in edges)
-    if number in structure.textured:
-        return BESIDE if at_edge else PICTURE
-    levels = [float(structure.tone[surface == which][::101].mean()) for which in (structure.page, number)]
-    return BESIDE if at_edge and levels[1] < levels[0] - DESK_LEVELS else PAGE
+    edges = np.concatenate([surface[0], surface[-1], surface[:, 0], surface[:, -1]])
+    few, tone = surface[::TONE_STEP, ::TONE_STEP], structure.tone[::TONE_STEP, ::TONE_STEP].mean(axis=2)
+    page = float(tone[few == structure.page].mean()) if (few == structure.page).any() else 0.0
+    kinds = {}
+    for number in _count_levels(surface):
+        own = tone[few == number]
+        darker = own.size > 0 and float(own.mean()) < page - DESK_LEVELS
+        if number == structure.page:
+            kinds[number] = PAGE
+        elif number in structure.textured:
+            kinds[number] = BESIDE if (edges == number).any() else PICTURE
+        else:
+            kinds[number] = BESIDE if darker and (edges == number).any() else PAGE
+    return kinds
 
 
 def _count_rules(structure: Structure, part: Mask, inner: Box) -> int:
