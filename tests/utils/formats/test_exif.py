@@ -216,3 +216,13 @@ def test_a_block_without_pictures_is_not_touched():
     for values in ({37500: b"Maker\0settings" * 30}, {0xC998: b"short"}, {37510: b"ASCII\0\0\0" + b"long " * 200}):
         block, dropped = block_with(values), []
         assert exif.cleaned(block, dropped) == block and not dropped
+
+
+def test_without_thumbnail_moves_nothing_and_keeps_what_it_does_not_understand():
+    note = b"maker note with offsets"
+    block = samples.exif(6, b"x" * 100) + note
+    assert exif.cleaned(block, []) == block.replace(b"x" * 100, bytes(100)).replace(
+        block[block.index(b"x" * 100) - 30 : block.index(b"x" * 100)], bytes(30)
+    ).replace(struct.pack("<I", block.index(b"x" * 100) - 30), bytes(4), 1)
+    assert exif.cleaned(samples.exif(6), []) == samples.exif(6)
+    assert exif.cleaned(b"rubbish", []) == b""
