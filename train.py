@@ -198,7 +198,7 @@ def train(
     *, save_path: Path, sample_path: Path, resume: str | None, command: Sequence[str],
     settings: dict[str, Any], changed: str,
 ) -> int:  # fmt: skip
-    """Data, networks, loop, goodbye.
+    """Data, networks, loop, goodbye; returns the exit status.
 
     Args:
         name: of the training, begins the names of its files.
@@ -206,11 +206,7 @@ def train(
         save_path, sample_path: folders of checkpoints and log, and of pictures to look at.
         resume: file of a state, `AUTO`, or None to start anew.
         command: the command line, with which further processes start.
-        settings: all flags, stored in every file.
-        changed: from `changed_flags`.
-
-    Returns:
-        The exit status.
+        settings, changed: all flags, stored in every file; those of them to show.
 
     Raises:
         ValueError, OSError: what the user gave cannot be used; the message says what to change.

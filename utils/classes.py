@@ -14,10 +14,19 @@ PAGE, OCCLUDER, SURROUNDINGS, OCCLUDER_BESIDE = range(4)  # bit 0: covered, bit 
 NOT_COVERED, COVERED, BESIDE, ON_PAGE = 4, 5, 6, 7
 UNKNOWN = 255  # no loss
 
-ALLOWED = np.zeros((256, 4), bool)  # by label code: the classes that the pixel may belong to
-for code, classes in {PAGE: (0,), OCCLUDER: (1,), SURROUNDINGS: (2,), OCCLUDER_BESIDE: (3,), NOT_COVERED: (0, 2),
-                      COVERED: (1, 3), BESIDE: (2, 3), ON_PAGE: (0, 1), UNKNOWN: (0, 1, 2, 3)}.items():  # fmt: skip
-    ALLOWED[code, list(classes)] = True
+
+def _table(classes: dict[int, tuple[int, ...]]) -> NDArray[np.bool_]:
+    """`(256, 4)` bool from the classes that each code may stand for."""
+    table = np.zeros((256, 4), bool)
+    for code, possible in classes.items():
+        table[code, list(possible)] = True
+    return table
+
+
+ALLOWED = _table({  # by label code: the classes that the pixel may belong to
+    PAGE: (0,), OCCLUDER: (1,), SURROUNDINGS: (2,), OCCLUDER_BESIDE: (3,), NOT_COVERED: (0, 2), COVERED: (1, 3),
+    BESIDE: (2, 3), ON_PAGE: (0, 1), UNKNOWN: (0, 1, 2, 3),
+})  # fmt: skip
 
 # Mask files.
 LEVELS = {PAGE: 0, OCCLUDER: 128, SURROUNDINGS: 64, OCCLUDER_BESIDE: 192, UNKNOWN: 255}

@@ -17,6 +17,7 @@ from utils.finding.outlines import with_outlines
 from utils.finding.scope import without_rest
 from utils.finding.segments import with_segments, without_gaps
 from utils.options import RemovalOptions, growth_px, scale_of
+from utils.page.cells import grow
 from utils.regions import Box, bounds_of, connected_bounds, crop, to_mask
 from utils.stages import Answer, Segmenter
 
@@ -170,8 +171,7 @@ def _enters(part: Mask, beside: Floats | None) -> bool:
         return True
     if beside is None:
         return False
-    around = cv2.dilate(part.view(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)
-    return bool(np.count_nonzero(around & (beside >= 0.5)) >= ENTRY_LEAST * reach)
+    return bool(np.count_nonzero(grow(part, reach) & (beside >= 0.5)) >= ENTRY_LEAST * reach)
 
 
 def _on_page(part: Mask, beside: Floats | None) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import RemovalOptions, scale_of
+from utils.page.cells import grow
 from utils.regions import connected_bounds, crop
 
 # Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
@@ -46,7 +47,7 @@ def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mas
     for part in parts:
         rest = part & ~page
         if not rest.any() or (options.scope == "auto" and is_continuable(small, beside, rest, covered)):
-            kept |= _dilated(part, 2 * CLEAR_PX)
+            kept |= grow(part, 2 * CLEAR_PX)
     if (kept | page | ~covered).all():
         return whole
     height, width = whole.shape
@@ -68,8 +69,8 @@ def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> b
         rest: `(h, w)` bool, the part of the occluder beside the page.
         covered: `(h, w)` bool, all occluders.
     """
-    page = _dilated(beside < SURELY_BESIDE, CLEAR_PX)
-    seen = _dilated(rest, AROUND_PX) & ~_dilated(covered, CLEAR_PX) & ~page
+    page = grow(beside < SURELY_BESIDE, CLEAR_PX)
+    seen = grow(rest, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
     if np.count_nonzero(seen) < LEAST_SEEN:
         return False
     soft = cv2.GaussianBlur(small, (0, 0), SOFT_PX)
@@ -87,7 +88,3 @@ def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> b
     if not means:
         return False
     return bool(np.ptp(means, axis=0).max() < ALIKE_LEVELS and np.ptp(contrasts, axis=0).max() < ALIKE_CONTRAST)
-
-
-def _dilated(mask: Mask, reach: int) -> Mask:
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)

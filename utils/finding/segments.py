@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Mask, Reals
-from utils.page.cells import strongest
+from utils.page.cells import grow, strongest
 
 # Lengths and areas in pixels of the network.
 EDGE_SOFT_PX = 1.0  # standard deviation of the blur in which edges are looked for
@@ -72,8 +72,8 @@ def with_segments(image: Image, probs: Floats, found: Mask, threshold: float, co
     whole = found
     for _ in range(ROUNDS):
         touched = alone.copy()
-        touched[segments[_dilated(whole, REACH_PX)]] = True
-        extended = whole | _dilated((touched & wanted)[segments], RIM_PX)
+        touched[segments[grow(whole, REACH_PX)]] = True
+        extended = whole | grow((touched & wanted)[segments], RIM_PX)
         if np.array_equal(extended, whole):
             break
         whole = extended
@@ -95,7 +95,3 @@ def _inner(image: Image) -> Image:
     across, down = (cv2.convertScaleAbs(cv2.Scharr(soft, cv2.CV_16S, *way), alpha=1 / 16) for way in ((1, 0), (0, 1)))
     edge = strongest(cv2.max(across, down))
     return cv2.erode((edge <= EDGE_LEVELS).astype(np.uint8), np.ones((3, 3), np.uint8))
-
-
-def _dilated(mask: Mask, reach: int) -> Mask:
-    return cv2.dilate(mask.view(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).view(bool)

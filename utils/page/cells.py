@@ -99,7 +99,9 @@ def measure_noise(grid: Grid) -> float:
 def measure_darkness(grid: Grid, closed: Image) -> Plane:
     """Levels that each pixel of the grid's window lies below what is lightest around it, `(h, w)` uint8."""
     lightest = cv2.resize(closed, grid.window.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return strongest(cv2.subtract(lightest, cv2.blur(grid.window, (INK_MEAN_PX, INK_MEAN_PX))))
+    # What the hole shows must not darken the paper beside it: it would be taken for ink.
+    filled = cv2.copyTo(lightest, grid.covered, grid.window.copy())
+    return strongest(cv2.subtract(lightest, cv2.blur(filled, (INK_MEAN_PX, INK_MEAN_PX))))
 
 
 def find_bare(grid: Grid, darkness: Plane, noise: float) -> Plane:
@@ -156,6 +158,11 @@ def strongest(channels: AnyArray) -> AnyArray:
     """The largest of three channels: `(h, w, 3)` → `(h, w)` of the same type; NumPy takes ten times as long."""
     blue, green, red = cv2.split(channels)
     return cv2.max(cv2.max(blue, green), red)
+
+
+def grow(mask: Mask, reach: int) -> Mask:
+    """What lies within so many pixels or cells of a mask `(h, w)`, in rows and in columns, the mask included."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
 
 
 def fill_with_nearest(numbers: Labels) -> Labels:

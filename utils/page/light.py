@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Mask
+from utils.page.cells import grow
 from utils.page.tone import EXPECTED_RELAXATIONS, fit_membrane
 
 SHADOW_CELLS = 10  # so near the hole the occluder's shadow may lie
@@ -46,7 +47,7 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     amount = np.where(near & (total > 1e-3), missing.mean(axis=2), 0)
     dark = amount > FAINTEST_SHADOW
     deep = _find_deep(amount, dark & ~hidden, known & (distance > 0) & (distance <= RIM_CELLS))
-    dark &= cv2.dilate(deep.astype(np.uint8), np.ones((2 * SPREAD_CELLS + 1,) * 2, np.uint8)) > 0
+    dark &= grow(deep, SPREAD_CELLS)
     # All of it from twice the faintest on, so that it ends without a step.
     strength = np.clip(amount[dark] / FAINTEST_SHADOW - 1, 0, 1)[:, None]
     light[dark] = np.maximum(1 / (1 - strength * np.clip(missing[dark], 0, DEEPEST_SHADOW)), 1)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Mask
-from utils.page.cells import MAD_TO_SIGMA
+from utils.page.cells import MAD_TO_SIGMA, grow
 from utils.page.paper import Paper
 
 NETWORK_SIDE = 256  # pixels a side of the network's picture (published); a larger crop is reduced more
@@ -77,7 +77,7 @@ def network_rest(generated: Image, window: Image, paper: Paper, ink: Floats, hol
         return np.zeros(ink.shape, np.float32)
     drawn = reduced(generated)
     explained = reduced(paper.tone * (1 - ink))
-    ring = cv2.dilate(inside.astype(np.uint8), np.ones((2 * COMPARED_PX + 1,) * 2, np.uint8)) > 0
+    ring = grow(inside, COMPARED_PX)
     error = np.abs(drawn - reduced(window)).max(axis=2)[ring & visible]
     noise = MAD_TO_SIGMA * float(np.median(error)) if error.size else REST_LEVELS
     rest = drawn - explained
@@ -140,8 +140,7 @@ def _keeps_colours(generated: Image, window: Image, paper: Paper, hole: Mask, nu
 def _sample(hole: Mask) -> tuple[Mask, Mask]:
     """Every fourth pixel of every fourth row: whether it lies in the hole; whether beside it."""
     inside = hole[::SAMPLE_STEP, ::SAMPLE_STEP]
-    side = 2 * (FOREIGN_RING_PX // SAMPLE_STEP) + 1
-    return inside, (cv2.dilate(inside.astype(np.uint8), np.ones((side, side), np.uint8)) > 0) & ~inside
+    return inside, grow(inside, FOREIGN_RING_PX // SAMPLE_STEP) & ~inside
 
 
 def _measure_straying(picture: Image, paper: Paper, samples: Mask) -> float:

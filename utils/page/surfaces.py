@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.arrays import Floats, Image, Labels, Mask, Plane
 from utils.blend import spread
-from utils.page.cells import CELL_PX, fill_with_nearest, strongest
+from utils.page.cells import CELL_PX, fill_with_nearest, grow, strongest
 from utils.page.light import SHADOW_CELLS
 
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
@@ -74,9 +74,7 @@ def _part_from_desk(numbers: Labels, borders: Mask, step: Floats, closed: Image,
         closed, hidden: as for `number_surfaces`.
     """
     page = int(np.bincount(numbers.ravel(), np.square(closed.mean(axis=2)).ravel() * (numbers > 0).ravel()).argmax())
-    side = 2 * SHADOW_CELLS + 1
-    shaded = cv2.dilate(hidden.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    weak = shaded & ~hidden & (step >= SHADED_STEP_LEVELS)
+    weak = grow(hidden, SHADOW_CELLS) & ~hidden & (step >= SHADED_STEP_LEVELS)
     _, lines = cv2.connectedComponents((borders | weak).astype(np.uint8), connectivity=8)
     begins_strong = np.zeros(int(lines.max()) + 1, bool)  # a weak border goes on from one that is none
     begins_strong[lines[borders]] = True
@@ -120,8 +118,8 @@ def _add_patterned_desks(numbers: Labels, closed: Image, hidden: Mask) -> Labels
 def _join_across_hole(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
     """Join surfaces that only the hole keeps apart: alike beside it, and without a border between them elsewhere."""
     count = int(numbers.max())
-    beside = _grow(hidden, COMPARED_CELLS)
-    grown = [_grow(numbers == number, TOUCH_CELLS) for number in range(count + 1)]
+    beside = grow(hidden, COMPARED_CELLS)
+    grown = [grow(numbers == number, TOUCH_CELLS) for number in range(count + 1)]
     colours = {}
     for number in range(1, count + 1):
         cells = (numbers == number) & beside
@@ -142,11 +140,6 @@ def _join_across_hole(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
             joined[group_two] = joined[one]
     _, joined = np.unique(joined, return_inverse=True)
     return joined.astype(np.int32)[numbers]
-
-
-def _grow(cells: Mask, reach: int) -> Mask:
-    side = 2 * reach + 1
-    return cv2.dilate(cells.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def choose_page(surface: Labels, mean: Floats, share: Floats) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.arrays import Floats, Mask
 from utils.blend import spread
-from utils.page.cells import strongest
+from utils.page.cells import grow, strongest
 
 MIN_CELL_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
 DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are darker than expected
@@ -34,7 +34,7 @@ def continue_tone(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     weight = np.where((share > MIN_CELL_SHARE) & ~hidden, share, 0).astype(np.float32)
     if not weight.any():  # no cell is wholly visible: what is seen of each has to do
         weight = share.astype(np.float32)
-    beside = cv2.dilate(hidden.astype(np.uint8), np.ones((2 * DARK_CELLS + 1,) * 2, np.uint8)) > 0
+    beside = grow(hidden, DARK_CELLS)
     outer = np.where(beside, 0, weight).astype(np.float32)
     if np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, int(np.count_nonzero(beside & ~hidden))):
         expected = fit_membrane(mean, outer, beside, EXPECTED_RELAXATIONS)

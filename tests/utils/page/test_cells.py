@@ -37,6 +37,32 @@ def test_noise_is_its_standard_deviation(noise):
     assert measured == pytest.approx(max(noise, cells.MIN_NOISE), rel=0.12)
 
 
+@pytest.mark.parametrize("hole", [HOLE, hole_at(60, 272, WIDTH, 288), hole_at(0, 0, 100, HEIGHT)])
+def test_bare_paper_reaches_to_the_hole_whatever_that_shows(hole):
+    picture = pixels(sheet())
+    picture[hole] = 0
+    grid = cells.lay_grid(picture, hole)
+    darkness = cells.measure_darkness(grid, cells.close_ink(grid))
+    assert darkness[~hole].max() < cells.INK_LEVELS
+    assert (cells.find_bare(grid, darkness, noise=2.0).astype(bool) == ~hole).all()
+
+
+def test_ink_and_its_rim_are_no_bare_paper():
+    page = sheet()
+    lying(page, 100, 100, 300, width=5)
+    grid = cells.lay_grid(pixels(page), HOLE)
+    bare = cells.find_bare(grid, cells.measure_darkness(grid, cells.close_ink(grid)), noise=2.0)
+    assert not bare[96:105, 100:300].any() and bare[:92].all() and bare[109:140].all()
+
+
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_a_grown_mask_holds_what_is_so_near_in_rows_and_columns(reach):
+    mask = np.zeros((12, 15), bool)
+    mask[4, 6] = True
+    rows, columns = np.mgrid[0:12, 0:15]
+    assert (cells.grow(mask, reach) == ((abs(rows - 4) <= reach) & (abs(columns - 6) <= reach))).all()
+
+
 def test_mean_of_a_cell_is_that_of_its_weighted_pixels():
     rng = np.random.default_rng(0)
     window = rng.integers(0, 256, (3 * CELL_PX, 2 * CELL_PX, 3), np.uint8)

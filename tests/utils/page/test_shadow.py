@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.utils.page.sheets import HEIGHT, WIDTH, covered, lying, pixels, sheet
+from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, lying, pixels, sheet
 from utils.page.paper import measure_paper
 from utils.page.shadow import lift_shadow
 
@@ -37,6 +37,15 @@ def test_clear_and_faint_shadows_are_lifted(depth, reach):
     before, after = ((page - image)[rim].mean() for image in (window, result))
     assert before > 2 and abs(after) < 0.4 * before
     assert np.count_nonzero(shade & rim) > 0.8 * np.count_nonzero(rim)
+
+
+def test_a_faint_shadow_beside_a_straight_narrow_hole_is_lifted():
+    hole, page = hole_at(60, 260, WIDTH, 300), sheet()
+    distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    window, result, _ = lifted(shaded(page, 0.06, 14, hole), hole)
+    rim = (distance > 0) & (distance <= 4)
+    before, after = ((page - image)[rim].mean() for image in (window, result))
+    assert before > 8 and abs(after) < 0.25 * before
 
 
 def test_only_what_is_said_to_be_shade_is_changed_outside_the_hole():
