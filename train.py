@@ -18,6 +18,7 @@ from utils.spec import (
     ACTIVATIONS,
     BACKBONES,
     CLASS_COUNTS,
+    CROPS,
     INIT_TYPES,
     NORMS,
     PAD_TYPES,
@@ -92,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     number("--known_weight", float, 0, "how much a pixel beside the hole counts there; 0: the published loss")
     add("--gan_type", choices=GAN_TYPES, default="WGAN", help="WGAN: hinge loss; LSGAN: least squares")
     number("--g_steps_per_d", positive_int, 1, "the discriminator steps with every so many batches only")
+    number("--rim_px", int, 0, "so near the hole, in pixels of the network, one counts by --known_weight; 0: anywhere")
     number("--warmup_l1", int, 0, "batches before the adversarial loss sets in")
     number("--ema", float, 0, "decay of averaged weights such as 0.999; they go into the checkpoints")
     add("--class_weights", type=float, nargs="+", default=list(CLASS_WEIGHTS[2]), help="of page and occluder (1 10); "
@@ -103,7 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     networks.add_argument("--in_c", type=positive_int, default=3, help="channels of the photo (3)")
     networks.add_argument("--out_c", type=int, choices=CLASS_COUNTS, default=2, help="classes (2): page and "
         "occluder; 4: also what is beside the page")  # fmt: skip
-    networks.add_argument("--in_channels", type=positive_int, default=4, help="picture and mask (4)")
+    networks.add_argument("--in_channels", type=positive_int, default=4, help="picture and mask (4); 8: also what the "
+        "page's structure says of the hole (lifelike roots)")  # fmt: skip
     networks.add_argument("--out_channels", type=positive_int, default=3, help="channels of the repaired picture (3)")
     networks.add_argument("--latent_channels", type=positive_int, default=64, help="width of the inpainting nets (64)")
     networks.add_argument("--pad_type", choices=PAD_TYPES, default="zero", help="padding (%(default)s)")
@@ -126,6 +129,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="side of the crop in the photo (%(default)s)")  # fmt: skip
     data.add_argument("--imgresize", type=positive_int, default=PUBLISHED_RATIO,
         help="how many times it is reduced (%(default)s)")  # fmt: skip
+    data.add_argument("--crops", choices=CROPS, default=CROPS[0], help="published: all of one size and ratio; hole: "
+        "they follow from the hole, ratios 1 to 8, in training and prediction (%(default)s)")  # fmt: skip
+    data.add_argument("--inpaint_crop", type=positive_int, metavar="SIDE", help="train on parts of the input of this "
+        "size (lifelike roots): several times as fast, for the first batches")  # fmt: skip
     data.add_argument("--root_weights", type=float, nargs="+", help="share of each --baseroot in an epoch")
     data.add_argument("--samples_per_epoch", type=positive_int, help="length of an epoch; default: every sample once, "
         "for a synthetic root 2400")  # fmt: skip

@@ -20,6 +20,7 @@ from datasets.annotations import DataError, Triple
 from datasets.cache import PixelCache
 from datasets.masks import MaskStyle, random_mask
 from utils import classes, preprocess
+from utils.crops import hole_crop
 from utils.images import header_size, list_photos, read_image
 from utils.mask_files import read_mask_file
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
@@ -32,8 +33,12 @@ LIGHT_TINT = 0.06  # strongest change of one colour against the others, as a sha
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]  # wraps an iterable of known length for a bar
 
 
-def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int) -> NDArray[np.uint8]:
+def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int, follow_hole: bool = False) -> NDArray[np.uint8]:
     """Clean crop and mask of one line, as prediction would cut them.
+
+    Args:
+        imgsize, imgresize: of the published crop.
+        follow_hole: crop and ratio follow from the hole instead; only `imgsize // imgresize` counts then.
 
     Returns:
         `(side, side, 4)` uint8, side = imgsize // imgresize: BGR and the mask in file values.
@@ -47,8 +52,13 @@ def inpainting_pixels(triple: Triple, imgsize: int, imgresize: int) -> NDArray[n
         mask = preprocess.MASK_LEVEL * classes.covered(classes.from_levels(mask))[0].astype(np.uint8)
         if not mask.any():
             raise ValueError(f"the mask shows nothing that is covered: {triple.mask}")
-    box, side = training_box(mask, imgsize), imgsize // imgresize
-    pieces = [preprocess.fit_square(crop(picture, box), side) for picture in (clean, mask)]
+    side = imgsize // imgresize
+    if follow_hole:
+        bounds = max(connected_bounds(mask > 0), key=lambda box: box.width * box.height)
+        box = hole_crop(bounds, side, *mask.shape).box
+    else:
+        box = training_box(mask, imgsize)
+    pieces = [preprocess.fit_square(crop(picture, box), side, average=follow_hole) for picture in (clean, mask)]
     return np.dstack(pieces)
 
 
@@ -235,6 +245,7 @@ class InpaintingData(ContestData):
         cache: of `inpainting_cache`; None decodes two photos a sample.
         augmentations: keys of `AUGMENTATIONS`.
         seed: of the random changes.
+        follow_hole: see `inpainting_pixels`.
 
     A sample is the image `(3, side, side)` float32 and the mask `(1, side, side)` float32, both in [0, 1].
     """
@@ -247,16 +258,18 @@ class InpaintingData(ContestData):
         cache: PixelCache | None = None,
         augmentations: Sequence[str] = (),
         seed: int = 0,
+        follow_hole: bool = False,
     ) -> None:
         super().__init__(triples, cache, augmentations, seed)
         self.imgsize = imgsize
         self.imgresize = imgresize
+        self.follow_hole = follow_hole
 
     def files(self, triple: Triple) -> tuple[Path, Path]:
         return triple.clean, triple.mask
 
     def decode(self, triple: Triple) -> NDArray[np.uint8]:
-        return inpainting_pixels(triple, self.imgsize, self.imgresize)
+        return inpainting_pixels(triple, self.imgsize, self.imgresize, self.follow_hole)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         return _inpainting_sample(self.pixels(index))

@@ -5,6 +5,7 @@ nothing but page. Things are printed on it, lie on it, are held over its edge, l
 takes all of it together; in the rest, as in the contest, the occluder is pasted on afterwards.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +58,7 @@ BOOK_CHANCE, SECOND_SHEET_CHANCE = 0.12, 0.2
 BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06
 ZOOM = (0.5, 1.0)  # share of the scene's sides that a training part shows; half is the network's own scale
 OWN_SCALE_CHANCE = 0.4
+RECORDED = (0.15, 1.0)  # strength of the noise on photos that nothing covers: most are reduced
 
 
 def parse_lifelike(root: str, flag: str = "--baseroot") -> Path:
@@ -93,19 +95,13 @@ class LifelikeScenes:
         Returns:
             `(h, w, 3)` uint8 BGR of about `AREA` pixels, upright or lying, and `(h, w)` uint8 codes of `utils.classes`.
         """
-        shape = float(rng.choice(SHAPES))
-        height, width = round(np.sqrt(AREA * shape)), round(np.sqrt(AREA / shape))
-        if rng.random() < LANDSCAPE_CHANCE:
-            height, width = width, height
-        kind = _choose(rng, KINDS)
-        scene = getattr(self, f"_{kind}")(rng, height, width)
-        if rng.random() < PRINT_CHANCE[kind] and kind != "sheets":
-            print_on(scene.image, scene.page, self.collection, rng)
+        kind, scene = self._scene(rng, AREA)
         pasted = rng.random() < PASTED_CHANCE or (kind == "drawn" and rng.random() < 0.5)
         if pasted:
             scene.image = lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng)
             scene.image = lens.record(scene.image, rng).astype(np.float32)
-        self._populate(scene, kind, pasted, rng)
+        self._dress(scene, rng)
+        self._cover(scene, kind, pasted, rng)
         if pasted:
             image = lens.record(lens.expose(scene.image, rng, 0.4), rng, 0.15)
         else:
@@ -117,6 +113,43 @@ class LifelikeScenes:
             image, labels = _wedges(image, labels, rng)
         return image, labels
 
+    def bare_photo(
+        self, rng: np.random.Generator, area: float = AREA
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        """A photo that nothing covers, and what might.
+
+        Args:
+            area: about how many pixels it has.
+
+        Returns:
+            `(h, w, 3)` uint8 BGR; `(h, w)` float32 in [0, 1], 1 on its pages; and the same of the occluders that are
+            not in the picture, all 0 where there happens to be none.
+        """
+        kind, scene = self._scene(rng, area, held=False)
+        before = scene.image.copy()
+        self._dress(scene, rng)
+        if scene.covered.any():  # a thing beside the page touches it
+            scene.image = before
+        over = Scene(np.zeros_like(scene.image), scene.page)
+        self._cover(over, kind, False, rng)
+        image = lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng)
+        return lens.record(image, rng, rng.uniform(*RECORDED)), scene.page, over.covered
+
+    def _scene(self, rng: np.random.Generator, area: float, held: bool = True) -> tuple[str, Scene]:
+        """Its kind, and pages on what they lie on; `held`: a hand may hold one of them."""
+        shape = float(rng.choice(SHAPES))
+        height, width = round(np.sqrt(area * shape)), round(np.sqrt(area / shape))
+        if rng.random() < LANDSCAPE_CHANCE:
+            height, width = width, height
+        kind = _choose(rng, KINDS)
+        scene = self._sheets(rng, height, width, held) if kind == "sheets" else self._make(kind)(rng, height, width)
+        if rng.random() < PRINT_CHANCE[kind] and kind != "sheets":
+            print_on(scene.image, scene.page, self.collection, rng)
+        return kind, scene
+
+    def _make(self, kind: str) -> Callable[[np.random.Generator, int, int], Scene]:
+        return {"document": self._document, "drawn": self._drawn, "filling": self._filling}[kind]
+
     # --- four kinds of photo
 
     def _document(self, rng: np.random.Generator, height: int, width: int) -> Scene:
@@ -127,7 +160,7 @@ class LifelikeScenes:
         h, w = image.shape[:2]
         zoom = max(height / h, width / w) * np.exp(rng.uniform(0, 0.7))
         if rng.random() < 0.4:  # all of it
-            height, width = (round(side * np.sqrt(AREA / (h * w))) for side in (h, w))
+            height, width = (round(side * np.sqrt(height * width / (h * w))) for side in (h, w))
             zoom = height / h * rng.uniform(1.0, 1.08)
         turn = cv2.getRotationMatrix2D((0, 0), rng.normal(0, 2.5), zoom)
         if rng.random() < 0.3:
@@ -137,7 +170,7 @@ class LifelikeScenes:
         scene = Scene(*_warped(image, paper, np.vstack([turn, (0, 0, 1)]), height, width))
         return scene
 
-    def _sheets(self, rng: np.random.Generator, height: int, width: int) -> Scene:
+    def _sheets(self, rng: np.random.Generator, height: int, width: int, may_hold: bool) -> Scene:
         """One sheet or several on a surface, perhaps held from behind."""
         scene = Scene(self._ground(rng, height, width))
         self._put_beside(scene, rng, 0.25)
@@ -148,7 +181,8 @@ class LifelikeScenes:
             matrix = _lay_out(rng, picture.shape[:2], height, width, rng.uniform(0.5, 1.15))
             picture, alpha = _bent(picture, alpha, rng)
             laid = cv2.warpPerspective(np.dstack([picture, alpha]), matrix, (width, height), flags=cv2.INTER_LINEAR)
-            held = number == 0 and rng.random() < BEHIND_CHANCE and self._hold_behind(scene, laid[..., 3], rng)
+            held = may_hold and number == 0 and rng.random() < BEHIND_CHANCE
+            held = held and self._hold_behind(scene, laid[..., 3], rng)
             scene.lay_page(laid[..., :3], laid[..., 3], rng)
             if held and rng.random() < THUMB_CHANCE:
                 self._reach(scene, "finger", rng, near=scene.held > 0.3)
@@ -239,10 +273,14 @@ class LifelikeScenes:
 
     # --- what lies on it
 
-    def _populate(self, scene: Scene, kind: str, pasted: bool, rng: np.random.Generator) -> None:
+    def _dress(self, scene: Scene, rng: np.random.Generator) -> None:
+        """What lies beside the pages, and what is stuck on them and belongs to them."""
         self._put_beside(scene, rng, BESIDE_CHANCE)
         while rng.random() < NOTE_CHANCE:
             self._stick(scene, rng)
+
+    def _cover(self, scene: Scene, kind: str, pasted: bool, rng: np.random.Generator) -> None:
+        """What covers them."""
         for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
             way = _choose(rng, WAYS)
             if way == "lie":

@@ -13,7 +13,7 @@ from datasets.contest import CleanCrops
 from datasets.mixture import BadSamples, Mixture, ResumableSampler, collate
 from datasets.options import DataOptions
 from datasets.sources import Sources, cores
-from utils.spec import NetworkSpec
+from utils.spec import GENERATOR, GENERATOR_CHANNELS, NetworkSpec
 
 WORKER_GRACE_S = 30  # seconds a loader process lives on after SIGTERM
 PREFETCHED = 4  # batches that each loader process has ready: one that is slow to draw then holds nobody up
@@ -157,11 +157,14 @@ def open_data(
         options.synthetic_ratios, (options.seg_crop[0], options.seg_crop[1]) if options.seg_crop else None,
         workers=cores(), say=say, check=rank == 0,
         progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=rank > 0),
+        part=options.inpaint_crop,
     )  # fmt: skip
     drawn = options.samples_per_epoch or DRAWN_SAMPLES
     parts, held_out = sources.open(
         options.baseroot, options.val_root, options.val_fraction, drawn, options.val_samples
     )  # fmt: skip
+    if options.augment and spec.network == GENERATOR and spec.in_channels != GENERATOR_CHANNELS[0]:
+        raise ValueError(f"--augment True: --in_channels {spec.in_channels} is for roots lifelike:DATA_DIR alone")
     if options.augment:
         changes = options.augmentations
         parts.append(CleanCrops(options.augment_data_path, spec.input_height, options.holes, changes, options.seed))

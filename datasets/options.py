@@ -16,6 +16,7 @@ class DataOptions:
         samples_per_epoch: length of an epoch; None: every sample once, and of drawn ones as many as `DRAWN_SAMPLES`.
         synthetic_ratios: further reductions at which synthetic inpainting samples are drawn.
         seg_crop: height and width of the part that synthetic segmentation samples show; None is all of it.
+        inpaint_crop: side of the part that life-like inpainting samples show; None is all of it.
         cache, cache_dir: whether and where decoded samples are kept.
         augmentations: changes of the samples.
         augment, augment_data_path, holes: whether clean crops with random holes join, their folder, the holes.
@@ -34,6 +35,7 @@ class DataOptions:
     samples_per_epoch: int | None
     synthetic_ratios: list[int]
     seg_crop: list[int] | None
+    inpaint_crop: int | None
     cache: bool
     cache_dir: str
     augmentations: list[str]

@@ -13,7 +13,7 @@ from datasets.annotations import DataError, Triple, read_annotations, refuse, sp
 from datasets.cache import PixelCache
 from datasets.contest import ContestData, InpaintingData, Progress, SegmentationData
 from datasets.mixture import Mixture
-from utils.spec import SEGMENTER, NetworkSpec
+from utils.spec import GENERATOR, GENERATOR_CHANNELS, SEGMENTER, NetworkSpec
 
 SYNTHETIC, LIFELIKE = "synthetic", "lifelike"
 VALIDATION_SEED = 1  # the drawn validation samples are the same whatever --seed says
@@ -29,6 +29,7 @@ class Sources:
         seed: of everything random.
         ratios: further reductions at which synthetic inpainting samples are drawn.
         crop: height and width of the part of the input that synthetic segmentation samples show; None is all of it.
+        part: side of the part of the input that life-like inpainting samples show; None is all of it.
         workers: threads that check the pictures.
         progress: wraps an iterable of known length for a bar.
         say: prints a line.
@@ -47,12 +48,14 @@ class Sources:
         progress: Progress = lambda items, total: items,
         say: Callable[[str], None] = print,
         check: bool = True,
+        part: int | None = None,
     ) -> None:
         self.spec = spec
         self.augmentations = augmentations
         self.seed = seed
         self.ratios = ratios
         self.crop = crop
+        self.part = part
         self.workers = workers
         self.progress = progress
         self.say = say
@@ -68,7 +71,7 @@ class Sources:
     def _geometry(self) -> str:
         if self.spec.network == SEGMENTER:
             return f"labels {self.spec.input_height}×{self.spec.input_width}"
-        return f"inpainting {self.spec.imgsize}/{self.spec.imgresize}"
+        return f"inpainting {self.spec.imgsize}/{self.spec.imgresize}" + " by the hole" * self.spec.follows_hole
 
     def photos(self, triples: Sequence[Triple], augment: bool) -> ContestData:
         """Lines of annotation files as a data set; bad ones are refused where `check` says so."""
@@ -77,7 +80,8 @@ class Sources:
             geometry = self.spec.input_height, self.spec.input_width, self.spec.mean, self.spec.std
             return SegmentationData(triples, *geometry, self.cache, changes, self.seed, self.spec.out_channels)
         assert self.spec.imgsize is not None and self.spec.imgresize is not None
-        return InpaintingData(triples, self.spec.imgsize, self.spec.imgresize, self.cache, changes, self.seed)
+        crops = self.spec.imgsize, self.spec.imgresize
+        return InpaintingData(triples, *crops, self.cache, changes, self.seed, self.spec.follows_hole)
 
     def synthetic(
         self, root: str, count: int, seed: int, split: str, flag: str = "--baseroot"
@@ -92,15 +96,19 @@ class Sources:
             flag: that named it, for messages.
         """
         from datasets.lifelike import LifelikeSegmentation, parse_lifelike
+        from datasets.lifelike_holes import LifelikeInpainting
         from datasets.synthetic import SyntheticInpainting, SyntheticSegmentation, parse_synthetic
 
         spec, size = self.spec, (self.spec.input_height, self.spec.input_width)
         crop = self.crop if split == "train" else None
         look: dict[str, Any] = {"mean": spec.mean, "std": spec.std, "crop": crop, "num_classes": spec.out_channels}
         if root.startswith(LIFELIKE):
-            if spec.network != SEGMENTER:
-                raise DataError(f"{flag} {root}: life-like samples are for deeplabv3; name another root for deepfillv2")
-            return LifelikeSegmentation(count, seed, *size, parse_lifelike(root, flag), split, **look)
+            folder = parse_lifelike(root, flag)
+            if spec.network == SEGMENTER:
+                return LifelikeSegmentation(count, seed, *size, folder, split, **look)
+            part = self.part if split == "train" else None
+            rule = spec.follows_hole
+            return LifelikeInpainting(count, seed, spec.input_height, folder, split, rule, spec.in_channels, part)
         pages, occluders = parse_synthetic(root, flag)
         if spec.network == SEGMENTER:
             return SyntheticSegmentation(count, seed, *size, pages, occluders, split, **look)
@@ -124,6 +132,7 @@ class Sources:
         Raises:
             DataError: data that cannot be used.
         """
+        self._check_guidance([*roots, *val_roots])
         parts: list[Any] = []
         held_out: list[Any] = []
         for number, root in enumerate(roots):
@@ -150,6 +159,16 @@ class Sources:
         if self.check:
             refuse([p for part in photographed for p in part.find_problems(self.workers, self.progress)])
         return parts, Mixture(held_out) if held_out else None
+
+    def _check_guidance(self, roots: Sequence[str]) -> None:
+        """Guidance and parts of samples are drawn for life-like roots only."""
+        others = [root for root in roots if not root.startswith(f"{LIFELIKE}:")]
+        if self.spec.network != GENERATOR or not others:
+            return
+        if self.spec.in_channels != GENERATOR_CHANNELS[0]:
+            raise DataError(f"{others[0]}: --in_channels {self.spec.in_channels} is for roots lifelike:DATA_DIR alone")
+        if self.part is not None:
+            raise DataError(f"{others[0]}: --inpaint_crop is for roots lifelike:DATA_DIR alone")
 
     def _announce_cache(self, parts: Sequence[ContestData]) -> None:
         groups = [part.files(triple) for part in parts for triple in part.triples]

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from models.gated_conv import Conv2dLayer, GatedConv2d, UpsampleGatedConv2d
 
+PICTURE_CHANNELS = 3  # of a training batch; what follows are hints
+
 
 def gated_stage(
     latent_channels: int, in_channels: int, out_channels: int, pad_type: str, activation: str, norm: str
@@ -81,6 +83,27 @@ class InpaintGenerator(nn.Module):
         first_out = self.coarse(torch.cat((known + masks, guide), dim=1))
         second_out = self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
         return first_out, second_out
+
+
+def pictures_of(images: Tensor) -> Tensor:
+    """The pictures, `(N, 3, H, W)`, of a batch that may have hints as further channels."""
+    return images[:, :PICTURE_CHANNELS]
+
+
+def draw(generator: nn.Module, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """What a generator makes of a batch of training.
+
+    Args:
+        generator: an `InpaintGenerator`, perhaps wrapped.
+        images: `(N, 3 + hints, H, W)` float in [0, 1], the pictures and after them the generator's hints, if any.
+        masks: `(N, 1, H, W)` float in [0, 1].
+
+    Returns:
+        See `InpaintGenerator.forward`.
+    """
+    if images.shape[1] == PICTURE_CHANNELS:
+        return generator(images, masks)
+    return generator(pictures_of(images), masks, images[:, PICTURE_CHANNELS:])
 
 
 class PatchDiscriminator(nn.Module):

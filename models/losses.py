@@ -64,7 +64,12 @@ def _allowed(count: int, device: torch.device) -> Tensor:
 
 
 def reconstruction(
-    drawn: Tensor, images: Tensor, masks: Tensor, hole_weight: float = 1.0, known_weight: float = 0.0
+    drawn: Tensor,
+    images: Tensor,
+    masks: Tensor,
+    hole_weight: float = 1.0,
+    known_weight: float = 0.0,
+    rim_px: int = 0,
 ) -> Tensor:
     """Mean absolute difference between what was drawn and the clean picture.
 
@@ -74,8 +79,13 @@ def reconstruction(
         masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
         hole_weight: how much a pixel in the hole counts; 1 is the published mean over all pixels of the composite.
         known_weight: how much a pixel counts that the network sees; 0 is the published loss, of the composite alone.
+        rim_px: only so near the hole, both ways, a pixel counts that the network sees; 0 is everywhere.
     """
-    weights = hole_weight * masks + known_weight * (1 - masks)
+    known = 1 - masks
+    if rim_px:
+        near = F.max_pool2d(masks, (2 * rim_px + 1, 1), 1, (rim_px, 0))
+        known = known * F.max_pool2d(near, (1, 2 * rim_px + 1), 1, (0, rim_px))
+    weights = hole_weight * masks + known_weight * known
     return ((drawn - images).abs() * weights).mean()
 
 

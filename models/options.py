@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from utils.flags import check_above_zero, check_fraction, check_not_negative
-from utils.spec import DISCRIMINATOR, GENERATOR, SEGMENTER, NetworkSpec, check_crop, inpaint_spec, segmenter_spec
+from utils.spec import (
+    DISCRIMINATOR,
+    GENERATOR,
+    GENERATOR_CHANNELS,
+    SEGMENTER,
+    NetworkSpec,
+    check_crop,
+    inpaint_spec,
+    segmenter_spec,
+)
 
 IMAGENET = "imagenet"  # stands for torchvision's weights where a file of weights is asked for
 AUTO = "auto"  # stands for the state in the training's own folder where a file is asked for
@@ -119,12 +128,15 @@ class InpaintingOptions:
         latent_channels, pad_type, activation, norm: of both networks.
         in_channels, out_channels: of the generator: picture and mask, the repaired picture.
         imgsize, imgresize: side of the crop in pixels of the photo, and how many times it is reduced.
+        crops: one of `utils.spec.CROPS`.
+        inpaint_crop: side of the part of the input that it is trained on; None is all of it.
         init_type, init_gain: of the random start.
         deepfillv2_generator_pretrain, deepfillv2_discriminator_pretrain: files of weights to start from, or empty.
         batch_size1: samples over all processes.
         lr_g, lr_d: learning rates of generator and discriminator.
         b1, b2, weight_decay: of Adam.
-        lambda_l1, lambda_gan, gan_type, hole_weight, known_weight, g_steps_per_d, warmup_l1: see `InpaintingTask`.
+        lambda_l1, lambda_gan, gan_type, hole_weight, known_weight, rim_px, g_steps_per_d, warmup_l1:
+            see `InpaintingTask`.
         ema, compile: see `Task`.
         overfit: samples of the self-test; it asks only what can be learnt, and no discriminator takes part.
 
@@ -140,6 +152,8 @@ class InpaintingOptions:
     out_channels: int
     imgsize: int
     imgresize: int
+    crops: str
+    inpaint_crop: int | None
     init_type: str
     init_gain: float
     deepfillv2_generator_pretrain: str
@@ -155,6 +169,7 @@ class InpaintingOptions:
     gan_type: str
     hole_weight: float
     known_weight: float
+    rim_px: int
     g_steps_per_d: int
     warmup_l1: int
     ema: float
@@ -168,13 +183,17 @@ class InpaintingOptions:
         check_not_negative(
             lambda_gan=self.lambda_gan,
             known_weight=self.known_weight,
+            rim_px=self.rim_px,
             weight_decay=self.weight_decay,
             warmup_l1=self.warmup_l1,
         )
-        if self.out_channels != 3 or self.in_channels != 4:
+        side = self.imgsize // self.imgresize
+        if self.inpaint_crop and (self.inpaint_crop % 4 or self.inpaint_crop > side):
+            raise ValueError(f"--inpaint_crop {self.inpaint_crop}: must be a multiple of 4 and at most {side}")
+        if self.out_channels != 3 or self.in_channels not in GENERATOR_CHANNELS:
             raise ValueError(
                 f"--in_channels {self.in_channels} --out_channels {self.out_channels}: pictures have 3 channels and "
-                "the mask 1; expected 4 and 3"
+                "the mask 1; expected 4, or 8 with what the page's structure says, and 3"
             )
 
     @property
@@ -203,17 +222,17 @@ class InpaintingOptions:
     @property
     def losses(self) -> dict[str, Any]:
         """What the losses are made of, as `InpaintingTask` takes it."""
-        names = ("lambda_l1", "lambda_gan", "gan_type", "hole_weight", "known_weight")
+        names = ("lambda_l1", "lambda_gan", "gan_type", "hole_weight", "known_weight", "rim_px")
         return {name: getattr(self, name) for name in names}
 
     def specs(self) -> dict[str, NetworkSpec]:
         """The specs of the generator and, where the training is adversarial, of the discriminator, by name."""
-        size = self.latent_channels, self.imgsize, self.imgresize, self.in_channels
-        outputs = {GENERATOR: self.out_channels}
-        if self.lambda_gan > 0 and not self.overfit:
-            outputs[DISCRIMINATOR] = 1
-        style = self.pad_type, self.activation, self.norm
-        return {name: inpaint_spec(name, *size, channels, *style) for name, channels in outputs.items()}
+        size = self.latent_channels, self.imgsize, self.imgresize
+        channels = {GENERATOR: (self.in_channels, self.out_channels)}
+        if self.lambda_gan > 0 and not self.overfit:  # it sees picture and mask, whatever hints the generator has
+            channels[DISCRIMINATOR] = self.out_channels + 1, 1
+        style = self.pad_type, self.activation, self.norm, self.crops
+        return {name: inpaint_spec(name, *size, *ends, *style) for name, ends in channels.items()}
 
     def check_start(self) -> None:
         """Refuse what only matters where these networks are those that train.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from models.deepfillv2 import draw, pictures_of
 from models.losses import ADVERSARIAL_LOSSES, composite, reconstruction, weighted_cross_entropy
 
 COARSE_WEIGHT = 0.5  # of the coarse picture in the reconstruction, as published
@@ -112,6 +113,7 @@ def inpainting_step(
     lambda_gan: float = 1.0,
     hole_weight: float = 1.0,
     known_weight: float = 0.0,
+    rim_px: int = 0,
     gan_type: str = "WGAN",
     update_discriminator: bool = True,
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -119,11 +121,11 @@ def inpainting_step(
 
     Args:
         generator: images and masks → coarse and refined, `(N, 3, H, W)` in (-1, 1).
-        images: `(N, 3, H, W)` float32 in [0, 1], clean.
+        images: `(N, 3, H, W)` float32 in [0, 1], clean; with further channels, see `deepfillv2.draw`.
         masks: `(N, 1, H, W)` float32 in [0, 1], 1 in the hole.
         discriminator, optimizer_d: None trains on the reconstruction alone.
         lambda_l1, lambda_gan: weights of reconstruction and adversarial loss in the generator's step.
-        hole_weight, known_weight: how much pixels in the hole and beside it count in the reconstruction.
+        hole_weight, known_weight, rim_px: which pixels count how much, see `reconstruction`.
         gan_type: key of `ADVERSARIAL_LOSSES`.
         update_discriminator: False leaves the discriminator as it is in this step.
 
@@ -133,7 +135,8 @@ def inpainting_step(
     """
     losses: dict[str, Tensor] = {}
     with precision.autocast():
-        coarse, refined = generator(images, masks)
+        coarse, refined = draw(generator, images, masks)
+    images = pictures_of(images)
     second = composite(images, refined.float(), masks)
 
     if discriminator is not None and optimizer_d is not None and update_discriminator:
@@ -144,8 +147,9 @@ def inpainting_step(
         precision.descend(loss_d, optimizer_d)
         losses["loss_D"] = loss_d.detach()
 
-    first_l1 = reconstruction(coarse.float(), images, masks, hole_weight, known_weight)
-    second_l1 = reconstruction(refined.float(), images, masks, hole_weight, known_weight)
+    weights = hole_weight, known_weight, rim_px
+    first_l1 = reconstruction(coarse.float(), images, masks, *weights)
+    second_l1 = reconstruction(refined.float(), images, masks, *weights)
     loss = lambda_l1 * (second_l1 + COARSE_WEIGHT * first_l1)
     losses |= {"first_L1": first_l1.detach(), "second_L1": second_l1.detach()}
     if discriminator is not None:

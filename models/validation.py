@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.deepfillv2 import draw, pictures_of
 from models.losses import composite
 from models.training import Precision
 from utils import classes, metrics, preprocess
@@ -23,7 +24,8 @@ def inpainting_scores(
 
     Args:
         generator: is put into evaluation mode.
-        batches: images `(N, 3, H, W)` in [0, 1] and masks `(N, 1, H, W)` in [0, 1], on the generator's device.
+        batches: images `(N, 3, H, W)` in [0, 1], perhaps with hints, see `draw`, and masks `(N, 1, H, W)` in [0, 1],
+            on the generator's device.
 
     Returns:
         `psnr` and `ms_ssim` of the whole crop, `mask_psnr` inside the hole; dB but for `ms_ssim`.
@@ -32,7 +34,8 @@ def inpainting_scores(
     generator.eval()
     for images, masks in batches:
         with precision.autocast():
-            _, refined = generator(images, masks)
+            _, refined = draw(generator, images, masks)
+        images = pictures_of(images)
         filled = composite(images, refined.float(), masks)
         for prediction, truth, mask in zip(filled.cpu(), images.cpu(), masks.cpu(), strict=True):
             filled_pixels, true_pixels = preprocess.to_image(prediction.numpy()), preprocess.to_image(truth.numpy())
@@ -89,7 +92,8 @@ def inpainting_grid(generator: nn.Module, images: Tensor, masks: Tensor, precisi
     """
     generator.eval()
     with precision.autocast():
-        coarse, refined = generator(images, masks)
+        coarse, refined = draw(generator, images, masks)
+    images = pictures_of(images)
     missing = _chequers(*images.shape[2:]).to(images)
     columns = [composite(images, missing.expand_as(images), masks)]
     columns += [composite(images, drawn.float(), masks) for drawn in (coarse, refined)]
@@ -127,6 +131,7 @@ def _tinted(probs: Tensor) -> Tensor:
 
 def sample_pictures(images: Tensor, masks: Tensor, coarse: Tensor, refined: Tensor) -> dict[str, NDArray[np.uint8]]:
     """The published sample set of the first picture of a batch, by name, each `(H, W, 3)` uint8 BGR."""
+    images = pictures_of(images)
     pictures = {
         "gt": images,
         "mask": masks.expand_as(images),

@@ -15,6 +15,7 @@ import torch
 import train
 from models import checkpoint, overfit
 from tests.contest_root import write_root
+from tests.lifelike_root import write_collection
 from utils.images import read_image
 
 REPOSITORY = Path(__file__).parent.parent
@@ -357,6 +358,9 @@ def test_batch_too_large_for_the_gpu_says_which_flag_to_lower(root, monkeypatch,
         (["--train_model", "deeplabv3", "--batch_size2", "1"], "--batch_size2 1: batch norm needs 2"),
         (["--train_model", "deeplabv3", "--overfit", "1"], "one sample: batch norm needs 2"),
         (["--in_channels", "5"], "--in_channels 5 --out_channels 3: pictures have 3 channels"),
+        (["--in_channels", "8"], "--in_channels 8 is for roots lifelike:DATA_DIR alone"),
+        (["--inpaint_crop", "30"], "--inpaint_crop 30: must be a multiple of 4 and at most 256"),
+        (["--inpaint_crop", "64"], "--inpaint_crop is for roots lifelike:DATA_DIR alone"),
         (["--device", "abacus"], "--device abacus: must be auto, cpu, cuda"),
         (["--baseroot", "nowhere"], "--baseroot nowhere: no such folder"),
         (
@@ -570,3 +574,16 @@ def test_dead_process_ends_the_run_with_an_error_instead_of_hanging(root):
         assert process.wait(timeout=60) != 0
     finally:
         process.kill()
+
+
+def test_generator_trains_on_lifelike_crops_with_guidance_and_says_so_in_its_spec(tmp_path):
+    data = write_collection(tmp_path / "data")
+    command = ["--crops", "hole", "--in_channels", "8", "--imgsize", "128", "--inpaint_crop", "48"]
+    command += ["--samples_per_epoch", "4", "--known_weight", "1", "--rim_px", "3", "--epochs", "1"]
+    root = [f"lifelike:{data}", "--val_root", f"lifelike:{data}", "--val_samples", "2"]
+    given = [*flags(tmp_path / "train", "out", *INPAINTING, *FLOAT32, *command), "--baseroot", *root]
+    assert train.main(given) == 0
+    _, spec = checkpoint.load_generator(next((tmp_path / "out").glob("deepfillv2_G_*.pth")))
+    assert spec.in_channels == 8 and spec.follows_hole and spec.input_height == 64
+    _, other = checkpoint.load_discriminator(next((tmp_path / "out").glob("deepfillv2_D_*.pth")))
+    assert other.in_channels == 4

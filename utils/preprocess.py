@@ -78,13 +78,20 @@ def inner_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     return max(1, round(height * side / longer)), max(1, round(width * side / longer))
 
 
-def fit_square(crop: Image, side: int) -> Image:
+def fit_square(crop: Image, side: int, average: bool = False) -> Image:
     """Fit an `(h, w)` or `(h, w, C)` crop into a square of `side` pixels.
 
     A crop that is not square, as of a photo smaller than the usual crop, keeps its proportions: its last rows or
     columns are repeated.
+
+    Args:
+        average: average the pixels that become one, which bilinear resizing, as published, does not.
     """
-    small = resize(crop, *inner_size(crop.shape, side))
+    size = inner_size(crop.shape, side)
+    if average and size[0] < crop.shape[0]:
+        small = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_AREA)
+    else:
+        small = resize(crop, *size)
     bottom, right = side - small.shape[0], side - small.shape[1]
     if not bottom and not right:
         return small

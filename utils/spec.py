@@ -19,6 +19,8 @@ PAD_TYPES = ("zero", "reflect", "replicate")
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "sigmoid", "none")
 NORMS = ("bn", "in", "ln", "none")
 INIT_TYPES = ("normal", "xavier", "kaiming", "orthogonal")
+CROPS = ("published", "hole")  # of the generator: of a fixed size, or as `utils.crops` finds it from the hole
+GENERATOR_CHANNELS = (4, 8)  # picture and mask; also `utils.page.guidance`
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class NetworkSpec:
         latent_channels, pad_type, activation, norm: of the inpainting networks, else None.
         imgsize, imgresize: side of the inpainting crop in pixels of the photo, and how many times it is reduced
             before the generator sees it; else None.
+        crops: one of `CROPS`, of the generator, else None. With `hole`, `imgsize` and `imgresize` tell no more than
+            the size of the input.
     """
 
     network: str
@@ -51,6 +55,12 @@ class NetworkSpec:
     norm: str | None = None
     imgsize: int | None = None
     imgresize: int | None = None
+    crops: str | None = None
+
+    @property
+    def follows_hole(self) -> bool:
+        """Whether crop and ratio follow from the hole."""
+        return self.crops == "hole"
 
     def to_json(self) -> str:
         """The spec as one line of JSON, keys in the order of the fields."""
@@ -87,11 +97,13 @@ def inpaint_spec(
     pad_type: str = "zero",
     activation: str = "lrelu",
     norm: str = "in",
+    crops: str = "published",
 ) -> NetworkSpec:
     """The published inpainting set-up: a crop of `imgsize` pixels reduced `imgresize` times.
 
     Args:
         network: `GENERATOR` or `DISCRIMINATOR`.
+        crops: one of `CROPS`.
 
     Raises:
         ValueError: `imgsize` is not a positive multiple of `imgresize`, or their quotient not one of 4 (the generator
@@ -111,6 +123,7 @@ def inpaint_spec(
         norm=norm,
         imgsize=imgsize,
         imgresize=imgresize,
+        crops=crops,
     )
 
 

@@ -31,6 +31,13 @@ def test_weighted_cross_entropy_is_pytorchs_once_divided():
     torch.testing.assert_close(total / weight, F.cross_entropy(logits, labels, weight=weights))
 
 
+def test_only_the_rim_counts_of_what_is_seen_where_it_is_asked_for():
+    images, masks = torch.zeros(1, 3, 12, 12), torch.zeros(1, 1, 12, 12)
+    masks[..., 5:7, 5:7] = 1
+    rim = reconstruction(torch.ones_like(images), images, masks, 0.0, 1.0, rim_px=2)
+    assert rim.item() == pytest.approx((6 * 6 - 2 * 2) / 144)
+
+
 def test_reconstruction_is_the_mean_over_all_pixels_of_the_composite_as_published():
     drawn, images, masks = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4), torch.rand(2, 1, 4, 4)
     published = F.l1_loss(composite(images, drawn, masks), images)

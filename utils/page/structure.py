@@ -12,7 +12,7 @@ import numpy as np
 from utils.arrays import Floats, Image, Mask, Plane, Points, Reals
 from utils.page.cells import strongest
 from utils.page.grain import draw_grain, measure_grain, seed_of
-from utils.page.network_rest import add_rest
+from utils.page.network_rest import add_rest, find_patterned
 from utils.page.paper import Paper, measure_paper
 from utils.page.rule import Rule
 from utils.page.rules import find_rules
@@ -39,6 +39,7 @@ class Structure:
         surface: `(h, w)` uint8, number of the surface from 1, hole included; all 1 where there is only one.
         page: the number of the surface that is most likely the page.
         textured: numbers of the surfaces whose texture is copied, such as desks.
+        doubted: numbers of the surfaces in the hole that paper, rules and grain do not describe, such as pictures.
     """
 
     image: Image
@@ -51,6 +52,7 @@ class Structure:
     surface: Plane
     page: int = 1
     textured: tuple[int, ...] = ()
+    doubted: tuple[int, ...] = ()
 
 
 def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Mask | None = None) -> Structure:
@@ -80,7 +82,7 @@ def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Ma
     rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
     image = _fill(lifted, visible, hole, paper, tone, rules, generated, seed_of(window, hole))
     visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
-    surfaces = paper.surface, paper.page, paper.textured
+    surfaces = paper.surface, paper.page, paper.textured, tuple(find_patterned(visible, paper, hole))
     return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders, *surfaces)
 
 
