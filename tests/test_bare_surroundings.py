@@ -61,6 +61,7 @@ def test_all_photos_are_done_without_a_stream(tmp_path, call, closed):
     assert subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
 @pytest.mark.parametrize("full", [">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
 def test_all_photos_are_done_though_their_lines_cannot_be_written(tmp_path, call, full):
@@ -79,6 +80,7 @@ def test_no_script_ends_in_a_traceback_for_want_of_a_stream(tmp_path, script):
     assert done.returncode == 0 and done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory")
 def test_no_temporary_folder_is_needed_but_the_target(tmp_path, call):
     (tmp_path / "no").touch()

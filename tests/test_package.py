@@ -39,6 +39,7 @@ def remover():
     return OccluderRemover.load(provider="cpu")
 
 
+@pytest.mark.slow
 def test_array_path_and_pillow_image_give_the_same_repair(remover, page, tmp_path):
     assert cv2.imwrite(str(tmp_path / "page.png"), page)
     removals = [remover(kind) for kind in (page, str(tmp_path / "page.png"), tmp_path / "page.png")]

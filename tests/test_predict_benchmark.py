@@ -32,6 +32,7 @@ def test_a_disc_is_found_whatever_the_photo_shows(graphs, level):
     assert probs[row, column] > 0.99 and probs[row, column + predict.DISC_RADIUS + 2] < 0.01
 
 
+@pytest.mark.slow
 def test_both_sides_repair_every_photo(graphs, tmp_path):
     paths = photos(tmp_path / "photos", 2)
     published = ["--photo_dir", str(paths[0].parent), "--published_flow", *map(str, graphs)]
@@ -45,6 +46,7 @@ def test_both_sides_repair_every_photo(graphs, tmp_path):
         assert (before != after).any()
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_process_and_not_of_the_one_that_measures():
     held = np.ones(300_000_000, np.uint8)
     small = predict.run_process(["-c", "pass"])

@@ -22,10 +22,10 @@ from tests.published_flow import published
 ROOT = Path(__file__).parents[1]
 
 
-def page(height=900, width=700, occluders=1):
+def page(height=450, width=350, occluders=1):
     image = np.random.default_rng(0).integers(190, 212, (height, width, 3), np.uint8)
     for index in range(occluders):
-        image[100 + 300 * index : 250 + 300 * index, :120] = RED
+        image[50 + 150 * index : 125 + 150 * index, :60] = RED
     return image
 
 
@@ -47,7 +47,7 @@ def folder(tmp_path):
     cv2.imwrite(str(source / "lying.PNG"), np.ascontiguousarray(page().swapaxes(0, 1)))
     cv2.imwrite(str(source / "two.png"), page(occluders=2))
     cv2.imwrite(str(source / "grey.png"), cv2.cvtColor(page(occluders=0), cv2.COLOR_BGR2GRAY))
-    cv2.imwrite(str(source / "small.png"), page(200, 150))
+    cv2.imwrite(str(source / "small.png"), page(150, 120))
     return source
 
 
@@ -183,8 +183,8 @@ def test_report_masks_and_comparisons_are_written(folder, graphs):
     assert len(lines["one.jpg"]["sha256"]) == 64
     assert {"read", "repair", "write"} <= set(lines["one.jpg"]["milliseconds"])
     mask = cv2.imread(str(target / "masks" / "one.jpg.png"), cv2.IMREAD_GRAYSCALE)
-    assert mask.shape == (900, 700) and mask[150, 50] == 255 and mask[800, 600] == 0
-    assert cv2.imread(str(target / "comparisons" / "one.jpg.png")).shape == (900, 2100, 3)
+    assert mask.shape == (450, 350) and mask[80, 30] == 255 and mask[400, 300] == 0
+    assert cv2.imread(str(target / "comparisons" / "one.jpg.png")).shape == (450, 1050, 3)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
@@ -198,8 +198,8 @@ def test_a_report_that_can_no_longer_be_written_stops_the_run_with_one_line(fold
 def test_masks_of_the_user_replace_or_join_the_found_ones(folder, graphs, mode, found_is_repaired):
     masks = folder.parent / "masks"
     masks.mkdir()
-    mask = np.zeros((900, 700), np.uint8)
-    mask[600:700, 400:500] = 255
+    mask = np.zeros((450, 350), np.uint8)
+    mask[300:350, 200:250] = 255
     for path in folder.iterdir():
         if path.name != "two.png":
             path.unlink()
@@ -207,14 +207,14 @@ def test_masks_of_the_user_replace_or_join_the_found_ones(folder, graphs, mode, 
     status, target = run(folder, graphs, "--mask_dir", str(masks), "--mask_mode", mode)
     before, after = cv2.imread(str(folder / "two.png")), cv2.imread(str(target / "two.png"))
     assert status == 0
-    assert (after[620:680, 420:480] != before[620:680, 420:480]).any()
+    assert (after[310:340, 210:240] != before[310:340, 210:240]).any()
     assert (red_pixels(target / "two.png") == 0) == found_is_repaired
 
 
 def test_compat_writes_jpeg_as_opencv_does_by_default(tmp_path, graphs):
     source = tmp_path / "photos"
     source.mkdir()
-    cv2.imwrite(str(source / "page.jpg"), page(1600, 1600))
+    cv2.imwrite(str(source / "page.jpg"), page(1600, 1600, occluders=4))
     status, target = run(source, graphs, "--compat", "True")
     data = (target / "page.jpg").read_bytes()
     assert status == 0 and red_pixels(target / "page.jpg") < red_pixels(source / "page.jpg") / 20
@@ -269,7 +269,7 @@ def test_a_mask_of_another_size_or_missing_is_an_error_of_that_photo(folder, gra
     status, _ = run(folder, graphs, "--mask_dir", str(masks))
     errors = capsys.readouterr().err
     assert status == 1
-    assert "the mask 'one.png' has 10×10 pixels, the photo 700×900" in errors
+    assert "the mask 'one.png' has 10×10 pixels, the photo 350×450" in errors
     assert "there is no mask 'two.png'" in errors
 
 
@@ -289,8 +289,8 @@ def test_photo_whose_mask_is_unfit_is_not_written_at_all(folder, graphs, mode):
 def test_a_mask_that_marks_nothing_is_an_error_unless_it_is_black(folder, graphs, capsys, colour, status):
     masks = folder.parent / "masks"
     masks.mkdir()
-    mask = np.zeros((900, 700, 3), np.uint8)
-    mask[600:700, 400:500] = colour
+    mask = np.zeros((450, 350, 3), np.uint8)
+    mask[300:350, 200:250] = colour
     cv2.imwrite(str(masks / "one.png"), mask)
     more = ["--mask_dir", str(masks), "--mask_mode", "add"]
     assert run(folder, graphs, *more)[0] == status
@@ -298,7 +298,7 @@ def test_a_mask_that_marks_nothing_is_an_error_unless_it_is_black(folder, graphs
 
 
 def test_masks_as_save_mask_writes_them_are_those_of_their_photos_alone(folder, graphs):
-    cv2.imwrite(str(folder / "one.png"), page(500, 400))  # beside one.jpg of another size
+    cv2.imwrite(str(folder / "one.png"), page(300, 250))  # beside one.jpg of another size
     masks = folder.parent / "out" / "masks"
     status, target = run(folder, graphs, "--save_mask", "True", "--mark", "False")
     found = {path.name: path.read_bytes() for path in target.glob("one.*")}

@@ -38,6 +38,7 @@ def photo(tmp_path):
     return str(tmp_path / "photo.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lying", [False, True])
 def test_comparison_is_three_panels_and_shows_what_was_found(checkpoints, photo, tmp_path, capsys, lying):
     if lying:
@@ -79,6 +80,7 @@ def test_a_target_of_unknown_format_is_refused_before_the_work(checkpoints, tmp_
     assert "cannot write 'shown.gif': the extension must be one of" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_flags_without_meaning_in_the_published_flow_are_named(checkpoints, photo, tmp_path, capsys):
     more = ["--compat", "True", "--structure", "only", "--feather_px", "3", "--save_path", str(tmp_path / "shown.png")]
     assert predict_single.main(["--image_path", photo, "--device", "cpu", *more, *checkpoints]) == 0

@@ -168,6 +168,7 @@ def run(folder, *flags):
     )
 
 
+@pytest.mark.slow
 def test_whole_chain_is_scored_beside_the_baselines(folders, networks, capsys):
     report = folders / "scores.json"
     assert run(folders, "--count", "6", "--true_mask", "True", "--report", str(report), *networks) == 0
@@ -240,6 +241,7 @@ def test_a_cutout_without_alpha_is_named_and_the_rest_is_scored(folders, capsys)
     assert "all pairs" in out
 
 
+@pytest.mark.slow
 def test_page_without_text_is_a_second_truth(folders):
     (folders / "textless").mkdir()
     for path in (folders / "pages").iterdir():

@@ -65,6 +65,7 @@ def test_textless_pages_leave_the_others_as_they_are(root, tmp_path):
     assert not list(tmp_path.rglob("textless"))
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_files_whatever_the_number_of_workers(root, tmp_path):
     flags = ["--count", "5", "--write_textless", "True", "--preview", "3", "--num_workers", "2"]
     assert draw(tmp_path, *flags) == 0
@@ -77,6 +78,7 @@ def test_another_seed_gives_other_pages(root, tmp_path):
     assert (tmp_path / name).read_bytes() != (root / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(root, tmp_path, monkeypatch, capsys):
     write_one = synthesize.write_one
 

@@ -88,6 +88,7 @@ def test_help_needs_no_pytorch():
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_the_first_batch_ends_without_a_traceback(root):
     code = """
 import runpy, sys
@@ -198,6 +199,7 @@ def test_same_seed_gives_the_same_losses_and_another_seed_others(root):
     assert a == b and a != c
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), [(INPAINTING, "deepfillv2"), (SEGMENTATION, "deeplabv3")])
 def test_resumed_run_has_the_losses_of_an_uninterrupted_one_bit_for_bit(root, model, name, monkeypatch):
     more = [*model, *FLOAT32, "--epochs", "2", "--ema", "0.9", "--augmentations", "flip", "light"]
@@ -417,6 +419,7 @@ def test_clean_crops_join_the_training(root):
     assert len(lines(root.parent / "out")) == 5  # 6 + 4 samples in batches of 2
 
 
+@pytest.mark.slow
 def test_roots_and_drawn_samples_mix_in_the_given_shares(root):
     more = [
         "--baseroot",
@@ -457,6 +460,7 @@ def test_picture_that_goes_bad_while_training_is_named_and_the_run_goes_on(root,
     assert "1 bad samples are more than 1% of the data" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_held_out_picture_that_goes_bad_is_skipped_and_costs_no_epoch(root, workers, monkeypatch, capsys):
     from datasets import contest, mixture
@@ -502,6 +506,7 @@ def test_training_goes_on_from_given_weights(root, capsys):
     torch.testing.assert_close(after["coarse.2.conv2d.weight"], before["coarse.2.conv2d.weight"])
 
 
+@pytest.mark.slow
 def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root, monkeypatch, capsys):
     monkeypatch.setattr(overfit, "GOAL", 0.5)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0

@@ -129,6 +129,7 @@ def test_a_reduced_view_is_the_full_photo_reduced(seed):
     assert np.abs(smooth[0] - smooth[1]).mean() < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_window_shows_that_part_of_the_photo(seed):
     layout, camera = drawn(seed)

@@ -13,6 +13,7 @@ def folder(tmp_path_factory):
     return write_collection(tmp_path_factory.mktemp("life") / "data")
 
 
+@pytest.mark.slow
 def test_same_epoch_gives_the_same_samples_and_another_epoch_others(folder):
     data = LifelikeSegmentation(4, 7, 160, 128, folder)
     first = [data[index] for index in range(4)]
@@ -24,6 +25,7 @@ def test_same_epoch_gives_the_same_samples_and_another_epoch_others(folder):
     assert not torch.equal(first[0][0], again[0][0])
 
 
+@pytest.mark.slow
 def test_samples_show_pages_surroundings_and_what_covers_them(folder):
     scenes = LifelikeScenes(folder, "train")
     seen = set()
@@ -39,6 +41,7 @@ def test_part_of_a_sample_has_the_size_that_was_asked_for(folder):
     assert {data[index][0].shape for index in range(6)} == {torch.Size([3, 96, 80])}
 
 
+@pytest.mark.slow
 def test_network_of_two_classes_gets_labels_of_two(folder):
     data = LifelikeSegmentation(8, 2, 160, 128, folder, num_classes=2)
     values = {value for index in range(8) for value in data[index][1].unique().tolist()}

@@ -65,6 +65,7 @@ def test_bad_held_out_sample_is_named_once(monkeypatch):
     assert data.held_out_rows(2)[0][:, 0].tolist() == [0.0, 2.0]
 
 
+@pytest.mark.slow
 def test_loaders_outlive_sigterm_for_a_while_and_then_end():
     code = "from datasets import loading; import sys, time; loading.WORKER_GRACE_S = 1; loading.start_worker(0); "
     code += "print('ready', flush=True); [time.sleep(0.05) for _ in range(1000)]"

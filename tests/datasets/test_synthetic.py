@@ -50,6 +50,7 @@ def test_inpainting_samples_are_what_the_network_takes(folders, real):
         assert mask.min() == 0 and 0.5 < mask.max() <= 1 and mask.mean() < 0.9
 
 
+@pytest.mark.slow
 def test_every_inpainting_sample_has_a_hole_and_paper_around_it():
     data = SyntheticInpainting(60, 3, 64, 6)
     for index in range(len(data)):
@@ -81,6 +82,7 @@ def test_crops_show_a_part_at_the_scale_of_the_whole():
     assert whole[0][0].shape == (3, 160, 128)
 
 
+@pytest.mark.slow
 def test_some_samples_are_empty_and_most_crops_show_an_occluder():
     data = SyntheticSegmentation(80, 0, 160, 128, crop=(80, 64))
     data.photos.variety = 20

@@ -85,6 +85,7 @@ def test_file_of_another_network_is_refused(tmp_path, small_generator):
 # files of the published project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["mobilenetv2", "resnet50"])
 def test_published_segmenter_states_its_backbone(tmp_path, backbone):
     state = published_state(f"deeplabv3_{backbone}")
@@ -177,6 +178,7 @@ def test_torchvision_classifier_fills_the_encoder(tmp_path):
     assert torch.equal(network.backbone.features[17].conv[2].weight, classifier.features[17].conv[2].weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build, backbone", [("mobilenet_v2", "mobilenetv2"), ("resnet50", "resnet50")])
 def test_imagenet_encoder_gives_for_our_input_what_it_gave_for_its_own(tmp_path, build, backbone):
     classifier = getattr(torchvision.models, build)().eval()

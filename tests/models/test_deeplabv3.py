@@ -8,6 +8,7 @@ from tests.parity import DATA, example, published_shapes, published_state
 from utils.spec import BACKBONES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_published_logits_are_reproduced(backbone):
     network = DeepLabV3(backbone)

@@ -66,6 +66,7 @@ def test_published_losses_of_the_inpainting_networks_come_out(tmp_path):
     torch.testing.assert_close(found[2, [0, 3]], expected[2, [0, 3]], rtol=1e-2, atol=0)
 
 
+@pytest.mark.slow
 def test_published_losses_of_the_segmentation_net_come_out_up_to_dropout(tmp_path):
     images = torch.from_numpy(example("train_photo", (4, 3, 96, 64)))
     labels = torch.from_numpy(example_mask("train_label", (4, 96, 64), 0.8)).long()
@@ -97,6 +98,7 @@ def test_discriminator_learns_only_in_its_steps_and_generator_in_all():
     assert all(parameter.requires_grad for parameter in discriminator.parameters())
 
 
+@pytest.mark.slow
 def test_without_discriminator_only_the_reconstruction_is_learnt_and_it_falls():
     generator, _ = pair()
     optimizer = adam(generator, 2e-3)

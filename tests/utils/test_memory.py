@@ -23,6 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is what is set")
 @pytest.mark.parametrize(("call", "threads"), [("keep_freed_memory()", 0), ("keep_freed_memory(shared=True)", 3)])
 def test_large_blocks_are_not_mapped_anew_every_time(call, threads):

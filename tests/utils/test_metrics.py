@@ -54,6 +54,7 @@ def test_ssim_equals_scikit_image(name):
     assert metrics.ssim(a, b) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_ms_ssim_equals_torchmetrics(name):
     a, b = PAIRS[name]

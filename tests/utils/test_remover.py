@@ -86,6 +86,7 @@ def test_photo_without_occluder_comes_back_as_it_was():
     assert removal.boxes == [] and (removal.image == image).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1000, 900), (60, 80), (300, 20), (20, 2000)])
 def test_photos_smaller_than_the_crop_are_repaired(shape):
     height, width = shape
@@ -179,6 +180,7 @@ def shaded_page():
     return image
 
 
+@pytest.mark.slow
 def test_a_lifted_shadow_is_told_apart_from_what_was_repainted():
     image = shaded_page()
     removal, plain = (remover(structure="only", lift_shadow=lift)(image) for lift in (True, False))

@@ -20,6 +20,7 @@ MIN_CLEAR_PX = 12  # of such length; with less of it the whole stroke counts
 MIN_PAPER_LEVELS = 8.0  # paper that is darker than this has no shares
 SOLID_RANK = 0.4  # of the darkness along a solid stroke: print beside it darkens less than half of its length
 MIN_BINS = 4  # samples of a pattern
+MIN_BIN_WEIGHT = 1e-6  # of a pattern's bin: with less nothing was seen of it
 GROUND_PX = 4  # at both ends of a profile: the ground
 SOFT_PX = 2.5  # a stroke's blurred rim
 OVERLAP_PX = 60  # a rule is drawn so far back over its visible part: a rim that cuts it at an angle leaves no notch
@@ -114,11 +115,26 @@ def _fold(shade: Floats, back: Reals, period: float) -> Floats:
     low = place.astype(int) % bins
     high_share = (place % 1)[:, None, None]
     pattern = np.zeros((bins, *shade.shape[1:]))
-    weight = np.full((bins, 1, 1), 1e-6)
+    weight = np.zeros((bins, 1, 1))
     for index, share in ((low, 1 - high_share), ((low + 1) % bins, high_share)):
         np.add.at(pattern, index, shade * share)
         np.add.at(weight, index, share)
-    return (pattern / weight).astype(np.float32)
+    return _fill_bins(pattern / np.maximum(weight, MIN_BIN_WEIGHT), weight.ravel() >= MIN_BIN_WEIGHT)
+
+
+def _fill_bins(pattern: Reals, seen: Mask) -> Floats:
+    """A pattern with the bins that no sample fell into between their neighbours: whole periods leave every other out.
+
+    Args:
+        pattern: `(bins, n, 3)`, one period; its first bin follows on its last.
+        seen: `(bins,)`, which of them are known.
+    """
+    known = np.flatnonzero(seen)
+    if 0 < len(known) < len(pattern):
+        flat, places = pattern[known].reshape(len(known), -1), np.arange(len(pattern))
+        columns = [np.interp(places, known, column, period=len(pattern)) for column in flat.T]
+        pattern = np.stack(columns, axis=1).reshape(pattern.shape)
+    return pattern.astype(np.float32)
 
 
 def _trim(profile: AnyArray) -> Floats:

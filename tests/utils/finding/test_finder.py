@@ -171,6 +171,7 @@ def blue_is_occluder(images):
     return (np.concatenate([-logit, logit], axis=1),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2000, 1500), (1500, 2000), (5, 9), (1, 1), (20, 3000)])
 def test_the_mask_has_the_shape_of_the_photo(shape):
     image = page(*shape)
@@ -182,6 +183,7 @@ def test_the_mask_has_the_shape_of_the_photo(shape):
         assert mask[expected].all() and iou(mask, expected) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1000, 5000), (5000, 1000), (1000, 30000)])
 def test_a_finger_on_a_long_photo_is_found_by_a_network_that_knows_no_squeezed_ones(shape):
     image = np.full((*shape, 3), PAPER, np.uint8)

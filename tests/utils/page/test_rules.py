@@ -211,6 +211,7 @@ def test_a_thick_rule_is_one():
     assert abs(float(rules[0].at(330)) - (270 + 0.03 * 330)) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", [420, WIDTH])
 def test_a_dotted_rule_below_handwriting_is_where_even_spacing_says(right):
     page, hole = sheet(), hole_at(300, 130, right, 430)

@@ -63,14 +63,16 @@ def test_what_covers_the_page_is_no_part_of_a_stroke_along_its_rim():
     assert (measure_stroke(picture, hole, TONE, before(280)).shade == plain.shade).all()
 
 
-def test_a_dotted_stroke_is_one_period_long():
-    page, period = sheet(noise=1), 12.3
+@pytest.mark.parametrize("period", [12.3, 12.0, 9.0])
+def test_a_dotted_stroke_is_one_period_long(period):
+    page = sheet(noise=1)
     for x in np.arange(3, WIDTH, period):
         lying(page, 280, x, x + 6, width=4)
     stroke = measure_stroke(covered(page, HOLE), HOLE, TONE, before(280, period=period))
     middle = stroke.shade.mean(axis=2)[:, stroke.shade.shape[1] // 2]
     assert stroke.period == period and len(middle) == round(period / PROFILE_STEP)
-    assert middle.max() > 0.5 and middle.min() < 0.1 and middle.mean() == pytest.approx(0.3, abs=0.05)
+    assert middle.max() > 0.5 and middle.min() < 0.1 and middle.mean() == pytest.approx(3.6 / period, abs=0.05)
+    assert np.count_nonzero(np.abs(np.diff(middle, append=middle[0])) > 0.3) <= 6  # dark once, light once
 
 
 def test_a_rule_is_drawn_where_it_runs_and_nowhere_else():

@@ -132,6 +132,7 @@ def test_what_the_network_dreams_on_a_page_without_print_stays_out():
     assert gain_from_network(page, dream, hole) > -0.2
 
 
+@pytest.mark.slow
 def test_a_desk_comes_from_the_network_only_if_it_keeps_to_the_colours_beside_the_hole():
     page, hole = table(), disc(x=600)
     desk = np.random.default_rng(5).normal(70, 30, (HEIGHT // 10, 40, 3)).clip(0, 255).astype(np.uint8)
