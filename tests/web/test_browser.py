@@ -63,13 +63,18 @@ def opened(chromium, request):
         return tab
 
     yield open_page
-    if place := os.environ.get("SCREENSHOTS"):
-        Path(place).mkdir(parents=True, exist_ok=True)
-        for number, tab in enumerate(pages):
-            tab.screenshot(path=Path(place) / f"{request.node.name}{number or ''}.png")
+    for number, tab in enumerate(pages):
+        keep_picture(tab, f"{request.node.name}{number or ''}")
     for context in contexts:
         context.close()
     assert not faults
+
+
+def keep_picture(tab, name):
+    """A screenshot for people, where they name a folder for them in `SCREENSHOTS`."""
+    if place := os.environ.get("SCREENSHOTS"):
+        Path(place).mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=Path(place) / f"{name}.png")
 
 
 def is_fault(said) -> bool:
@@ -422,6 +427,106 @@ def test_a_folder_of_20_is_sorted_looked_at_and_written(tmp_path, opened):
     taken = cv2.imread(str(out / "page7.png"))
     assert (np.abs(taken[440, 250].astype(int) - DOUBTED) > 60).any()
     assert before == {path: path.read_bytes() for path in photos.iterdir()}
+
+
+def test_a_repair_that_is_asked_for_while_an_earlier_result_loads_is_followed_to_its_end(tmp_path, opened):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one.png", "two.png"):
+        cv2.imwrite(str(photos / name), page(600, 480))
+    with serving(tmp_path, "--photo_dir", str(photos), "--save_dir", str(tmp_path / "out")) as (_, address):
+        tab = opened(address)
+        row = tab.locator("#photos button")
+        row.nth(0).click()
+        found(tab)
+        repaired(tab)
+        row.nth(1).click()
+        expect(tab.locator("#name")).to_have_text("two.png")
+        found(tab)
+        held = []
+        tab.route("**/preview/result", lambda route: held.append(route), times=1)
+        row.nth(0).click()
+        expect(tab.locator("#name")).to_have_text("one.png")
+        expect(tab.locator("#repair")).to_be_enabled()
+        while not held:
+            tab.wait_for_timeout(20)
+        with tab.expect_response("**/repair"):
+            tab.locator("#repair").click()
+        answers = []
+        tab.on("response", lambda answer: answers.append(answer) if "/preview/result" in answer.url else None)
+        held[0].continue_()
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while len(answers) < 2:  # the earlier result, and that of the repair
+            assert time.monotonic() < end
+            tab.wait_for_timeout(20)
+        expect(tab.locator("#busy")).to_be_hidden(timeout=PATIENCE_MS)
+        expect(tab.locator("#repair")).to_be_enabled()
+        expect(tab.locator("#mode-compare")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh-CN", "dark")])
+def test_a_folder_on_screens_of_all_sizes_has_no_text_cut_off_and_no_button_out_of_reach(
+    tmp_path, opened, language, scheme
+):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(1, 4):
+        cv2.imwrite(str(photos / f"a page with a rather long name, number {number}.png"), page(600, 480, number % 3))
+    touch = {"is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+    flags = ["--photo_dir", str(photos), "--save_dir", str(tmp_path / "out")]
+    with serving(tmp_path, *flags) as (_, address):
+        for width, height, kind in ((320, 568, touch), (390, 780, touch), (780, 360, touch), (1280, 800, {})):
+            size = {"viewport": {"width": width, "height": height}}
+            tab = opened(address, locale=language, color_scheme=scheme, **size, **kind)
+            expect(tab.locator("#photos li")).to_have_count(3)
+
+            def kept(what, tab=tab, width=width):
+                faults = tab.evaluate(CUT_OFF, width)
+                keep_picture(tab, f"{language}_{width}_{what}")
+                assert not faults, what
+
+            press = tab.tap if kind else tab.click
+            kept("begin")
+            if kind:
+                press("#open-album")
+                tab.wait_for_timeout(100)
+                kept("album")
+            press("#photos li:nth-child(2) button")
+            expect(tab.locator("#repair")).to_be_enabled(timeout=PATIENCE_MS)
+            kept("mask")
+            press("#repair")
+            expect(tab.locator("#mode-compare")).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+            expect(tab.locator("#busy")).to_be_hidden(timeout=PATIENCE_MS)
+            kept("compare")
+            if kind:
+                press("#open-panel")
+            press("#options summary")
+            tab.wait_for_timeout(100)
+            kept("options")
+            press("#open-help")
+            kept("help")
+
+
+# What stands out of the window or of its own box. What scrolls in its list or its panel is in reach.
+CUT_OFF = """(width) => {
+  const seen = e => e.checkVisibility() && getComputedStyle(e).clipPath === "none";
+  const faults = [];
+  if (innerWidth !== width) faults.push(`the page: ${innerWidth}`);
+  for (const e of document.querySelectorAll("button, select, .small, h1, h2, .tag, dt, dd, #progress-text")) {
+    if (!seen(e) || e.closest("#badges")) continue;
+    const box = e.getBoundingClientRect(), name = e.id || e.textContent.trim().slice(0, 30);
+    if (box.left < 0 || box.right > width + 0.5) faults.push(`${name}: from ${box.left} to ${box.right}`);
+    if (e.scrollWidth > e.clientWidth + 1) faults.push(`${name}: ${e.scrollWidth} in ${e.clientWidth}`);
+    if (e.tagName === "SELECT") {
+      const text = document.createElement("canvas").getContext("2d");
+      text.font = getComputedStyle(e).font;
+      const wide = Math.max(...[...e.options].map(o => text.measureText(o.text).width));
+      if (wide > e.clientWidth - 24) faults.push(`${name}: text of ${wide} in ${e.clientWidth}`);
+    }
+    if (e.closest("footer") && box.bottom > innerHeight + 0.5) faults.push(`${name}: below`);
+  }
+  return faults;
+}"""
 
 
 def test_every_sentence_of_the_page_is_translated():

@@ -354,6 +354,11 @@ async function heartbeat() {
 setInterval(heartbeat, HEARTBEAT_MS);
 setInterval(() => photo?.state?.job && heartbeat(), 3000);
 
+function showHelp() {
+  $("help").showModal();
+  $("help").scrollTop = 0; // its button has the focus, and lies at the end
+}
+
 // Buttons.
 
 const guarded = (work) => (...values) => Promise.resolve(work(...values)).catch((error) => photo ? photo.failed(error) : showError(error));
@@ -394,7 +399,7 @@ const search = guarded(() => photo?.find({ scope: $("scope").value, grow_px: Num
 const clicks = {
   open: () => $("file").click(),
   "open-big": () => $("file").click(),
-  "open-help": () => $("help").showModal(),
+  "open-help": showHelp,
   "open-album": () => $("open-album").setAttribute("aria-expanded", String($("album").classList.toggle("open"))),
   "open-panel": () => $("open-panel").setAttribute("aria-expanded", String($("panel").classList.toggle("wide"))),
   "alert-close": hideAlert,
@@ -415,6 +420,7 @@ const clicks = {
   fit: () => stage.fit(),
 };
 for (const [id, work] of Object.entries(clicks)) $(id).addEventListener("click", () => work());
+$("options").addEventListener("toggle", () => $("options").open && $("options").scrollIntoView({ block: "end" }));
 for (const id of ["scope", "grow_px"]) $(id).addEventListener("change", search);
 
 $("file").addEventListener("change", () => {
@@ -498,7 +504,7 @@ addEventListener("keydown", (event) => {
   if ($("help").open || event.target.closest("input[type=text], select")) return;
   const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
   if ((event.ctrlKey || event.metaKey || event.altKey) && !isUndo) return;
-  if (event.key === "?") return $("help").showModal();
+  if (event.key === "?") return showHelp();
   if (!photo && !["n", "p"].includes(event.key)) return;
   if (isUndo) {
     event.preventDefault();

@@ -26,6 +26,7 @@ export class Photo {
     this.state = null;
     this.maskVersion = 0;
     this.shownResult = 0;
+    this.turn = 0; // how much was asked of the server and answered
     this.phase = "";
     this.isOpen = true;
     this.isSaved = true;
@@ -175,14 +176,22 @@ export class Photo {
   // Searches and repairs.
 
   async find(options) {
-    this.state = await json("POST", this.path("/find"), options);
+    await this.ask("/find", options);
     await this.watch();
   }
 
   async repair(options) {
     await this.syncing;
-    this.state = await json("POST", this.path("/repair"), options);
+    await this.ask("/repair", options);
     await this.watch();
+  }
+
+  /** Have something done. What the server said of the photo before that, and comes later, is no longer true. */
+  async ask(what, options) {
+    this.turn++;
+    const state = await json("POST", this.path(what), options);
+    this.turn++;
+    this.state = state;
   }
 
   get isOutdated() {
@@ -197,9 +206,16 @@ export class Photo {
     return this.watching;
   }
 
+  /** Whether the server does nothing for this photo, and all that it did is shown. */
+  get isSettled() {
+    const { found, result, job, error } = this.state;
+    const isShown = (found?.number ?? 0) === this.shownFound && (!result || result.number === this.shownResult);
+    return isShown && !job && (!result || result.is_written || Boolean(error));
+  }
+
   async follow() {
     for (let round = 0; this.isOpen; round++) {
-      const { found, result, job } = this.state;
+      const { found, result } = this.state;
       this.hooks.onState();
       if ((found?.number ?? 0) !== this.shownFound) {
         this.shownFound = found?.number ?? 0;
@@ -214,9 +230,11 @@ export class Photo {
         this.shownResult = result.number;
         this.hooks.onResult(shown, result.number);
       }
-      if (!job && (!result || result.is_written || this.state.error)) break;
+      if (this.isSettled) break;
       await pause(round < 20 ? POLL_MS : SLOW_POLL_MS);
-      this.state = await json("GET", this.path());
+      const turn = this.turn;
+      const state = await json("GET", this.path());
+      if (turn === this.turn) this.state = state;
     }
     if (this.isOpen) this.hooks.onState();
   }
