@@ -77,6 +77,7 @@ def test_a_folder_of_all_kinds_is_cleaned(folder, graphs, capsys):
     assert "4 repaired, 1 clean" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", ["off", "auto"])
 def test_how_many_photos_at_a_time_changes_no_byte(folder, graphs, structure):
     written = []
@@ -152,6 +153,7 @@ def test_skip_existing_continues_an_interrupted_run(folder, graphs, capsys, monk
     assert ("4 skipped" if report else "3 skipped, 1 clean") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_skip_existing_does_again_what_was_done_with_other_options_or_weights(folder, graphs, tmp_path, capsys):
     run(folder, graphs)
     run(folder, graphs, "--skip_existing", "True", "--grow_px", "40")
@@ -361,6 +363,7 @@ def test_a_graph_that_cannot_be_used_is_one_line_and_nothing_is_written(folder, 
     assert not target.exists() and not report.exists()
 
 
+@pytest.mark.slow
 def test_prediction_never_imports_torch(folder, graphs):
     argv = ["--src_image_dir", str(folder), "--save_dir", str(folder.parent / "o"), *graphs]
     code = f"import sys; sys.modules['torch'] = None; import predict_onnx; sys.exit(predict_onnx.main({argv}))"

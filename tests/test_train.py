@@ -192,6 +192,7 @@ def test_discriminator_waits_for_warm_up_and_steps_every_third_batch(root):
     assert "loss_D" not in found[2] and "loss_D" in found[3]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_losses_and_another_seed_others(root):
     for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert train.main(flags(root, out, *INPAINTING, *FLOAT32, "--epochs", "1", "--seed", seed)) == 0

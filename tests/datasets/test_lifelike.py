@@ -36,6 +36,7 @@ def test_samples_show_pages_surroundings_and_what_covers_them(folder):
     assert {0, 1, 2, 3} <= seen <= {*range(8), classes.UNKNOWN}
 
 
+@pytest.mark.slow
 def test_part_of_a_sample_has_the_size_that_was_asked_for(folder):
     data = LifelikeSegmentation(6, 1, 160, 128, folder, crop=(96, 80))
     assert {data[index][0].shape for index in range(6)} == {torch.Size([3, 96, 80])}
