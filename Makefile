@@ -18,7 +18,7 @@ demo_pictures: $(VENV)/.predict  ## draw the photos of test_img/ and the picture
 test: $(VENV)/.dev  ## run the tests
 	$(RUN) -m pytest -q
 
-test_fast: $(VENV)/.dev  ## run the tests that take less than half a second each
+test_fast: $(VENV)/.dev  ## run the tests that take less than a third of a second each
 	$(RUN) -m pytest -q -m "not slow"
 
 lint: $(VENV)/.dev  ## style and types

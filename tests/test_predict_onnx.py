@@ -140,6 +140,7 @@ def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
     assert not (target / "done").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("report", [[], ["--report", "run.jsonl"]])
 def test_skip_existing_continues_an_interrupted_run(folder, graphs, capsys, monkeypatch, report):
     monkeypatch.chdir(folder.parent)
@@ -166,6 +167,7 @@ def test_skip_existing_does_again_what_was_done_with_other_options_or_weights(fo
     assert "4 skipped, 1 clean" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_results_have_the_times_of_their_photos_where_asked(folder, graphs):
     for path in folder.iterdir():
         os.utime(path, (1_000_000_000, 1_100_000_000))

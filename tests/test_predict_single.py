@@ -87,6 +87,7 @@ def test_flags_without_meaning_in_the_published_flow_are_named(checkpoints, phot
     assert "note: --feather_px, --structure without effect: --compat True" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is a display, or OpenCV says that there is none")
 def test_without_a_display_the_picture_is_saved_and_that_is_said(checkpoints, photo, tmp_path, capsys, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -253,6 +253,7 @@ def test_run_killed_at_any_moment_resumes_bit_for_bit(root):
     assert losses(root.parent / "parts") == losses(root.parent / "whole")
 
 
+@pytest.mark.slow
 def test_resume_refuses_another_network_or_other_data(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 0
     other = [*INPAINTING, "--latent_channels", "8"]
@@ -299,6 +300,7 @@ def test_bad_data_stops_before_anything_is_written(root, capsys):
     assert not (root.parent / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_training_begun_anew_keeps_the_state_of_the_earlier_one(root, capsys):
     out = root.parent / "out"
     assert train.main(flags(root, "out", *INPAINTING, "--epochs", "1")) == 0
@@ -309,6 +311,7 @@ def test_a_training_begun_anew_keeps_the_state_of_the_earlier_one(root, capsys):
     assert (out / "deepfillv2_state.pth").read_bytes() != earlier
 
 
+@pytest.mark.slow
 def test_a_training_begun_anew_keeps_the_best_weights_of_the_earlier_one(root):
     judged, best = ("--val_fraction", "0.34"), root.parent / "out" / "deepfillv2_G_best.pth"
     assert train.main(flags(root, "out", *INPAINTING, *judged, "--epochs", "1")) == 0
@@ -329,6 +332,7 @@ def test_loss_that_is_not_finite_stops_with_step_and_every_loss(root, capsys):
     assert not list((root.parent / "out").glob("*.pth"))
 
 
+@pytest.mark.slow
 def test_after_a_loss_that_is_not_finite_a_saved_training_can_go_on(root, capsys):
     assert train.main(flags(root, "out", *INPAINTING, *FLOAT32, "--epochs", "1")) == 0
     wild = flags(root, "out", *INPAINTING, *FLOAT32, "--epochs", "2", "--resume", "auto", "--lr_g", "1e38")
@@ -439,6 +443,7 @@ def test_roots_and_drawn_samples_mix_in_the_given_shares(root):
     assert len(lines(root.parent / "out", "validation")) == 1
 
 
+@pytest.mark.slow
 def test_picture_that_goes_bad_while_training_is_named_and_the_run_goes_on(root, monkeypatch, capsys):
     from datasets import contest, mixture
 
@@ -495,6 +500,7 @@ def test_bad_pictures_that_only_another_process_meets_are_named_too(root, monkey
     assert "train.py: process 1: too many bad samples in a row:" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_given_weights(root, capsys):
     assert train.main(flags(root, "first", *INPAINTING, "--epochs", "1")) == 0
     weights = root.parent / "first" / "deepfillv2_G_epoch1_batchsize2.pth"

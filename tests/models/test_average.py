@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from models import average, checkpoint
@@ -43,6 +44,7 @@ def test_without_weights_all_count_alike_and_the_mean_of_equals_is_the_same(tmp_
         torch.testing.assert_close(value, state[name])
 
 
+@pytest.mark.slow
 def test_a_segmentation_net_is_averaged_too(tmp_path):
     paths = []
     for seed in range(2):

@@ -48,6 +48,7 @@ def batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.rand(2, 3, 32, 32, generator=generator), masks
 
 
+@pytest.mark.slow
 def test_published_losses_of_the_inpainting_networks_come_out(tmp_path):
     generator = published(tmp_path, "deepfillv2_G_latent16")
     discriminator = published(tmp_path, "deepfillv2_D_latent16")

@@ -92,6 +92,7 @@ def test_grey_picture_scores_as_three_equal_channels():
         assert score(a, b) == pytest.approx(score(*colour), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_row_strip_that_is_equal_counts_as_one_computed():
     a = picture(620, 180)
     b = a.copy()
