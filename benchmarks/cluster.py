@@ -121,9 +121,9 @@ def _timed(source: Path, target: Path, count: int, engine: str, provider: str, s
             continue
         ends = [row["ended"] for row in rows]
         rates += (len(rows) - 1) / (ends[-1] - ends[0])
-        own = [sum(row["milliseconds"].values()) / 1000 for row in rows[1:]]
-        inside += own
-        gaps += [end - before - seconds for before, end, seconds in zip(ends, ends[1:], own, strict=False)]
+        photo_seconds = [sum(row["milliseconds"].values()) / 1000 for row in rows[1:]]
+        inside += photo_seconds
+        gaps += [end - before - seconds for before, end, seconds in zip(ends, ends[1:], photo_seconds, strict=False)]
     return {
         "workers": count,
         "photos_a_second": rates,

@@ -268,15 +268,15 @@ def score(drawn: Drawn, hole: NDArray[np.bool_]) -> dict[str, Any]:
     seconds, wall = time.process_time() - started, time.perf_counter() - wall
     corner = np.array([box[1].start, box[0].start])
     true = _hidden([line - corner for line in drawn.rules], inside)
-    found = _hidden([rule.points(2.0) for rule in result.continued], inside)
-    to_found, to_true = _distances(true, found), _distances(found, true)
+    continued_points = _hidden([rule.points(2.0) for rule in result.continued], inside)
+    to_found, to_true = _distances(true, continued_points), _distances(continued_points, true)
     agreed = to_found[to_found <= AGREE_PX]
     telea = opencv_inpaint(window, inside)
     clean, textless = drawn.clean[box], drawn.textless[box]
     return {
         "hidden": len(true),
         "recalled": int((to_found <= AGREE_PX).sum()),
-        "drawn": len(found),
+        "drawn": len(continued_points),
         "true": int((to_true <= AGREE_PX).sum()),
         "off": agreed,
         "psnr": _psnr(result.image, clean, inside),
@@ -301,9 +301,9 @@ def _hidden(lines: Sequence[NDArray[np.floating]], hole: NDArray[np.bool_]) -> N
         at = np.arange(0, length[-1], 2.0)
         even = np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], axis=1)
         x, y = np.rint(even).astype(int).T
-        seen = (x >= 0) & (y >= 0) & (x < hole.shape[1]) & (y < hole.shape[0])
-        seen[seen] = hole[y[seen], x[seen]]
-        points.append(even[seen])
+        inside_window = (x >= 0) & (y >= 0) & (x < hole.shape[1]) & (y < hole.shape[0])
+        inside_window[inside_window] = hole[y[inside_window], x[inside_window]]
+        points.append(even[inside_window])
     return np.concatenate(points)
 
 

@@ -83,8 +83,8 @@ def reconstruction(
     """
     known = 1 - masks
     if rim_px:
-        near = F.max_pool2d(masks, (2 * rim_px + 1, 1), 1, (rim_px, 0))
-        known = known * F.max_pool2d(near, (1, 2 * rim_px + 1), 1, (0, rim_px))
+        rows_near = F.max_pool2d(masks, (2 * rim_px + 1, 1), 1, (rim_px, 0))
+        known = known * F.max_pool2d(rows_near, (1, 2 * rim_px + 1), 1, (0, rim_px))
     weights = hole_weight * masks + known_weight * known
     return ((drawn - images).abs() * weights).mean()
 

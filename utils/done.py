@@ -109,10 +109,10 @@ def asked_for(source: Path, work: str, extras: tuple[str, ...]) -> Record:
 
 def from_mark(text: str | None) -> Record | None:
     """The record in a picture's mark, the last one where it was repaired several times; None where it holds none."""
-    found = _MARK.search(text or "")
-    if found is None:
+    match = _MARK.search(text or "")
+    if match is None:
         return None
-    return Record(found[1], int(found[2]), int(found[3]), tuple((found[4] or "").split(", ")) if found[4] else ())
+    return Record(match[1], int(match[2]), int(match[3]), tuple((match[4] or "").split(", ")) if match[4] else ())
 
 
 def from_report(path: Path) -> dict[str, Record]:

@@ -176,8 +176,8 @@ def check_folders(options: FolderOptions) -> None:
     """
     for flag, folder in (("--src_image_dir", options.src_image_dir), ("--mask_dir", options.mask_dir)):
         if folder is not None and not folder.is_dir():
-            found = "a file; give the folder it lies in" if folder.exists() else "no such folder"
-            raise FileNotFoundError(f"{flag} '{folder}': {found}")
+            reason = "a file; give the folder it lies in" if folder.exists() else "no such folder"
+            raise FileNotFoundError(f"{flag} '{folder}': {reason}")
     source, target = options.src_image_dir, options.save_dir
     if is_same_folder(target, source):
         raise ValueError(
@@ -274,23 +274,23 @@ def find_photos(options: FolderOptions) -> tuple[list[Path], list[str]]:
 
     unreadable: list[str] = []
     others: list[tuple[Path, str]] = []
-    found = images.list_photos(
+    photos = images.list_photos(
         source,
         options.recursive,
         lambda error: unreadable.append(str(error)),
         lambda path, kind: others.append((path, kind)),
     )
-    found = [path for path in found if not is_below(path.parent)]
+    photos = [path for path in photos if not is_below(path.parent)]
     left_out = [(path.relative_to(source), kind) for path, kind in others if not is_below(path.parent)]
     if left_out:
         unreadable.append(_left_out(sorted(left_out, key=lambda item: images.natural_key(item[0].as_posix()))))
     for flag, name, wanted in _extras(options):
-        if wanted and any(source / name in path.parents for path in found):
+        if wanted and any(source / name in path.parents for path in photos):
             raise ValueError(
                 f"{flag} writes to '{options.save_dir / name}', where the photos of '{source / name}' would go, too; "
                 "rename that folder, or leave out that flag or --recursive"
             )
-    return found, unreadable
+    return photos, unreadable
 
 
 def _left_out(others: Sequence[tuple[Path, str]]) -> str:
@@ -766,8 +766,8 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, r
     if options.save_comparison:
         write(COMPARISONS, name, comparison(image, removal))
     if options.save_structure:
-        for box, found in removal.structures:
-            picture = debug_picture(found, crop(image, box), crop(removal.mask, box))
+        for box, structure in removal.structures:
+            picture = debug_picture(structure, crop(image, box), crop(removal.mask, box))
             write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
 
 

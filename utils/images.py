@@ -327,7 +327,7 @@ def list_photos(
         OSError: the folder cannot be read.
     """
     folder = Path(folder)
-    found: list[tuple[tuple[Any, ...], Path]] = []
+    photos: list[tuple[tuple[Any, ...], Path]] = []
     waiting = [folder]
     while waiting:
         place = waiting.pop()
@@ -349,14 +349,14 @@ def list_photos(
             is_file = _is_file(entry)
             head = _head(path) if is_file and extension not in EXTENSIONS else b""
             if is_file and (extension in EXTENSIONS or kinds.readable(head, extension)):
-                found.append(((*key, (0, natural_key(entry.name))), path))
+                photos.append(((*key, (0, natural_key(entry.name))), path))
             elif is_file and on_other is not None and (kind := kinds.other(head, extension)):
                 on_other(path, kind)
             elif extension not in EXTENSIONS:
                 continue
             elif on_error is not None and entry.is_symlink() and not os.path.exists(entry):
                 on_error(FileNotFoundError(f"cannot read '{place / entry.name}': it is a link that leads nowhere"))
-    return [path for _, path in sorted(found)]
+    return [path for _, path in sorted(photos)]
 
 
 def _head(path: Path) -> bytes:

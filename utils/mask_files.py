@@ -127,22 +127,22 @@ def _judged(values: AnyArray, is_exact: bool, strict: bool, name: str) -> MaskFi
     present = _present(values)
     top = int(present[-1])
     if values.dtype == np.uint16 and top > 255:
-        few = is_exact and len(present) <= MANY_COLOURS
-        if few and ((len(present) == 2 and present[0] == 0) or top < SMALL_LABEL * 257):
+        few_colours = is_exact and len(present) <= MANY_COLOURS
+        if few_colours and ((len(present) == 2 and present[0] == 0) or top < SMALL_LABEL * 257):
             return MaskFile((values > 0) * np.uint8(COVERED_LEVEL), False)
         values = cv2.convertScaleAbs(values, alpha=1 / 257)
     levels = np.ascontiguousarray(values, np.uint8)
     present = _present(levels)
     top = int(present[-1])
-    few = is_exact and len(present) <= MANY_COLOURS
-    if few and set(present.tolist()) <= set(LEVELS.values()) and states_page(levels):
+    few_colours = is_exact and len(present) <= MANY_COLOURS
+    if few_colours and set(present.tolist()) <= set(LEVELS.values()) and states_page(levels):
         return MaskFile(levels, True)
     if top == 0 or (not is_exact and top < NOISE_LEVEL):
         return MaskFile(np.zeros_like(levels), False)
-    if few and (top < SMALL_LABEL or (len(present) == 2 and present[0] == 0)):  # ones, or numbers of things
+    if few_colours and (top < SMALL_LABEL or (len(present) == 2 and present[0] == 0)):  # ones, or numbers of things
         return MaskFile(levels if top >= COVERED_LEVEL else (levels > 0) * np.uint8(COVERED_LEVEL), False)
     if strict and not has_two_levels(levels):
-        if few:  # things numbered by far-away greys
+        if few_colours:  # things numbered by far-away greys
             return MaskFile((levels > 0) * np.uint8(COVERED_LEVEL), False)
         raise ValueError(
             f"'{name}' looks like a photo and not like a mask: white on black with sharp or soft edges is expected"
@@ -234,8 +234,8 @@ class MaskFolder:
         Args:
             name: of the photo, relative to the folder of photos.
         """
-        found = self._by_stem(self.folder / name.parent)
-        return [group for stem in (name.name, name.stem) if (group := found.get(stem))]
+        masks = self._by_stem(self.folder / name.parent)
+        return [group for stem in (name.name, name.stem) if (group := masks.get(stem))]
 
     def _by_stem(self, place: Path) -> dict[str, list[Path]]:
         with self._lock:

@@ -33,15 +33,15 @@ def select_some(items: Sequence[T], split: str, name_of: Callable[[T], str | Pat
     Raises:
         ValueError: there are no items, or none on that side.
     """
-    found = select(items, split, name_of)
+    chosen = select(items, split, name_of)
     if not items:
         raise ValueError(f"there are no {what}")
-    if not found:
+    if not chosen:
         raise ValueError(
             f"of the {len(items)} {what} none is for the side '{split}': by their names {VAL_PERCENT} % are for 'val', "
             "what is held out, and the others for 'train'; add some"
         )
-    return found
+    return chosen
 
 
 def select(items: Iterable[T], split: str, name_of: Callable[[T], str | Path]) -> list[T]:

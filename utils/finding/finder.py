@@ -21,9 +21,9 @@ from utils.page.cells import grow
 from utils.regions import Box, bounds_of, connected_bounds, crop, to_mask
 from utils.stages import Answer, Segmenter
 
-# What the network leaves open lies between two probabilities: this share of the threshold, and this one.
-SURE_PAPER = 0.4
-SURE_OCCLUDER = 0.98
+# What the network leaves open lies between two probabilities.
+SURE_PAPER = 0.4  # share of the threshold: what is less probable is paper
+SURE_OCCLUDER = 0.98  # probability: what is more probable is an occluder
 OUTLINE_ROUNDS = 2  # of colour models and cut in turn; more change little
 LEARNT_STEP = 2  # colours are learnt from every so many pixels both ways: half the time, and outlines no worse
 SMALL_WINDOW = 10_000  # pixels; below it from every one
@@ -186,12 +186,12 @@ def _union(parts: list[_Part], small: Image) -> Mask:
     return whole
 
 
-def _enlarged(found: Mask, shape: tuple[int, ...], options: RemovalOptions) -> Mask:
+def _enlarged(small_mask: Mask, shape: tuple[int, ...], options: RemovalOptions) -> Mask:
     """A mask of the network's size at the photo's, grown and without specks."""
     height, width = shape[:2]
-    if not found.any():
+    if not small_mask.any():
         return np.zeros((height, width), bool)
-    levels = preprocess.resize(found.astype(np.uint8) * 255, height, width)
+    levels = preprocess.resize(small_mask.astype(np.uint8) * 255, height, width)
     scale = scale_of(height, width)
     return to_mask(levels, HALF_LEVEL, growth_px(options, height, width), options.min_area_px * scale**2)
 
@@ -226,7 +226,7 @@ def follow_outlines(image: Image, answer: Answer, threshold: float, confidence: 
     """
     probs = answer.covered
     knows_page = answer.beside is not None
-    found = np.zeros(probs.shape, bool)
+    mask = np.zeros(probs.shape, bool)
     for box, part in _parts(probs >= (1 if knows_page else SURE_PAPER) * threshold):
         if crop(probs, box)[part].max() < threshold:
             continue
@@ -235,8 +235,8 @@ def follow_outlines(image: Image, answer: Answer, threshold: float, confidence: 
         alone = np.zeros((window.height, window.width), np.float32)
         crop(alone, box.shifted(-window.x0, -window.y0))[part] = crop(probs, box)[part]
         left_open = _leave_rim(alone >= threshold) if knows_page else _leave_doubt(alone, threshold)
-        crop(found, window)[:] |= _cut(crop(image, window), left_open)
-    return found if knows_page else with_segments(image, probs, found, threshold, confidence)
+        crop(mask, window)[:] |= _cut(crop(image, window), left_open)
+    return mask if knows_page else with_segments(image, probs, mask, threshold, confidence)
 
 
 def _leave_doubt(probs: Floats, threshold: float) -> Plane:
@@ -275,12 +275,19 @@ def _cut(image: Image, classes: Plane) -> Mask:
     if occluder.all() or not occluder.any():  # nothing to tell colours from
         return occluder
     step = LEARNT_STEP if classes.size >= SMALL_WINDOW else 1
-    few = np.ascontiguousarray(classes[::step, ::step])
-    if not _is_occluder(few).any() or _is_occluder(few).all():
+    reduced_classes = np.ascontiguousarray(classes[::step, ::step])
+    if not _is_occluder(reduced_classes).any() or _is_occluder(reduced_classes).all():
         return occluder
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # of the first colour clusters: the same photo gives the same mask
-    cv2.grabCut(np.ascontiguousarray(image[::step, ::step]), few, None, *models, OUTLINE_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        np.ascontiguousarray(image[::step, ::step]),
+        reduced_classes,
+        None,
+        *models,
+        OUTLINE_ROUNDS,
+        cv2.GC_INIT_WITH_MASK,
+    )
     # The line itself is drawn among all pixels where it may run, with one pixel of sure paper around them.
     bounds = bounds_of(classes != cv2.GC_BGD)
     assert bounds is not None
@@ -296,9 +303,9 @@ def _is_occluder(classes: Plane) -> Mask:
     return (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
 
 
-def _parts(found: Mask) -> Iterator[tuple[Box, Mask]]:
+def _parts(mask: Mask) -> Iterator[tuple[Box, Mask]]:
     """The connected parts of an `(h, w)` mask: the bounds of each and its pixels within them."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     for label, (x, y, w, h, _) in enumerate(stats[:count].tolist()):
         if label:
             box = Box(x, y, x + w, y + h)

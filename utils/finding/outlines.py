@@ -12,16 +12,17 @@ from utils.arrays import AnyArray, Floats, Image, Indices, Mask, Plane, Reals
 from utils.options import scale_of
 from utils.regions import Box, connected_bounds, crop
 
+# Weighed on drawn photos and on the pairs of `benchmarks/restoration.py` (`benchmarks/NOTES.md`).
 # Lengths in pixels of a photo 4000 pixels high.
 STEP_PX = 2  # between two points of the edge
 REACH_PX = 24  # an outline lies at most so far outside the mask
-BEYOND_PX = 24  # and there is paper on so much further out
-THIN_PX = 4  # an outline has ended so much further out
-MARGIN_PX = 10  # so much beyond it is repaired: it is soft, and a repair fades in
-INWARDS_PX = 6  # and so much of the mask is covered again, whose smoothed edge is looked at
+BEYOND_PX = 24  # beyond an outline there is paper on so much
+THIN_PX = 4  # an outline is so thin: so much further out it has ended
+MARGIN_PX = 10  # so much beyond an outline is repaired: it is soft, and a repair fades in
+INWARDS_PX = 6  # so much of the mask is covered again, whose smoothed edge is looked at
 FOLLOWED_PX = 200  # an outline's direction is followed so far beyond its end
-STRAYING_PX = 5  # and it may lie so far beside that direction ...
-DRIFT_PX = 2  # ... give or take
+STRAYING_PX = 5  # an outline that is followed may lie so far beside its direction
+DRIFT_PX = 2  # an outline that goes straight on keeps its place beside that direction within so much
 # Numbers of points of the edge.
 SOFT = 4  # standard deviation of the blur that makes it smooth
 ALONG = 9  # darkness is the mean of so many
@@ -29,14 +30,14 @@ EVEN = 31  # the distance from the edge is compared with that of so many
 SHORTEST = 60  # outline
 SHORT = 20  # piece of one where a longer piece is found
 GAP = 20  # what crosses an outline hides no more of it
-WIDE_GAP = 120  # ... or, between two pieces that are no rules, no more than so much
-END = slice(6, 30)  # that tell the direction at an end; the last ones may turn with the mask
-LONGER = 20  # by which an outline is longer than it is even
+WIDE_GAP = 120  # between two pieces that are no rules, no more than so much is hidden
+END = slice(6, 30)  # points that tell the direction at an end; the last ones may turn with the mask
+LONGER = 20  # points by which an outline is longer than it is even
 CLEAR = 30  # samples in a row away from the mask: a corner that sticks out of it is shorter
 LEAST_LEVELS = 8.0  # darkness of an outline
-EVEN_PX = 1.5  # its distance changes by no more
-MOST = 0.8  # of the points must agree
-GOING_ON = 0.7  # of a rule is seen beyond
+EVEN_PX = 1.5  # the distance of an outline from the edge changes by no more
+MOST = 0.8  # share of the points that must agree
+GOING_ON = 0.7  # share of what is seen beyond that is dark where a rule goes on
 
 
 def with_outlines(image: Image, mask: Mask) -> Mask:
@@ -86,9 +87,9 @@ def _missed(grey: Plane, covered: Plane, bounds: Box, scale: float) -> list[Real
         outwards = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.maximum(np.hypot(*along.T), 1e-6)[:, None]
         if cv2.contourArea(points[:, None], oriented=True) < 0:
             outwards = -outwards
-        away, level = _lines_beside(grey, covered, edge, outwards, scale)
-        pieces = [run for run in _runs(away >= 0) if len(run) >= SHORT]
-        lines = [edge[run] + outwards[run] * (away[run] * scale)[:, None] for run in pieces]
+        distance, level = _lines_beside(grey, covered, edge, outwards, scale)
+        pieces = [run for run in _runs(distance >= 0) if len(run) >= SHORT]
+        lines = [edge[run] + outwards[run] * (distance[run] * scale)[:, None] for run in pieces]
         missed = []
         for run, line in zip(pieces, lines, strict=True):
             ends = () if len(run) == len(edge) else (line[END], line[::-1][END])
@@ -99,7 +100,7 @@ def _missed(grey: Plane, covered: Plane, bounds: Box, scale: float) -> list[Real
             continue
         whole = np.full(len(edge), -1.0)
         for run in missed:
-            whole[run] = away[run]
+            whole[run] = distance[run]
         _bridge(whole, WIDE_GAP, REACH_PX)
         for run in _runs(whole >= 0):
             at = np.arange(run[0] - LONGER, run[0] + len(run) + LONGER) % len(edge)
@@ -115,32 +116,32 @@ def _lines_beside(grey: Plane, covered: Plane, edge: Reals, outwards: Reals, sca
     xs, ys = (edge[:, axis, None] + outwards[:, axis, None] * far for axis in (0, 1))
     strip, hidden = _read(grey, covered, xs, ys)
     beyond = np.sort(np.where(hidden, -1, strip)[:, REACH_PX:], axis=1)
-    seen = (beyond >= 0).sum(axis=1)
+    visible_count = (beyond >= 0).sum(axis=1)
     # Print is the darker part of what is seen.
-    paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - np.minimum((0.3 * seen).astype(int), BEYOND_PX - 1)]
-    dark = np.where(hidden | (seen < BEYOND_PX // 3)[:, None], 0, paper[:, None] - strip)
+    paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - np.minimum((0.3 * visible_count).astype(int), BEYOND_PX - 1)]
+    dark = np.where(hidden | (visible_count < BEYOND_PX // 3)[:, None], 0, paper[:, None] - strip)
     dark = _around(dark, ALONG).mean(axis=-1)
     thin = np.minimum(dark[:, :REACH_PX], 2 * (dark[:, :REACH_PX] - dark[:, THIN_PX : REACH_PX + THIN_PX]))
     place = thin.argmax(axis=1)
     level = thin[np.arange(len(edge)), place]
     usual = np.median(_around(place, EVEN), axis=-1)
     even = (level > LEAST_LEVELS) & (np.abs(place - usual) <= EVEN_PX)
-    away = np.where(_around(even, EVEN).mean(axis=-1) >= MOST, usual, -1)
-    _bridge(away, GAP, THIN_PX)
-    return away, level
+    distance = np.where(_around(even, EVEN).mean(axis=-1) >= MOST, usual, -1)
+    _bridge(distance, GAP, THIN_PX)
+    return distance, level
 
 
-def _bridge(away: Reals, widest: int, limit: float) -> None:
+def _bridge(distance: Reals, widest: int, limit: float) -> None:
     """Fill gaps (-1) of a closed line, in place, where its distances on both sides differ by no more than a limit.
 
     The larger one is taken: where the outline has a corner it lies farther from the mask.
     """
-    runs = _runs(away >= 0)
+    runs = _runs(distance >= 0)
     for one, two in zip(runs, runs[1:] + runs[:1], strict=True):
-        gap = (two[0] - one[-1] - 1) % len(away)
-        first, last = away[one[-1]], away[two[0]]
+        gap = (two[0] - one[-1] - 1) % len(distance)
+        first, last = distance[one[-1]], distance[two[0]]
         if 0 < gap <= widest and abs(first - last) <= limit:
-            away[(one[-1] + 1 + np.arange(gap)) % len(away)] = max(first, last)
+            distance[(one[-1] + 1 + np.arange(gap)) % len(distance)] = max(first, last)
 
 
 def _goes_on(grey: Plane, covered: Plane, end: Reals, level: float, scale: float) -> bool:
@@ -152,18 +153,18 @@ def _goes_on(grey: Plane, covered: Plane, end: Reals, level: float, scale: float
     xs, ys = end[0, 0] + way[0] * ahead - way[1] * aside, end[0, 1] + way[1] * ahead + way[0] * aside
     strip, hidden = _read(grey, covered, xs, ys)
     side = 2 * round((REACH_PX + THIN_PX) * scale) + 1
-    near = cv2.dilate(covered, np.ones((side, side), np.uint8))
-    beside = _read(grey, near, xs[:, STRAYING_PX, None], ys[:, STRAYING_PX, None])[1][:, 0]
-    away = np.flatnonzero(np.convolve(1 - beside, np.ones(CLEAR))[: len(beside)] >= CLEAR)
-    if not len(away):
+    rim = cv2.dilate(covered, np.ones((side, side), np.uint8))
+    at_rim = _read(grey, rim, xs[:, STRAYING_PX, None], ys[:, STRAYING_PX, None])[1][:, 0]
+    clear_of_mask = np.flatnonzero(np.convolve(1 - at_rim, np.ones(CLEAR))[: len(at_rim)] >= CLEAR)
+    if not len(clear_of_mask):
         return False
-    last = int(away[0]) + 1
-    strip, seen = strip[:last], np.asarray(~hidden[:last].any(axis=1))
+    last = int(clear_of_mask[0]) + 1
+    strip, visible = strip[:last], np.asarray(~hidden[:last].any(axis=1))
     lane = strip.argmin(axis=1)
     lines = np.asarray(strip.max(axis=1) - strip.min(axis=1) > 0.5 * level)
-    dark = lane[seen & lines]
+    dark = lane[visible & lines]
     straight = np.count_nonzero(np.abs(dark - np.median(dark)) <= DRIFT_PX) if len(dark) else 0
-    return bool(seen[-CLEAR:].all() and straight > GOING_ON * np.count_nonzero(seen))
+    return bool(visible[-CLEAR:].all() and straight > GOING_ON * np.count_nonzero(visible))
 
 
 def _read(grey: Plane, covered: Plane, xs: Reals, ys: Reals) -> tuple[Floats, Mask]:

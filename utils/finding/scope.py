@@ -17,10 +17,10 @@ from utils.regions import connected_bounds, crop
 
 # Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
 AROUND_PX = 25  # so far around an occluder's rest its surroundings are looked at
-CLEAR_PX = 4  # but not so near to it, nor to the page
-LEAST_SEEN = 150  # of such pixels, below which nothing is known of the surroundings
+CLEAR_PX = 4  # surroundings are not looked at so near to an occluder or to the page
+LEAST_SEEN = 150  # pixels of surroundings, below which nothing is known of the surroundings
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
-SOFT_PX = 2.5  # standard deviation of the blur that leaves no texture
+TEXTURE_BLUR_PX = 2.5  # standard deviation of the blur that leaves no texture
 EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
 SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is compared, and pixels of one
 ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
@@ -70,13 +70,13 @@ def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> b
         covered: `(h, w)` bool, all occluders.
     """
     page = grow(beside < SURELY_BESIDE, CLEAR_PX)
-    seen = grow(rest, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
-    if np.count_nonzero(seen) < LEAST_SEEN:
+    visible = grow(rest, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
+    if np.count_nonzero(visible) < LEAST_SEEN:
         return False
-    soft = cv2.GaussianBlur(small, (0, 0), SOFT_PX)
-    if soft[seen].std(axis=0).max() < EVEN_LEVELS:
+    soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)
+    if soft[visible].std(axis=0).max() < EVEN_LEVELS:
         return True
-    ys, xs = np.nonzero(seen)
+    ys, xs = np.nonzero(visible)
     middle_y, middle_x = (float(values.mean()) for values in np.nonzero(rest))
     sector = ((np.arctan2(ys - middle_y, xs - middle_x) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
     means, contrasts = [], []

@@ -155,7 +155,7 @@ def without_preview(note: bytes) -> bytes:
 
 def _drop_thumbnail(result: bytearray, link: int, order: str, walk: _Walk, dropped: list[str]) -> int:
     """Cut off the directories that follow the first; returns where the block ends now."""
-    end, seen = len(result), set(walk.directories)
+    end, visited = len(result), set(walk.directories)
     try:
         (second,) = struct.unpack_from(order + "I", result, link)
     except struct.error:  # no link at all
@@ -163,8 +163,8 @@ def _drop_thumbnail(result: bytearray, link: int, order: str, walk: _Walk, dropp
     if not second:
         return end
     struct.pack_into(order + "I", result, link, 0)
-    while second and second not in seen and (spans := _thumbnail_spans(bytes(result), second, order)):
-        seen.add(second)
+    while second and second not in visited and (spans := _thumbnail_spans(bytes(result), second, order)):
+        visited.add(second)
         if "EXIF thumbnail" not in dropped:
             dropped.append("EXIF thumbnail")
         (second, *_) = struct.unpack_from(order + "I", result, spans[0][1] - 4) if spans[0][1] <= len(result) else (0,)
@@ -209,9 +209,9 @@ def _outside(start: int, stop: int, spans: list[tuple[int, int]]) -> list[tuple[
 def _drop_from_gaps(result: bytearray, walk: _Walk, dropped: list[str]) -> None:
     """Zeros for pictures that no entry points to: of a damaged thumbnail directory, or hidden by a maker."""
     for start, stop in _outside(0, len(result), walk.spans):
-        found = picture_in(bytes(result[start:stop]))
-        if found is not None:
-            result[start + found : stop] = bytes(stop - start - found)
+        offset = picture_in(bytes(result[start:stop]))
+        if offset is not None:
+            result[start + offset : stop] = bytes(stop - start - offset)
             if "picture in EXIF" not in dropped:
                 dropped.append("picture in EXIF")
 

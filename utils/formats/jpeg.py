@@ -519,9 +519,10 @@ def _encode_mcus(
         table = np.array(detail.tables[component.table], np.float32).reshape(8, 8)
         coefficients = np.rint(_DCT @ blocks @ _DCT.T / table).astype(np.int16)
         for column in columns:
-            own = coefficients[:, (column - first) * across : (column - first + 1) * across]
+            of_component = coefficients[:, (column - first) * across : (column - first + 1) * across]
             target = plane[row * down : (row + 1) * down, column * across : (column + 1) * across]
-            target[:] = own[: target.shape[0], : target.shape[1]]  # the file holds no blocks outside the picture
+            # The file holds no blocks outside the picture.
+            target[:] = of_component[: target.shape[0], : target.shape[1]]
 
 
 _DCT = np.array(

@@ -112,10 +112,10 @@ def byte_order(data: bytes) -> str:
 
 def picture_in(value: bytes) -> int | None:
     """Where in a value a picture begins, or None."""
-    found = _PICTURE.search(value)
-    if found is None:
+    match = _PICTURE.search(value)
+    if match is None:
         return None
-    return max(0, found.start() - 1) if found[0].startswith(b"\xd8") else found.start()
+    return max(0, match.start() - 1) if match[0].startswith(b"\xd8") else match.start()
 
 
 def checked_orientation(values: tuple[int, ...]) -> int:

@@ -373,9 +373,9 @@ def _text(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
 
 def _raw_profile(text: bytes) -> bytes | None:
     """The bytes of a profile that ImageMagick wrote as text: name, length, digits; None if the text is none."""
-    found = re.fullmatch(rb"\s*\S+\s+\d+\s+([0-9a-fA-F\s]*)", text)
-    digits = re.sub(rb"\s", b"", found[1]) if found else b""
-    return bytes.fromhex(digits.decode()) if found and len(digits) % 2 == 0 else None
+    match = re.fullmatch(rb"\s*\S+\s+\d+\s+([0-9a-fA-F\s]*)", text)
+    digits = re.sub(rb"\s", b"", match[1]) if match else b""
+    return bytes.fromhex(digits.decode()) if match and len(digits) % 2 == 0 else None
 
 
 def _xmp(content: bytes) -> bytes | None:

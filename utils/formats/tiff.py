@@ -156,9 +156,9 @@ def read_header(data: bytes) -> Header:
 
 
 def _count_pages(data: bytes, offset: int, following: int, order: str) -> int:
-    pages, seen = 1, {offset}
-    while following and following not in seen and following + 2 <= len(data):
-        seen.add(following)
+    pages, visited = 1, {offset}
+    while following and following not in visited and following + 2 <= len(data):
+        visited.add(following)
         more, following = read_directory(data, following, order)
         if WIDTH not in more:  # the pointer leads into something else
             break
@@ -241,16 +241,16 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     """
     detail: TiffDetail = header.detail
     stored = _stored(data, header)
-    seen = _shown(stored, header)
+    shown = _shown(stored, header)
     if detail.alpha == ASSOCIATED:
         alpha = stored[:, :, detail.colours].astype(np.float32)
         top = np.float32(np.iinfo(stored.dtype).max)
         part = alpha < top
         if part.any():
-            free = seen[part] * (top / np.maximum(alpha[part], 1))[:, None]
-            seen = seen.copy()
-            seen[part] = np.minimum(np.rint(free), top).astype(seen.dtype)
-    return pixels.to_bgr8(seen[:, :, ::-1] if detail.colours == 3 else seen)
+            free = shown[part] * (top / np.maximum(alpha[part], 1))[:, None]
+            shown = shown.copy()
+            shown[part] = np.minimum(np.rint(free), top).astype(shown.dtype)
+    return pixels.to_bgr8(shown[:, :, ::-1] if detail.colours == 3 else shown)
 
 
 def samples(data: bytes, header: Header) -> pixels.Samples:
@@ -329,10 +329,10 @@ def _stored(data: bytes, header: Header) -> AnyArray:
 def _shown(stored: AnyArray, header: Header) -> AnyArray:
     """The colours of stored values, `(H, W, 1 or 3)`, white as the highest of 8 or 16 bits; a view where possible."""
     detail: TiffDetail = header.detail
-    seen = stored[:, :, : detail.colours]
+    shown = stored[:, :, : detail.colours]
     if header.bit_depth == 1:
-        seen = seen * np.uint8(255)
-    return np.invert(seen) if detail.photometric == WHITE_IS_ZERO else seen
+        shown = shown * np.uint8(255)
+    return np.invert(shown) if detail.photometric == WHITE_IS_ZERO else shown
 
 
 def _put(stored: AnyArray, header: Header, image: NDArray[np.uint8], changed: NDArray[np.bool_]) -> None:

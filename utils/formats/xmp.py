@@ -120,14 +120,14 @@ class _Element:
 
 def read_mark(packet: bytes) -> str | None:
     """The mark that `repaired` left in an XMP packet, or None."""
-    found = _MARK.search(packet.decode("utf-8", "replace"))
-    return html.unescape(found[1]) if found else None
+    match = _MARK.search(packet.decode("utf-8", "replace"))
+    return html.unescape(match[1]) if match else None
 
 
 def read_record(packet: bytes) -> str | None:
     """The JSON that `repaired` left in an XMP packet, or None."""
-    found = _RECORD.search(packet.decode("utf-8", "replace"))
-    return html.unescape(found[1]) if found else None
+    match = _RECORD.search(packet.decode("utf-8", "replace"))
+    return html.unescape(match[1]) if match else None
 
 
 def repaired(packet: bytes | None, mark: Mark | str | None, dropped: list[str]) -> bytes | None:
@@ -287,7 +287,7 @@ def _parsed(text: str) -> list[_Element]:
     Raises:
         ValueError: it is no well-formed XML, or has a document type.
     """
-    found: list[_Element] = []
+    elements: list[_Element] = []
     stack: list[_Element] = []
     for token in _TOKEN.finditer(text):
         if token[0] == "<":
@@ -320,9 +320,9 @@ def _parsed(text: str) -> list[_Element]:
             ],
             prefixes=prefixes,
         )
-        found.append(element)
+        elements.append(element)
         if not token[5]:
             stack.append(element)
     if stack:
         raise ValueError("no well-formed XML")
-    return found
+    return elements

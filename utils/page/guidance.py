@@ -9,9 +9,8 @@ import numpy as np
 from utils.arrays import Image, Mask
 from utils.page.structure import Structure, repair
 
-GUIDANCE_CHANNELS = 4
-# How sure structure is, in levels: paper and rules describe the surface, a desk's texture is copied, neither is good.
-SURE, COPIED, UNSURE = 255, 128, 0
+GUIDANCE_CHANNELS = 4  # the repaired picture and how sure it is
+SURE, COPIED, UNSURE = 255, 128, 0  # levels: paper and rules describe a surface, its texture is copied, neither is good
 
 
 def guide(window: Image, hole: Mask, beside: Mask | None = None) -> Image:

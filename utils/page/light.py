@@ -36,15 +36,16 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     """
     light = np.ones_like(mean)
     distance = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    near, known = distance <= SHADOW_CELLS, share > PAGE_SHARE
-    outer = np.where(known & ~near, share, 0).astype(np.float32)
-    if np.count_nonzero(outer) <= np.count_nonzero(known & near):
+    near_hole, known = distance <= SHADOW_CELLS, share > PAGE_SHARE
+    outer = np.where(known & ~near_hole, share, 0).astype(np.float32)
+    if np.count_nonzero(outer) <= np.count_nonzero(known & near_hole):
         return light
-    measured = np.asarray(1 - mean / np.maximum(fit_membrane(mean, outer, near, EXPECTED_RELAXATIONS), 1), np.float32)
+    expected = fit_membrane(mean, outer, near_hole, EXPECTED_RELAXATIONS)
+    measured = np.asarray(1 - mean / np.maximum(expected, 1), np.float32)
     amount = measured.mean(axis=2)
-    known &= near & (amount < DEEPEST_SHADOW) & ~_find_specks(amount, known & ~hidden)
+    known &= near_hole & (amount < DEEPEST_SHADOW) & ~_find_specks(amount, known & ~hidden)
     missing, total = _smooth(measured, known.astype(np.float32))
-    amount = np.where(near & (total > 1e-3), missing.mean(axis=2), 0)
+    amount = np.where(near_hole & (total > 1e-3), missing.mean(axis=2), 0)
     dark = amount > FAINTEST_SHADOW
     deep = _find_deep(amount, dark & ~hidden, known & (distance > 0) & (distance <= RIM_CELLS))
     dark &= grow(deep, SPREAD_CELLS)

@@ -113,11 +113,11 @@ def find_patterned(window: Image, paper: Paper, hole: Mask) -> list[int]:
         paper: its surfaces.
         hole: `(h, w)` bool.
     """
-    inside, beside = _sample(hole)
+    inside, ring = _sample(hole)
     surface, bare = (array[::SAMPLE_STEP, ::SAMPLE_STEP] for array in (paper.surface, paper.bare))
     patterned = []
     for number in np.unique(surface[inside]).tolist():
-        samples = beside & (surface == number)
+        samples = ring & (surface == number)
         if np.count_nonzero(samples) < MIN_SAMPLES:
             continue
         if number == paper.page:
@@ -131,9 +131,9 @@ def find_patterned(window: Image, paper: Paper, hole: Mask) -> list[int]:
 
 def _keeps_colours(generated: Image, window: Image, paper: Paper, hole: Mask, number: int) -> bool:
     """Whether the network continues a patterned surface in its own colours."""
-    inside, beside = _sample(hole)
+    inside, ring = _sample(hole)
     surface = paper.surface[::SAMPLE_STEP, ::SAMPLE_STEP] == number
-    straying = _measure_straying(window, paper, beside & surface)
+    straying = _measure_straying(window, paper, ring & surface)
     return _measure_straying(generated, paper, inside & surface) < GUESS_STRAYS * straying
 
 

@@ -172,10 +172,10 @@ def _look_opposite(sight: Sight, end: End) -> End | None:
     reach = LOOK_REACH_PX + LOOK_REACH_SHARE * abs(u_exit - end.u)
     offsets = np.arange(-round(reach) - LOOK_SIDE_PX, round(reach) + LOOK_SIDE_PX + 1.0)
     strip = read_strip(sight.dark, u, v, offsets)
-    found = _find_stroke_like(strip, end)
-    if found is None:
+    stroke = _find_stroke_like(strip, end)
+    if stroke is None:
         return None
-    column, core, floor = found
+    column, core, floor = stroke
     columns = slice(column - POSITION_COLUMNS, column + POSITION_COLUMNS + 1)
     weight = np.maximum(strip.mean(0)[columns] - floor - POSITION_GROUND * core, 0)
     if weight.sum() <= 0:

@@ -156,5 +156,5 @@ def _count_crossing(sight: Sight, u: Reals, v: Reals, coming: End, core: float) 
         lines.append(np.minimum(strip[:, :half].mean(axis=1), strip[:, half:].mean(axis=1)))
         visible &= read_strip(sight.hole, u, v, way * offsets, coming.slope).max(axis=1) == 0
     peaks = [visible & (line > max(CROSSING_LEVELS, CROSSING_SHARE * core)) for line in lines]
-    near, far = (int(np.count_nonzero(peak[1:] & ~peak[:-1])) for peak in peaks)
-    return near, far
+    near_count, far_count = (int(np.count_nonzero(peak[1:] & ~peak[:-1])) for peak in peaks)
+    return near_count, far_count

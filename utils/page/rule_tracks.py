@@ -159,7 +159,7 @@ def _follow(blocks: _Blocks, starts: Reals, levels: Reals) -> list[_Followed]:
     slope = np.full(len(v), blocks.slope)
     missed = np.zeros(len(v), int)
     followed, ended = np.ones(len(v), bool), np.zeros(len(v), bool)
-    seen: list[list[tuple[float, float, float]]] = [[] for _ in v]
+    points_of: list[list[tuple[float, float, float]]] = [[] for _ in v]
     for step in range(blocks.first, rows.shape[1]):
         row = np.rint(v).astype(int)
         followed &= _is_clear(row, covered[:, step])
@@ -169,18 +169,18 @@ def _follow(blocks: _Blocks, starts: Reals, levels: Reals) -> list[_Followed]:
         weight = np.maximum(patch - TRACK_GROUND_SHARE * levels[:, None], 0)
         total = weight.sum(axis=1)
         shift = row - v + (weight * REACH).sum(axis=1) / np.maximum(total, 1e-6)
-        found = followed & (patch[:, INNER_ROWS].max(axis=1) > FOUND_SHARE * levels)
-        missed = np.where(found, 0, missed + 1)
-        for index in np.flatnonzero(found).tolist():
-            seen[index].append((step, v[index] + shift[index], total[index]))
-        shift = np.where(found, np.clip(shift, -MAX_SHIFT_PX, MAX_SHIFT_PX), 0)
+        there = followed & (patch[:, INNER_ROWS].max(axis=1) > FOUND_SHARE * levels)
+        missed = np.where(there, 0, missed + 1)
+        for index in np.flatnonzero(there).tolist():
+            points_of[index].append((step, v[index] + shift[index], total[index]))
+        shift = np.where(there, np.clip(shift, -MAX_SHIFT_PX, MAX_SHIFT_PX), 0)
         slope = slope + TURN_GAIN * shift
         v = v + SHIFT_GAIN * shift + slope
         gone = followed & (missed >= GAP_STEPS)
         ended |= gone
         followed &= ~gone
-    long_enough = [index for index, points in enumerate(seen) if len(points) >= MIN_SEEN_STEPS]
-    return [_Followed(np.array(seen[index]).T, bool(ended[index])) for index in long_enough]
+    long_enough = [index for index, points in enumerate(points_of) if len(points) >= MIN_SEEN_STEPS]
+    return [_Followed(np.array(points_of[index]).T, bool(ended[index])) for index in long_enough]
 
 
 def _is_clear(row: Indices, covered: Mask) -> Mask:
@@ -221,17 +221,17 @@ def find_common_end(tracks: Sequence[Track], end: End, u_exit: float) -> float |
         end: the rule.
         u_exit: where it would leave the hole.
     """
-    beside = [
+    neighbours = [
         track
         for track in tracks
         if abs(track.at(end.u) - end.v) > ASIDE_PX and end.side * (track.u1 - end.u) > MIN_AHEAD_PX
     ]
-    beside.sort(key=lambda track: abs(track.at(end.u) - end.v))
-    ended = [track for track in beside if track.ended]
+    neighbours.sort(key=lambda track: abs(track.at(end.u) - end.v))
+    ended = [track for track in neighbours if track.ended]
     if not ended:
         return None
     # Those that go on, or that the hole hides only beyond, say otherwise.
-    telling = [track for track in beside if track.ended or end.side * (track.u1 - ended[0].u1) > TRACK_STEP_PX]
+    telling = [track for track in neighbours if track.ended or end.side * (track.u1 - ended[0].u1) > TRACK_STEP_PX]
     telling = telling[:NEIGHBOURS]
     if not all(track.ended for track in telling):
         return None
@@ -247,11 +247,11 @@ def bend_like(rule: Rule, tracks: Sequence[Track]) -> Rule:
     """The rule, bent as its neighbours above and below that are seen all along it."""
     (end,) = rule.ends
     far = rule.u1 if end.side > 0 else rule.u0
-    beside = [
+    neighbours = [
         track for track in tracks if end.side * (track.u1 - far) > -SHORT_PX and abs(track.at(end.u) - end.v) > ASIDE_PX
     ]
-    above = [track for track in beside if track.at(end.u) < end.v]
-    below = [track for track in beside if track.at(end.u) > end.v]
+    above = [track for track in neighbours if track.at(end.u) < end.v]
+    below = [track for track in neighbours if track.at(end.u) > end.v]
     if not above or not below:
         return rule
     one, two = max(above, key=lambda track: track.at(end.u)), min(below, key=lambda track: track.at(end.u))

@@ -34,8 +34,8 @@ def find_rules(dark: Plane, hole: Mask, surface: Plane, noise: float, page: int)
         page: number of the page's surface.
     """
     covered = hole.astype(np.uint8)
-    beside = cv2.dilate(covered, np.ones((2 * BESIDE_PX + 1,) * 2, np.uint8))
-    lying = Sight(cv2.bitwise_and(dark, dark, mask=1 - covered), covered, beside, surface, noise, page)
+    near_hole = cv2.dilate(covered, np.ones((2 * BESIDE_PX + 1,) * 2, np.uint8))
+    lying = Sight(cv2.bitwise_and(dark, dark, mask=1 - covered), covered, near_hole, surface, noise, page)
     sights = lying, lying.transposed()
     ends = [find_ends(sight) for sight in sights]
     pairs = [pair_ends(sight, *both) for sight, both in zip(sights, (ends, ends[::-1]), strict=True)]

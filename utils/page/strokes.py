@@ -122,14 +122,14 @@ def _fold(shade: Floats, back: Reals, period: float) -> Floats:
     return _fill_bins(pattern / np.maximum(weight, MIN_BIN_WEIGHT), weight.ravel() >= MIN_BIN_WEIGHT)
 
 
-def _fill_bins(pattern: Reals, seen: Mask) -> Floats:
+def _fill_bins(pattern: Reals, is_known: Mask) -> Floats:
     """A pattern with the bins that no sample fell into between their neighbours: whole periods leave every other out.
 
     Args:
         pattern: `(bins, n, 3)`, one period; its first bin follows on its last.
-        seen: `(bins,)`, which of them are known.
+        is_known: `(bins,)`, in which of them something was seen.
     """
-    known = np.flatnonzero(seen)
+    known = np.flatnonzero(is_known)
     if 0 < len(known) < len(pattern):
         flat, places = pattern[known].reshape(len(known), -1), np.arange(len(pattern))
         columns = [np.interp(places, known, column, period=len(pattern)) for column in flat.T]

@@ -118,18 +118,18 @@ def _add_patterned_desks(numbers: Labels, closed: Image, hidden: Mask) -> Labels
 def _join_across_hole(numbers: Labels, closed: Image, hidden: Mask) -> Labels:
     """Join surfaces that only the hole keeps apart: alike beside it, and without a border between them elsewhere."""
     count = int(numbers.max())
-    beside = grow(hidden, COMPARED_CELLS)
+    near_hole = grow(hidden, COMPARED_CELLS)
     grown = [grow(numbers == number, TOUCH_CELLS) for number in range(count + 1)]
     colours = {}
     for number in range(1, count + 1):
-        cells = (numbers == number) & beside
+        cells = (numbers == number) & near_hole
         if cells.any():
             colours[number] = np.median(closed[cells], axis=0)
     touching = np.zeros((count + 1, count + 1), bool)
     pairs = []
     for one in range(1, count + 1):
         for two in range(one + 1, count + 1):
-            touching[one, two] = np.count_nonzero(grown[one] & grown[two] & ~beside) > MAX_TOUCHING_CELLS
+            touching[one, two] = np.count_nonzero(grown[one] & grown[two] & ~near_hole) > MAX_TOUCHING_CELLS
             if one in colours and two in colours:
                 pairs.append((float(np.abs(colours[one] - colours[two]).max()), one, two))
     touching |= touching.T
@@ -166,8 +166,8 @@ def find_grounds(surface: Labels, beside: Mask | None, hidden: Mask) -> tuple[in
         return ()
     middle = slice(CELL_PX // 2, None, CELL_PX)
     cells = np.zeros(surface.shape, bool)
-    seen = beside[middle, middle]
-    cells[: seen.shape[0], : seen.shape[1]] = seen
+    beside_cells = beside[middle, middle]
+    cells[: beside_cells.shape[0], : beside_cells.shape[1]] = beside_cells
     visible = ~hidden
     count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
     outside = np.bincount(surface[visible & cells], minlength=len(count))

@@ -34,13 +34,13 @@ def continue_tone(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     weight = np.where((share > MIN_CELL_SHARE) & ~hidden, share, 0).astype(np.float32)
     if not weight.any():  # no cell is wholly visible: what is seen of each has to do
         weight = share.astype(np.float32)
-    beside = grow(hidden, DARK_CELLS)
-    outer = np.where(beside, 0, weight).astype(np.float32)
-    if np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, int(np.count_nonzero(beside & ~hidden))):
-        expected = fit_membrane(mean, outer, beside, EXPECTED_RELAXATIONS)
-        dark = beside & ((expected - mean).mean(axis=2) > DARK_LEVELS)
+    near_hole = grow(hidden, DARK_CELLS)
+    outer = np.where(near_hole, 0, weight).astype(np.float32)
+    if np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, int(np.count_nonzero(near_hole & ~hidden))):
+        expected = fit_membrane(mean, outer, near_hole, EXPECTED_RELAXATIONS)
+        dark = near_hole & ((expected - mean).mean(axis=2) > DARK_LEVELS)
         weight = np.where(dark, 0, weight).astype(np.float32)
-    return fit_membrane(mean, weight, beside, RELAXATIONS)
+    return fit_membrane(mean, weight, near_hole, RELAXATIONS)
 
 
 def fit_membrane(mean: Floats, weight: Floats, needed: Mask, relaxations: int) -> Floats:

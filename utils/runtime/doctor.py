@@ -36,9 +36,9 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
     Returns:
         Lines of what was found, and lines of what is wrong, each with what to do (none where all is well).
     """
-    found, problems = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"], []
+    lines, problems = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"], []
     versions = {name: _version(name) for name in PACKAGES}
-    found += [f"{name} {version or 'not installed'}" for name, version in versions.items()]
+    lines += [f"{name} {version or 'not installed'}" for name, version in versions.items()]
     if versions["onnxruntime"] and versions["onnxruntime-gpu"]:
         problems.append(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: run `pip uninstall -y "
@@ -47,8 +47,8 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
 
     gpus = onnx_backend.nvidia_gpu_count()
     runtime_cuda, torch_cuda = _major(_runtime_cuda()), _major(_torch_cuda())
-    found.append(f"NVIDIA GPUs: {gpus}")
-    found.append(f"built for CUDA: onnxruntime {runtime_cuda or 'none'}, torch {torch_cuda or 'none'}")
+    lines.append(f"NVIDIA GPUs: {gpus}")
+    lines.append(f"built for CUDA: onnxruntime {runtime_cuda or 'none'}, torch {torch_cuda or 'none'}")
     if runtime_cuda and torch_cuda and runtime_cuda != torch_cuda:
         problems.append(
             f"onnxruntime-gpu is built for CUDA {runtime_cuda}, torch for CUDA {torch_cuda}: one process cannot load "
@@ -58,7 +58,7 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
         problems.append("there is a GPU, but this onnxruntime cannot use it: install onnxruntime-gpu instead")
 
     features = _cpu_features()
-    found.append(
+    lines.append(
         f"CPU: {', '.join(name for name in CPU_FEATURES if name in features) or 'no vector features known here'}"
     )
 
@@ -66,18 +66,18 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
         graph = Graph(segmenter_graph, ("input",), ("output",), "auto")
     except (ValueError, OSError) as error:  # auto falls back to the CPU, so it is the graph's fault
         problems.append(f"--deeplabv3_onnx: {error}; no provider was tried")
-        return found, problems
+        return lines, problems
     for provider in PROVIDERS[1:]:
-        found.append(f"provider {provider}: {_try(segmenter_graph, provider)}")
-    found.append(f"will run on {onnx_backend.describe(graph)}")
+        lines.append(f"provider {provider}: {_try(segmenter_graph, provider)}")
+    lines.append(f"will run on {onnx_backend.describe(graph)}")
     if graph.provider == "cpu" and "avx512_bf16" in features:
-        found.append(
+        lines.append(
             "hint: this processor computes in bfloat16, which that provider does not use: with `pip install openvino` "
             "the networks take half the time"
         )
     if gpus and graph.provider not in ("cuda", "tensorrt"):
         problems.append(f"there is a GPU, but it is not used: {graph.fallback or 'its provider is not built in'}")
-    return found, problems
+    return lines, problems
 
 
 def _version(name: str) -> str | None:

@@ -89,8 +89,8 @@ class OpenVinoSession:
         """Arrays by the inputs' names → arrays in the order of `outputs`."""
         request = self.requests.get()
         try:
-            found = request.infer(feeds)
-            return [found[name] for name in outputs]
+            results = request.infer(feeds)
+            return [results[name] for name in outputs]
         finally:
             self.requests.put(request)
 

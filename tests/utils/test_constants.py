@@ -1,9 +1,10 @@
 import ast
 from pathlib import Path
 
+import utils.finding
 import utils.page
 
-MODULES = sorted(Path(utils.page.__path__[0]).glob("*.py"))
+MODULES = sorted(path for room in (utils.page, utils.finding) for path in Path(room.__path__[0]).glob("*.py"))
 
 
 def constants(path: Path) -> dict[str, ast.Assign]:
