@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from utils.mask_files import MaskFile
 
 BASELINES = ("telea", "ns")  # utils.baselines.METHODS, repeated so that --help loads no OpenCV
-BASELINE_SCALES = (1, 2, 4)
+BASELINE_SCALES = (1, 2, 4)  # how many times the photo is reduced for a baseline
 
 # Mask files hold 128 (or 255) on the occluder. Below 16 lies the noise of lossy compression; what is above was touched
 # by the occluder and counts as hole. For outlines a pixel is occluder from half of 128 on.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PROGRAM = "predict_web.py"
 ABOUT = "Remove what covers photographed documents, on a page in the browser."
 EVERYWHERE = ("0.0.0.0", "::")  # addresses to listen on that mean all of a machine's
-TOKEN_BYTES = 24
+TOKEN_BYTES = 24  # of the secret in the page's address
 MOST_CONNECTIONS = 200  # at a time
 
 

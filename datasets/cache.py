@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from utils.images import atomic
 
-STAMP_BYTES = 16
-CHECKSUM_BYTES = 4
+STAMP_BYTES = 16  # a digest of what a sample was made from
+CHECKSUM_BYTES = 4  # CRC-32 of its pixels
 HEADER_BYTES = 32  # stamp, checksum, zeros
 
 

@@ -30,9 +30,9 @@ VAL_SHARE = 0.25  # of the documents
 VAL_SLACK = 0.02  # a source that would take more than the share and this is trained on
 SOURCE_CAP = 40  # a source with more files counts no more than this
 DOCUMENT_SIDE = 1200  # pixels: longer side at which documents are kept in memory
-FIGURE_SIDE = 360
-SURFACE_SIDE = 700
-CUTOUT_SIDE = 420
+FIGURE_SIDE = 360  # the same of printed figures
+SURFACE_SIDE = 700  # the same of surfaces
+CUTOUT_SIDE = 420  # the same of cut-outs
 FREE = "none"  # the cut edge of what lies free
 EDGES = ("bottom", "left", "right", "top")
 

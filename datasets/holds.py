@@ -21,8 +21,9 @@ Matrix = NDArray[np.float64]
 DRAWN_CHANCE = 0.2  # of drawing one instead of taking a cut-out
 DRAWN_NUMBERS = {"train": (0, 2000), "val": (2000, 2400)}
 SPRITE_SIDE = 300  # pixels of the drawn ones
-DISGUISE_CHANCE = 0.12
-GLOVE_CHANCE = 0.07
+DISGUISE_CHANCE = 0.12  # of an occluder that is made stranger
+GLOVE_CHANCE = 0.07  # of a glove on a hand
+# Colours of gloves, BGR.
 GLOVES = ((235, 235, 235), (200, 150, 60), (160, 130, 50), (30, 30, 30), (90, 170, 210), (120, 160, 90), (60, 140, 230))
 SLEEVE_CHANCE = 0.55  # of what goes on beyond a cut: cloth, else skin
 ROWS_REPEATED = 40  # of the cut-out's last ones, where skin goes on
@@ -34,7 +35,7 @@ SHARES = {
     "head": (0.02, 0.25),
     "object": (0.002, 0.09),
 }
-CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.18, (1.5, 5.0)
+CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.18, (1.5, 5.0)  # of one held so many times as close
 CORNERS = {"bottom+left", "bottom+right"}
 
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from utils.arrays import AnyArray
 
-DARK_CHANCE, BRIGHT_CHANCE = 0.07, 0.07
-GREY_CHANCE = 0.08
+DARK_CHANCE, BRIGHT_CHANCE = 0.07, 0.07  # of a photo taken too dark or too bright
+GREY_CHANCE = 0.08  # of a photo without colour
 CAST_CHANCE = 0.25  # of a shadow thrown by something that is not in the picture
 SPOT_CHANCE = 0.12  # of a lamp's or a flash's light
 ENLARGED_CHANCE = 0.3  # of a small photo that was enlarged
-ENLARGED = (0.35, 0.9)
-JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)
+ENLARGED = (0.35, 0.9)  # its size before, as a share of the size after
+JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)  # of a photo that was saved as JPEG, and the range of its quality
 
 
 def shine(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -50,14 +50,14 @@ ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
 BESIDE_CHANCE = 0.4  # of things beside the page, where there is room
 NOTE_CHANCE = 0.1  # of notes and tape on a page, which belong to it
-TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)
+TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)  # of these, strips of tape, and what they let through
 BEHIND_CHANCE = 0.3  # of a hand that holds a sheet from behind
 THUMB_CHANCE = 0.7  # of such a hand: its thumb lies on top
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
-BOOK_CHANCE, SECOND_SHEET_CHANCE = 0.12, 0.2
-BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06
+BOOK_CHANCE, SECOND_SHEET_CHANCE = 0.12, 0.2  # of an open book, of another sheet
+BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06  # of bars at the edges, of wedges in the corners
 ZOOM = (0.5, 1.0)  # share of the scene's sides that a training part shows; half is the network's own scale
-OWN_SCALE_CHANCE = 0.4
+OWN_SCALE_CHANCE = 0.4  # of a part at the network's own scale
 RECORDED = (0.15, 1.0)  # strength of the noise on photos that nothing covers: most are reduced
 
 

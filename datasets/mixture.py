@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler, default_collate
 
 MAX_BAD_SHARE = 0.01  # of all samples; more than that is a broken data set rather than a broken file
-REPLACEMENTS_TRIED = 8
+REPLACEMENTS_TRIED = 8  # next samples that may take the place of a bad one
 IN_A_ROW = "too many bad samples in a row:"
 
 Sample = tuple[Tensor, Tensor, str]

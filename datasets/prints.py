@@ -13,12 +13,12 @@ from datasets.collection import Collection
 COUNTS = (1, 1, 2, 3, 5, 9)  # prints on a page that has any
 SIZES = (0.04, 0.55)  # longer side as a share of the page's
 LARGE_CHANCE = 0.12  # of a print that takes most of the page
-LARGE_SIZES = (0.5, 1.1)
+LARGE_SIZES = (0.5, 1.1)  # of these, as `SIZES`
 BODY_CHANCE = 0.3  # of printing a hand, a finger, an arm or a head
 FRAME_CHANCE = 0.5  # of these: before a background, cut by a frame
 CLEARED_CHANCE = 0.5  # of a print beneath which nothing else is printed
-TURNED_CHANCE = 0.1
-GREY_CHANCE, ONE_INK_CHANCE, SCREENED_CHANCE = 0.22, 0.12, 0.18
+TURNED_CHANCE = 0.1  # of a print that lies in any direction
+GREY_CHANCE, ONE_INK_CHANCE, SCREENED_CHANCE = 0.22, 0.12, 0.18  # of how it is printed
 OPAQUE_CHANCE = 0.12  # of ink as bright as its own colour, as on brown or black paper
 SCREEN_PX = (2.2, 6.0)  # period of a halftone screen
 BODIES = ("finger", "hand", "arm", "head")

@@ -9,10 +9,10 @@ from utils.arrays import AnyArray
 
 TOUCHED_PX = 14.0  # pixels of page below a thing from which it counts as lying on it
 COVERED_FROM = 0.4  # coverage from which a pixel counts as covered: an occluder's soft edge belongs to it
-SHADOW_CHANCE = 0.75
-SHADOW_STRENGTH = (0.08, 0.6)
-SHADOW_SOFT_PX = (1.5, 22.0)
-PAGE_SHADOW_CHANCE = 0.7
+SHADOW_CHANCE = 0.75  # of a thing that darkens what it lies on
+SHADOW_STRENGTH = (0.08, 0.6)  # share of the light that it takes
+SHADOW_SOFT_PX = (1.5, 22.0)  # standard deviation of its blur
+PAGE_SHADOW_CHANCE = 0.7  # of a page that darkens the desk
 
 
 class Scene:

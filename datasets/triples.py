@@ -25,7 +25,7 @@ SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many agai
 CUTOUT_SIDE = 1800  # pixels to which a cut-out from a file is reduced at most
 FULL_COVERAGE = 0.3  # from this coverage on a pixel of the mask is whole: its soft edge must be repaired too
 SMALLEST_HOLE = 0.002  # share of the picture; what falls mostly outside is placed again
-ATTEMPTS = 20
+ATTEMPTS = 20  # to place an occluder
 
 
 @dataclass(frozen=True)

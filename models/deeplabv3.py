@@ -12,9 +12,9 @@ from torchvision.models.segmentation.deeplabv3 import ASPP
 from models.backbones import build_backbone
 from models.distributed import WholeBatchDropout
 
-ASPP_RATES = (3, 6, 9)
-ASPP_CHANNELS = 256
-DECODER_CHANNELS = (128, 64, 48)
+ASPP_RATES = (3, 6, 9)  # dilations of its 3×3 convolutions; all three lines as published
+ASPP_CHANNELS = 256  # of each branch and of their sum
+DECODER_CHANNELS = (128, 64, 48)  # after each doubling of the size
 
 
 class Decoder(nn.Module):

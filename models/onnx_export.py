@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from utils.images import atomic
 from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec
 
-OPSET = 18
+OPSET = 18  # of the graphs that are written
 MAX_DIFFERENCE = 1e-3  # of any output value between graph and PyTorch
 TRACED_BATCH = 2  # an export traced with a batch of one would fix it
 TRACED_SIZE = (96, 80)  # of the generator: small, but wider than the reflection padding of its dilated layers
-CHECKED_BATCH = 1
-CHECKED_SIZE = (72, 104)
+CHECKED_BATCH = 1  # other than the traced one
+CHECKED_SIZE = (72, 104)  # other than the traced one
 OUTPUTS = {SEGMENTER: ["output"], GENERATOR: ["first_out", "second_out"]}
 DYNAMIC_AXES = {SEGMENTER: {0: "batch"}, GENERATOR: {0: "batch", 2: "height", 3: "width"}}
 # So many convolutions at the beginning and the end of a network stay in float32 in 8-bit graphs: the first pair that

@@ -25,8 +25,8 @@ DIGEST_LETTERS = 16  # of 64: settings that differ have other digests, and a mar
 # other is elsewhere by 30 levels and more in the median, while a result, written anew, differs by 5 where it was not
 # repaired.
 COMPARED_SIDES = 960, 720  # pixels, longer and shorter
-EDGE_PERCENTILE = 97
-SAME_LEVELS = 16
+EDGE_PERCENTILE = 97  # of the strength of edges: what is stronger is compared
+SAME_LEVELS = 16  # a median difference at most so large is that of one page
 TIME_SECONDS = 2  # that a file's time moves by when it is copied to a FAT disk
 _MARK = re.compile(r"\[done with ([0-9a-f]+), photo of (\d+) bytes and time (-?\d+)(?:, also ([\w, ]+))?\]$")
 

@@ -32,7 +32,7 @@ from utils.regions import Box, bounds_of, crop
 
 MAX_PIXELS = 200_000_000  # cameras reach 100 million and stitched scans more; far above it is a decompression bomb
 MAX_PIXEL_BYTES = 8  # of an uncompressed file: 16 bits in 4 channels
-MAX_METADATA_BYTES = 2**26
+MAX_METADATA_BYTES = 2**26  # of an uncompressed file, beside its pixels
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib"})
 JPEG_METHODS = ("auto", "exact", "match")

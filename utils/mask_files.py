@@ -25,12 +25,12 @@ COVERED_LABELS = LEVELS[OCCLUDER], LEVELS[OCCLUDER_BESIDE]
 MANY_COLOURS = 32  # labels have fewer, and a photo in a palette or a posterised one has more
 SMALL_LABEL = 64  # of 255; few exact values below it number things, and are no grey
 NOISE_LEVEL = 16  # of 255; a lossy mask of nothing holds values up to here
-GREY_SHARE = 0.999
+GREY_SHARE = 0.999  # of the pixels: so many must be grey
 GREY_SPREAD = 24  # of 255; how far a lossy format moves the channels of grey apart
 # Two levels but for soft edges. A page photographed so bright that it is white has its letters left as edges: 20 % and
 # more of it. Noise of JPEG at quality 75 stays within 6 levels of black and white, but at edges.
-CORE_SPAN = 6
-CORE_SHARE = 0.8
+CORE_SPAN = 6  # of 255; so near to black or to white a pixel has that level
+CORE_SHARE = 0.8  # of the pixels: so many must have one of the two levels
 BLACK_LEVEL, WHITE_LEVEL = 32, 250  # of 255; a mask has black in it, or is white as a whole
 EDGE_SHARE = 0.02  # of the longer side; the widest soft edge
 SIMILAR_LEVELS = 12.0  # mean difference from the photo, of 255; a photo saved again differs by 1 to 5

@@ -25,12 +25,12 @@ import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Mask
 
-DATA_RANGE = 255.0
+DATA_RANGE = 255.0  # levels from black to white
 WINDOW = 11  # side of the Gaussian window of SSIM, in pixels
-SIGMA = 1.5
-K1, K2 = 0.01, 0.03
+SIGMA = 1.5  # standard deviation of that window, in pixels
+K1, K2 = 0.01, 0.03  # of SSIM, Wang et al. 2004
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale first, Wang et al. 2003, section 3.2
-STRIP_ROWS = 256
+STRIP_ROWS = 256  # rows of a picture computed at a time
 
 RING_PX = 32  # width of the ring around the mask in which the seam shows
 BOUNDARY_PX = 8  # a little more than one pixel of the 480×640 segmentation net in a photo of 3000×4000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 SPLITS = ("train", "val", "all")
-VAL_PERCENT = 20
+VAL_PERCENT = 20  # of the names
 
 T = TypeVar("T")
 

@@ -15,24 +15,24 @@ SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), 
           "crown": (0.02, 0.12), "blob": (0.002, 0.08), "intruder": (0.01, 0.12), "cable": (0.003, 0.012),
           "glasses": (0.004, 0.015), "coin": (0.001, 0.004), "eraser": (0.002, 0.008),
           "ruler": (0.008, 0.03)}  # fmt: skip
-OTHER_SHARES = (0.008, 0.05)
+OTHER_SHARES = (0.008, 0.05)  # of a kind that is not listed
 
 # Chances and ranges below were set by eye.
 # `vary`: the same in another light.
-MIRRORED_CHANCE = 0.5
+MIRRORED_CHANCE = 0.5  # of a sprite seen in a mirror
 VARIED_GAMMA, VARIED_GAIN, VARIED_TINT = (0.75, 1.35), (0.65, 1.2), 0.05
 PALE_CHANCE, PALE_COLOUR = 0.22, (0, 0.4)  # how much of the colour is left
 # `disguise`: made stranger. Spreads are standard deviations of natural logarithms, levels are of 0 to 1 but for RELIEF.
 RELIEF = (0.3, 1.7)  # shading that another material keeps, over the sprite's median grey
 DARKEST_TYPICAL = 8  # grey level: a darker sprite has no shading to keep
-OTHER_HUE_CHANCE = 0.3
+OTHER_HUE_CHANCE = 0.3  # of a sprite in other colours
 CONTRAST_SPREAD, CONTRAST_MIDDLE, GAMMA_SPREAD, GAIN_SPREAD = 0.25, (0.3, 0.7), 0.35, 0.2
 SOFT_CHANCE, SOFTNESS = 0.3, (0.002, 0.012)  # standard deviation of the blur, in parts of the sprite's height
 STRETCHED_CHANCE, STRETCH = 0.4, (-0.3, 0.3)  # natural logarithm
 # `place`: where it lies.
 ALONG = (0.05, 0.95)  # parts of the edge, or of width and height
 EDGES = (0.34, 0.26, 0.26, 0.14)  # chances of bottom, left, right, top
-HEAD_EDGES = (0.9, 0.04, 0.04, 0.02)
+HEAD_EDGES = (0.9, 0.04, 0.04, 0.02)  # the same of heads
 TILT, HEAD_TILT, STRONGEST_TILT = 0.35, 0.06, 0.9  # radians against the edge: standard deviations and limit
 CUT_OUTSIDE_PX = 1.5  # by which both corners of the cut lie outside
 LENGTH_OUTSIDE = (0, 0.3)  # parts of the sprite's height that lie outside as well

@@ -16,7 +16,7 @@ from utils.formats.xmp import Mark
 HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; the letters BM alone begin many a text
 V5_HEADER = 124  # bytes; it tells where a colour profile lies
 RGB, BITFIELDS = 0, 3  # values of biCompression
-BGRA_MASKS = (0xFF0000, 0xFF00, 0xFF)
+BGRA_MASKS = (0xFF0000, 0xFF00, 0xFF)  # bits of red, green and blue in a pixel of 32
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,8 @@ PICTURE_LEADS = (
     b"AROT\0",
 )
 MAX_SEGMENT = 65533  # payload bytes; the length field counts itself
-MAX_SCANS = (
-    64  # progressive files have about 10; each costs the decoder a pass over the picture, however little it holds
-)
+# Progressive files have about 10 scans; each costs the decoder a pass over the picture, however little it holds.
+MAX_SCANS = 64
 
 SOI, EOI, SOS, DQT, DRI, COM, APP0, APP15 = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE, 0xE0, 0xEF
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2

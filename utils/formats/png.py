@@ -40,7 +40,7 @@ MAX_NOTE_BYTES = 1024  # of a text under a name of its own; editors hide whole p
 RAW_PROFILE = b"Raw profile type "
 JPEG_XMP_LEAD, PHOTOSHOP_LEAD = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
-MAX_TEXT_BYTES = 2**26
+MAX_TEXT_BYTES = 2**26  # of a text once it is inflated
 # A photo's noise does not repeat: on a page of 12 megapixels photographed, searching for repetitions (level 6) took
 # 1.7 s where run lengths alone took 0.4 s and gave 8 % fewer bytes. On a drawn page it gave a third of the bytes.
 FLAT_RATIO = 8  # a source that was compressed more than this many times is drawn
