@@ -124,6 +124,10 @@ class Worker:
         _check_version(photo, path)
         if self.target is not None:
             folder = replace(folder, save_dir=Path(stack.enter_context(tempfile.TemporaryDirectory())))
+            lies_there = None if photo.is_ours else self.target.read_if_there(photo.id)
+            if lies_there is not None:  # so that it is looked at as a file would be
+                (folder.save_dir / photo.id).parent.mkdir(parents=True, exist_ok=True)
+                (folder.save_dir / photo.id).write_bytes(lies_there)
         else:
             _check_place(folder, photo.id)
             if photo.is_ours:
@@ -132,6 +136,9 @@ class Worker:
             run = Run.of(self.remover, folder, Originals(), self.known)
         result = clean_photo(run, path)
         row.update(vars(result))
+        for here, bucket in ((folder.src_image_dir, self.source), (folder.save_dir, self.target)):
+            if bucket is not None:
+                row["message"] = row["message"].replace(str(here), bucket.shown)
         if result.done is None:
             return
         written = folder.save_dir / photo.id

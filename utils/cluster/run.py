@@ -81,6 +81,8 @@ def _checked(job: Job, choices: Choices) -> Job:
         raise ValueError("--skip_existing goes by results; with --list, --shard and the like, --resume goes by records")
     if job.folder.report is not None:
         raise ValueError("--report: each worker keeps records of its own here; --merge_report makes one report of them")
+    if job.folder.keep_times and is_url(job.target):
+        raise ValueError("--keep_times: an object store gives its own times; leave it out, or name a folder to save in")
     if choices.cluster is not None:
         check_ray()
         job = _absolute(job)
@@ -164,10 +166,10 @@ def _all_photos(job: Job, choices: Choices, program: str) -> Iterable[Listed]:
 
 def _forget_what_counts_no_more(ledger: Ledger, job: Job, retry_failed: bool) -> None:
     """Drop the records of photos that are to be done again."""
-    keys = Keys(job)
+    keys, target = Keys(job), Bucket(job.target, "--save_dir") if is_url(job.target) else None
     for photo, known in ledger.pairs():
         if known is not None and not _counts(photo, known, keys.of(photo.id), job, retry_failed):
-            ledger.forget(photo.id, _result_size(job, photo) == known.result_size)
+            ledger.forget(photo.id, _result_size(job, photo, target) == known.result_size)
 
 
 def _counts(photo: Listed, known: Known, key: str, job: Job, retry_failed: bool) -> bool:
@@ -191,8 +193,10 @@ def _counts(photo: Listed, known: Known, key: str, job: Job, retry_failed: bool)
     return not is_other and (time < 0 or abs(time - known.time) <= TIME_SECONDS)
 
 
-def _result_size(job: Job, photo: Listed) -> int:
-    """Bytes of what lies in the place of a photo's result; -2 where nothing does."""
+def _result_size(job: Job, photo: Listed, target: Bucket | None = None) -> int:
+    """Bytes of what lies in the place of a photo's result, be it in a store; -2 where nothing does."""
+    if target is not None:
+        return target.size(photo.id)
     try:
         return os.stat(job.folder.save_dir / photo.id).st_size
     except OSError:

@@ -40,25 +40,29 @@ class Bucket:
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
 
-    def names(self, under: str = "") -> Iterator[tuple[str, int, int]]:
+    def names(self, recursive: bool = True) -> Iterator[tuple[str, int, int]]:
         """Name below the folder, bytes, and time in seconds since 1970 of every file; none where there is no folder.
+
+        One folder's names are held at a time. What is written meanwhile may be among them, and is whole.
 
         Raises:
             OSError: the store does not answer.
         """
         from pyarrow import fs
 
-        start = self._path(under).rstrip("/")
-        for info in self.system.get_file_info(fs.FileSelector(start, recursive=True, allow_not_found=True)):
-            if info.type == fs.FileType.File:
-                yield info.path[len(self.folder) + 1 :], info.size, _seconds(info)
+        folders = [self.folder]
+        while folders:
+            for info in self.system.get_file_info(fs.FileSelector(folders.pop(), allow_not_found=True)):
+                if info.type == fs.FileType.File:
+                    yield info.path[len(self.folder) + 1 :], info.size, _seconds(info)
+                elif info.type == fs.FileType.Directory and recursive:
+                    folders.append(info.path)
 
     def photos(self, recursive: bool) -> Iterator[Listed]:
         """The files whose extension is a picture's, hidden ones left out, as a list has them."""
-        for name, size, time in self.names():
-            parts = name.split("/")
-            is_hidden = any(part.startswith(".") for part in parts)
-            if Path(name).suffix.lower() in EXTENSIONS and not is_hidden and (recursive or len(parts) == 1):
+        for name, size, time in self.names(recursive):
+            is_hidden = any(part.startswith(".") for part in name.split("/"))
+            if Path(name).suffix.lower() in EXTENSIONS and not is_hidden:
                 yield Listed(name, size, time)
 
     def fetch(self, name: str, target: Path) -> Listed:
@@ -84,6 +88,31 @@ class Bucket:
         """
         with self.system.open_input_stream(self._path(name)) as stream:
             return bytes(stream.read())
+
+    def read_if_there(self, name: str) -> bytes | None:
+        """A file's bytes, or None where there is no such file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            # not by get_file_info: for what is not there, that asks for a listing too, at twelve times the price
+            with self.system.open_input_file(self._path(name)) as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            return None
+
+    def size(self, name: str) -> int:
+        """Bytes of a file; -2 where there is none.
+
+        Raises:
+            OSError: the store does not answer.
+        """
+        try:
+            with self.system.open_input_file(self._path(name)) as file:
+                return int(file.size())
+        except FileNotFoundError:
+            return -2
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file: as a whole or not at all, as object stores do.

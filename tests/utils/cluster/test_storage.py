@@ -5,12 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 import predict_onnx
 from tests.utils.cluster.test_run import flags, graph_files, photos, results  # noqa: F401
+from utils.cluster.records import RecordFile, read_records
 from utils.cluster.storage import Bucket
 
 pytest.importorskip("pyarrow", reason="needs the extra [storage]")
@@ -89,6 +93,75 @@ def test_from_a_store_to_a_folder_and_back_by_a_list(server, photos, flags, caps
     assert predict_onnx.main(["--src_image_dir", server("two"), "--save_dir", str(target), *listed]) == 1
     said = capsys.readouterr().err
     assert "none.jpg: failed: cannot read 'none.jpg': there is no such file in 's3://archive/two'" in said
+
+
+def test_another_picture_in_the_place_of_a_result_stays_in_a_store_too_and_results_of_ours_do_not(
+    server,
+    photos,  # noqa: F811
+    flags,  # noqa: F811
+    capsys,
+):
+    upload(photos, server("seven"))
+    target = Bucket(server("seven_out"))
+    strange = cv2.imencode(".png", np.full((70, 70, 3), 9, np.uint8))[1].tobytes()
+    target.put("6.png", strange)
+    argv = ["--src_image_dir", server("seven"), "--save_dir", server("seven_out"), "--recursive", "True", *flags]
+    assert predict_onnx.main(argv) == 1
+    said = capsys.readouterr()
+    assert "listed 6 = 4 repaired + 1 clean + 1 failed" in said.out
+    assert "6.png: failed: 's3://archive/seven_out/6.png' is another picture, which no run is known to have" in said.err
+    assert target.read("6.png") == strange
+    assert predict_onnx.main([*argv, "--grow_px", "30"]) == 1, "our own are written over, without records as well"
+    assert "listed 6 = 4 repaired + 1 clean + 1 failed" in capsys.readouterr().out
+    # 5.jpg had nothing on it: its result is a copy without a mark, which only the records know to be ours
+    Bucket(server("seven")).put("5.jpg", cv2.imencode(".jpg", np.full((90, 60, 3), 200, np.uint8))[1].tobytes())
+    again = [*argv, "--grow_px", "30", "--resume", "True"]
+    assert predict_onnx.main(again) == 1
+    assert target.read("5.jpg") == Bucket(server("seven")).read("5.jpg")
+    Bucket(server("seven")).put("5.jpg", cv2.imencode(".jpg", np.full((60, 90, 3), 200, np.uint8))[1].tobytes())
+    target.put("5.jpg", strange)
+    assert predict_onnx.main(again) == 1 and target.read("5.jpg") == strange
+
+
+def test_times_are_kept_from_a_store_and_refused_into_one(server, photos, flags, capsys):  # noqa: F811
+    upload(photos, server("eight"))
+    kept = ["--keep_times", "True", "--recursive", "True", *flags]
+    target = photos.parent / "out"
+    assert predict_onnx.main(["--src_image_dir", server("eight"), "--save_dir", str(target), *kept]) == 0
+    for name, _, seconds in Bucket(server("eight")).names():
+        assert int((target / name).stat().st_mtime) == seconds
+    capsys.readouterr()
+    assert predict_onnx.main(["--src_image_dir", str(photos), "--save_dir", server("eight_out"), *kept]) == 2
+    assert "--keep_times: an object store gives its own times" in capsys.readouterr().err
+    assert not list(Bucket(server("eight_out")).names())
+
+
+def test_what_is_listed_while_others_write_is_whole(server):
+    over = threading.Event()
+    row = {"key": "k", "status": "clean", "ended": 1.0, "message": "x" * 2000}
+
+    def write():
+        records = RecordFile(server("nine/records"), "one")
+        for number in range(250):
+            Bucket(server("nine")).put(f"box{number % 3}/{number}.png", bytes(100))
+            records.add({"id": str(number), **row})
+        records.close()
+        over.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen, counts = [], []
+    while not over.wait(0.05):
+        seen.append({record["id"] for record in read_records(server("nine/records"))})
+        names = [(name, size) for name, size, _ in Bucket(server("nine")).names() if not name.startswith("records")]
+        counts.append(len(names))
+        assert all(size == 100 for _, size in names) and len(set(names)) == len(names)
+    thread.join()
+    assert counts == sorted(counts) and all(len(ids) in (0, 100, 200, 250) for ids in seen)
+    assert len(list(read_records(server("nine/records")))) == 250
+    assert len([name for name, _, _ in Bucket(server("nine")).names() if name.endswith(".png")]) == 250
+    assert not list(Bucket(server("nine")).photos(recursive=False))
+    assert len(list(Bucket(server("nine/box0")).photos(recursive=False))) == 84
 
 
 def test_a_store_that_does_not_answer_is_one_line(photos, flags, capsys):  # noqa: F811
