@@ -11,6 +11,8 @@ from utils.cluster.addresses import shown
 from utils.cluster.listing import Listed
 from utils.images import EXTENSIONS
 
+WHOLE_PUTS = "allow_delayed_open"  # pyarrow's word for it
+
 
 class Bucket:
     """A folder of an object store.
@@ -32,7 +34,7 @@ class Bucket:
                 f"{flag} '{self.shown}': addresses need pyarrow; pip install pyarrow, or 'occluder-removal[storage]'"
             ) from None
         try:
-            self.system, folder = fs.FileSystem.from_uri(url)
+            self.system, folder = fs.FileSystem.from_uri(_with_whole_puts(url))
         except (ValueError, OSError) as error:
             self.system, folder = _through_fsspec(url, f"{flag} '{self.shown}': {str(error).splitlines()[0]}")
         self.folder = folder.rstrip("/")
@@ -125,6 +127,24 @@ class Bucket:
             self.system.create_dir(path.rpartition("/")[0], recursive=True)
         with self.system.open_output_stream(path) as stream:
             stream.write(data)
+
+
+def _with_whole_puts(url: str) -> str:
+    """An address of S3 under which pyarrow sends a file in one request, where it knows how to.
+
+    By itself it opens an upload in parts for every file: three requests at the price of one, and parts that stay for
+    ever where it is killed in between.
+    """
+    from pyarrow import fs
+
+    if not url.startswith("s3://") or WHOLE_PUTS in url:
+        return url
+    wanted = f"{url}{'&' if '?' in url else '?'}{WHOLE_PUTS}=true"
+    try:
+        fs.FileSystem.from_uri(wanted)
+    except (ValueError, OSError):
+        return url
+    return wanted
 
 
 def _seconds(info: Any) -> int:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -23,12 +25,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a bucket's folder, to be filled in."""
+    """What makes the address of a bucket's folder; its `log` is a file with a line for each request."""
     pytest.importorskip("moto.server", reason="needs moto[server]")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = open(tmp_path_factory.mktemp("moto") / "log", "w")  # noqa: SIM115
+    place = tmp_path_factory.mktemp("moto") / "log"
+    log = open(place, "w")  # noqa: SIM115
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=log, stderr=log)
     until = time.monotonic() + 60
@@ -43,7 +46,12 @@ def server(tmp_path_factory):
 
     system, _ = fs.FileSystem.from_uri(f"s3://key:secret@archive{query}&allow_bucket_creation=true")
     system.create_dir("archive")
-    yield lambda folder: f"s3://key:secret@archive/{folder}{query}"
+
+    def address(folder):
+        return f"s3://key:secret@archive/{folder}{query}"
+
+    address.log = place
+    yield address
     process.kill()
     process.wait()
     log.close()
@@ -76,6 +84,20 @@ def test_a_store_is_repaired_as_a_folder_is(server, photos, flags, capsys):  # n
     report = photos.parent / "report.jsonl"
     assert predict_onnx.main([*there, "--merge_report", str(report)]) == 0
     assert len([json.loads(line) for line in report.open()]) == 6
+
+
+def test_a_photo_is_one_get_and_a_result_one_put(server, photos, flags):  # noqa: F811
+    upload(photos, server("six"))
+    before = len(server.log.read_text().splitlines())
+    argv = ["--src_image_dir", server("six"), "--save_dir", server("six_out"), "--recursive", "True", *flags]
+    assert predict_onnx.main(argv) == 0
+    lines = server.log.read_text().splitlines()[before:]
+    requests = (re.search(r'"(?:\x1b\[\d+m)*(\w+) /archive/(six\w*)(/records)?', line) for line in lines)
+    counts = Counter(request.groups() for request in requests if request is not None)
+    assert (
+        counts["GET", "six", None] == counts["PUT", "six_out", None] == 6 and counts["PUT", "six_out", "/records"] == 1
+    )
+    assert not [request for request in counts if request[0] == "POST"], "no upload in parts"
 
 
 def test_from_a_store_to_a_folder_and_back_by_a_list(server, photos, flags, capsys):  # noqa: F811
