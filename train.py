@@ -235,8 +235,7 @@ def train(
     # loader that then touches them waits for ever.
     cv2.setNumThreads(1)
     machine = setup.start(where, network.batch, [__file__, *command])
-    say(f"settings: {changed}")
-    say(str(machine))
+    say(f"settings: {changed}\n{machine}")
 
     predictor = next(iter(network.specs().values()))
     data = open_data(

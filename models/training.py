@@ -140,12 +140,8 @@ def inpainting_step(
     second = composite(images, refined.float(), masks)
 
     if discriminator is not None and optimizer_d is not None and update_discriminator:
-        optimizer_d.zero_grad(set_to_none=True)
-        with precision.autocast():
-            fake, real = discriminator(second.detach(), masks), discriminator(images, masks)
-        loss_d = ADVERSARIAL_LOSSES[gan_type].discriminator(real.float(), fake.float())
-        precision.descend(loss_d, optimizer_d)
-        losses["loss_D"] = loss_d.detach()
+        pictures = images, second.detach()
+        losses["loss_D"] = _discriminator_step(discriminator, optimizer_d, *pictures, masks, precision, gan_type)
 
     weights = hole_weight, known_weight, rim_px
     first_l1 = reconstruction(coarse.float(), images, masks, *weights)
@@ -163,6 +159,24 @@ def inpainting_step(
     optimizer_g.zero_grad(set_to_none=True)
     precision.descend(loss, optimizer_g)
     return losses, coarse.detach(), refined.detach()
+
+
+def _discriminator_step(
+    discriminator: nn.Module,
+    optimizer: Optimizer,
+    images: Tensor,
+    filled: Tensor,
+    masks: Tensor,
+    precision: Precision,
+    gan_type: str,
+) -> Tensor:
+    """Update the discriminator on clean and on filled pictures, both `(N, 3, H, W)`; returns its loss, detached."""
+    optimizer.zero_grad(set_to_none=True)
+    with precision.autocast():
+        fake, real = discriminator(filled, masks), discriminator(images, masks)
+    loss = ADVERSARIAL_LOSSES[gan_type].discriminator(real.float(), fake.float())
+    precision.descend(loss, optimizer)
+    return loss.detach()
 
 
 def bare(module: nn.Module) -> nn.Module:

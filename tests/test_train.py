@@ -588,6 +588,7 @@ def test_dead_process_ends_the_run_with_an_error_instead_of_hanging(root):
         process.kill()
 
 
+@pytest.mark.slow
 def test_generator_trains_on_lifelike_crops_with_guidance_and_says_so_in_its_spec(tmp_path):
     data = write_collection(tmp_path / "data")
     command = ["--crops", "hole", "--in_channels", "8", "--imgsize", "128", "--inpaint_crop", "48"]

@@ -12,6 +12,7 @@ def folder(tmp_path_factory):
     return write_collection(tmp_path_factory.mktemp("life") / "data")
 
 
+@pytest.mark.slow
 def test_same_epoch_gives_the_same_samples_and_another_epoch_others(folder):
     data, again = (LifelikeInpainting(4, 7, 64, folder) for _ in range(2))
     for index in range(4):
@@ -23,6 +24,7 @@ def test_same_epoch_gives_the_same_samples_and_another_epoch_others(folder):
     assert not torch.equal(data[0][0], again[0][0])
 
 
+@pytest.mark.slow
 def test_guidance_is_four_channels_that_equal_the_picture_outside_the_hole(folder):
     guided, missing = LifelikeInpainting(12, 3, 64, folder, in_channels=8), 0
     for index in range(12):
@@ -36,6 +38,7 @@ def test_guidance_is_four_channels_that_equal_the_picture_outside_the_hole(folde
     assert 0 < missing < 12
 
 
+@pytest.mark.slow
 def test_parts_of_one_crop_are_shared_by_samples_and_show_some_hole(folder):
     data = LifelikeInpainting(2 * PARTS, 5, 64, folder, part=32)
     for index in range(2 * PARTS):
