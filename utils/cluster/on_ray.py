@@ -6,6 +6,7 @@ kills or hangs ends the worker process and not the actor. Where an actor or its 
 elsewhere, and what is still missing after that is done a second time, each photo in a task of its own.
 """
 
+import inspect
 import itertools
 import json
 import os
@@ -51,9 +52,12 @@ class _Actor:
         return {"row": np.array(rows, object)}
 
 
-def _retries() -> dict[str, Any]:
+def _limits(map_batches: Callable[..., Any]) -> dict[str, Any]:
+    """What limits the retries of tasks. Ray means to take the way to say so away in 2.64, and then has no limit."""
+    if "ray_remote_args_fn" not in inspect.signature(map_batches).parameters:
+        return {}
     # without end for actors: a pool waits for ever for one that is not started again
-    return {"max_restarts": -1, "max_task_retries": RETRIES}
+    return {"ray_remote_args_fn": lambda: {"max_restarts": -1, "max_task_retries": RETRIES}}
 
 
 class RayPool:
@@ -140,7 +144,8 @@ class RayPool:
         context.max_errored_blocks = -1  # photos whose tasks are lost are missing at the end, and then done alone
         context.enable_progress_bars = False
         with ray.data.DataContext.current(context):
-            data = ray.data.from_arrow_refs(blocks).map_batches(
+            source = ray.data.from_arrow_refs(blocks)
+            data = source.map_batches(
                 _Actor,
                 fn_constructor_args=(self.job, self.name, self.timeout_s, self.cores),
                 batch_size=batch,
@@ -148,7 +153,7 @@ class RayPool:
                 compute=ray.data.ActorPoolStrategy(size=min(self.actors, len(blocks))),
                 num_cpus=self.cores,
                 num_gpus=1 if self.needs_gpu else None,
-                ray_remote_args_fn=_retries,
+                **_limits(source.map_batches),
             )
             try:
                 for row in data.iter_rows():
