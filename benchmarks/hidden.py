@@ -1,6 +1,7 @@
 """How well it is said what is lost: lines of text interrupted by a hole and the characters hidden in it.
 
     python -m benchmarks.hidden --count 200
+    python -m benchmarks.hidden --ocr_count 12 --page_dir PAGES --occluder_dir CUTOUTS
 
 Pages, cameras and occluders are drawn (`datasets`), so that every hidden letter is known. The true mask is given, grown
 as the finder would; nothing below it is looked at. No network is needed. Holes without text lie on margins, pictures
@@ -8,7 +9,7 @@ and blank cells, between paragraphs and beside the ends of lines (`benchmarks/hi
 
 A *line* is a run of words on one baseline with less than half of its height between them. It is *interrupted* where
 letters of it are hidden and letters of it are seen. What is hidden whole, such as a cell of a table, cannot be known
-and does not count.
+and does not count. What an OCR says of real pages: `benchmarks/hidden_ocr.py`.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from utils.flags import positive_int
 
 if TYPE_CHECKING:
     from benchmarks.hidden_pages import Sample
-    from utils.arrays import Image, Mask, Points
+    from utils.arrays import Points
     from utils.lost.lines import LostLine
 
 MATCH_SHARE = 0.45  # of a text's size: so far off the middle of the letters a claim may lie
@@ -41,7 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--bare_count", type=positive_int, default=100, help="holes without text (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default %(default)s)")
     parser.add_argument("--report", help="also write the scores of every hole to this .json or .csv file")
-    parser.add_argument("--ocr_count", type=int, default=0, help="holes of which an OCR reads the surroundings, too")
+    real = parser.add_argument_group("real pages", "with pasted cut-outs, judged by an OCR (pip install rapidocr)")
+    real.add_argument("--ocr_count", type=int, default=0, help="pages, some 20 s each (default %(default)s)")
+    real.add_argument("--page_dir", help="folder of photographed pages without occluders")
+    real.add_argument("--occluder_dir", help="folder of RGBA cut-outs, one subfolder a kind")
     return parser
 
 
@@ -126,59 +130,26 @@ def totals(rows: Sequence[Row]) -> Row:
     }
 
 
-def ocr_harm(count: int, seed: int) -> Row | None:
-    """Words that an OCR reads outside of the mask before the repair and no longer after; None without the package.
-
-    The word is looked for anywhere in what is read after, in the same place to half its height.
-    """
-    try:
-        from rapidocr import RapidOCR
-    except ImportError:
-        return None
-    from benchmarks.hidden_pages import draw_sample
-    from utils.page import structure
-
-    engine = RapidOCR()
-    words = lost = 0
-    for number in range(count):
-        sample = draw_sample(seed, number, bare=False)
-        if sample is None:
-            continue
-        after = structure.repair(sample.window, sample.hole).image
-        read = [_read_words(engine, picture, sample.hole) for picture in (sample.window, after)]
-        words += len(read[0])
-        lost += sum(
-            not any(text == other and float(np.abs(place - at).max()) < reach for other, at, _ in read[1])
-            for text, place, reach in read[0]
-        )
-    return {"holes": count, "words read outside before": words, "no longer read after": lost}
-
-
-def _read_words(engine: Any, picture: "Image", hole: "Mask") -> list[tuple[str, "Points", float]]:
-    """Runs of text that an OCR reads farther from the hole than their own height: text, middle, half of the height."""
-    result = engine(picture)
-    boxes, texts = (result.boxes, result.txts) if result.boxes is not None else ([], [])
-    found = []
-    for box, text in zip(np.asarray(boxes), texts, strict=True):
-        (x0, y0), (x1, y1) = box.min(axis=0), box.max(axis=0)
-        reach = int(y1 - y0)
-        top, left = max(0, int(y0) - reach), max(0, int(x0) - reach)
-        if not hole[top : int(y1) + reach, left : int(x1) + reach].any():
-            found.append((text, box.mean(axis=0), reach / 2))
-    return found
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    from utils.report import check_report_path, format_table, write_report
+
+    try:
+        if args.report:
+            check_report_path(args.report)
+        if args.ocr_count:
+            return judge_by_ocr(args)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     from tqdm import tqdm
 
     from benchmarks.hidden_pages import draw_sample
-    from utils.report import format_table, write_report
 
     rows: dict[bool, list[Row]] = {False: [], True: []}
     for bare, count in ((False, args.count), (True, args.bare_count)):
-        for number in tqdm(range(count), unit="hole"):
+        for number in tqdm(range(count), unit="hole", disable=None):
             sample = draw_sample(args.seed, number, bare)
             if sample is not None:
                 rows[bare].append({"hole": f"{'bare' if bare else 'text'} {number}", **score(sample)})
@@ -192,11 +163,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_table([table], 3))
     times = [row["ms"] for part in rows.values() for row in part]
     print(f"measuring took {np.mean(times):.1f} ms of processor time a hole, at most {max(times):.1f}")
-    if args.ocr_count:
-        harm = ocr_harm(args.ocr_count, args.seed)
-        print(format_table([harm]) if harm else "hidden.py: --ocr_count needs the package rapidocr")
     if args.report:
         write_report(args.report, [*rows[False], *rows[True]], tables, {}, vars(args))
+    return 0
+
+
+def judge_by_ocr(args: argparse.Namespace) -> int:
+    """Print what an OCR says of real pages; returns the exit status.
+
+    Raises:
+        ValueError: a folder or the OCR is missing.
+    """
+    for flag in ("page_dir", "occluder_dir"):
+        if not getattr(args, flag):
+            raise ValueError(f"--ocr_count needs --{flag} as well")
+    from benchmarks import hidden_ocr
+    from utils.report import format_table, write_report
+
+    engine = hidden_ocr.load_engine()
+    files = hidden_ocr.find_files(args.page_dir, args.occluder_dir)
+    rows = hidden_ocr.measure(engine, *files, args.ocr_count, args.seed)
+    total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "page"}
+    print(format_table([{"pages": len(rows), **total}]))
+    if args.report:
+        write_report(args.report, rows, [total], {}, vars(args))
     return 0
 
 

@@ -177,7 +177,7 @@ def _bare_hole(
     box, mask = draw_mask(rng, camera.height, camera.width, size)
     high, wide = (-(-length // MAP_STEP) for length in mask.shape)
     padded = np.pad(mask, [(0, high * MAP_STEP - mask.shape[0]), (0, wide * MAP_STEP - mask.shape[1])])
-    shape: Reals = padded.reshape(high, MAP_STEP, wide, MAP_STEP).any(axis=(1, 3)).astype(np.float32)
+    shape = np.asarray(padded.reshape(high, MAP_STEP, wide, MAP_STEP).any(axis=(1, 3)), np.float32)
     text, page, pictures = _maps(layout, camera, letters)
     free = (_under(text, shape) < 0.5) & (_under(page, shape) >= ON_PAGE * shape.sum())
     on_picture = free & (_under(pictures, shape) > MOST_PICTURE * shape.sum())

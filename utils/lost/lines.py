@@ -1,69 +1,61 @@
 """Which lines of text a hole interrupts and how many letters it hides, told from what is seen around it.
 
-Text is bands of ink of one height with gaps between the letters. A band that runs up to the hole goes on in it: as far
-as the band opposite where there is one, else as far as the other lines of its column reach, or half of the way. How
-many letters that makes, the visible ones beside it tell. Nothing is read. Where nothing runs in, nothing is claimed: a
-line that is hidden whole cannot be known.
+A band of ink that runs up to the hole goes on in it: as far as the band opposite where there is one, else as far as
+the other lines of its column reach, or half of the way. How many letters that makes, the visible ones beside it tell.
+Nothing is read. Where nothing runs in, nothing is claimed: a line that is hidden whole cannot be known.
 
-Lengths are pixels of a window reduced `REDUCTION` times, or *heights*: parts of the height of a line's small letters.
-What is tuned was chosen on the drawn pages of `benchmarks/hidden.py`, seed 100, unless a constant says otherwise.
+Lengths are pixels of the reduced window or *heights*, and what is tuned was chosen, as in `utils/lost/bands.py`.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from utils.arrays import Image, Mask, Plane, Points, Reals
+from utils.arrays import Image, Mask, Points, Reals
+from utils.lost.bands import (
+    CHAIN_GAP,
+    HALF,
+    INK_LEVELS,
+    LEAST_LENGTH,
+    REDUCTION,
+    SAME_LINE,
+    Band,
+    View,
+    along,
+    find_pieces,
+    follows,
+    mend_cut,
+    reduce_window,
+    to_run,
+)
+from utils.lost.letters import ABOVE, BELOW, INK_QUANTILES, look, pitch
 from utils.regions import Box, bounds_of
 
-REDUCTION = 3.0  # of a photo 4000 pixels high: bands need no finer picture
 MARGIN = 120  # pixels around the hole in which lines are looked for
-PAPER_SIDE = 41  # pixels; what is darker than its whole surroundings of this side is ink
-INK_LEVELS = 20.0  # that ink lies below the paper
-INK_SHARE = 0.3  # of the darkness of the darkest ink: paler is the blurred rim of a stroke
-DARKEST = 0.9  # quantile of the dark pixels that stands for the darkest ink
-RULE_LENGTH = 34  # pixels; a straight stroke as long is a rule and no part of a letter
-RULE_THICKNESS = 5  # pixels; and as thin: a line of blurred letters is thicker
-WORD_GAP = 7  # pixels; ink nearer along a line belongs together
-LEAST_HEIGHT, MOST_HEIGHT = 4.0, 44.0  # pixels, of small letters
-LEAST_SEEN = 2  # pixels of the height of a piece that the hole cuts along
-CUT_ROWS = 2  # pixels over or below a piece: the hole there cuts it
-PEERS = 8  # lines beside one that tell its height
-LEAST_LENGTH = 0.7  # heights; a shorter piece is a speck
-MOST_FILLED = 0.8  # share of a band that is ink; more is a bar, the stub of a rule or a picture
-BAND_SHARE = 0.45  # of the fullest row: the rows of small letters hold so much ink
 NEAR_HOLE = 1.0  # heights between the last ink and the hole, in a line that goes on beyond it
 NEAR_ALONE = 0.1  # heights between them in one that is seen on one side only
-PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
-SAME_LINE = 0.5  # heights between the middles of the two sides of a line
-GUTTER = 1.5  # heights at least between two columns
 TOUCHES = 0.08  # heights: so near the hole ink is cut by it
+LOWEST = 0.45  # of the usual height of a window's runs: a lower one is a stub of a rule
+GUTTER = 1.5  # heights at least between two columns
 CENTRED = 0.6  # heights: lines whose middles lie so near are centred under each other
 MOSTLY = 0.6  # of the lines of a column: if so many go on, one that ends before the hole does, too
 LEAST_HIDDEN = 0.8  # heights that a line is thought to go on which the hole does not cut
 ENOUGH = 2  # lines of a column that tell where its lines end
-LEAST_CHAIN = 1.2  # heights that must be seen of a line that is seen on one side only
-CHAIN_GAP = 1.0  # heights between two pieces of one line
+PEERS = 6  # nearest lines of a column that tell how far one reaches
 PEER_ALIKE = 1.5  # ratio of the heights of two lines of one column
-PEER_DISTANCE = 14.0  # heights up or down to the lines that tell how far one reaches
 ALIGNED = 1.0  # heights: lines that begin so near under each other, or share their middle
+FLUSH = 0.5  # heights: lines that end so near under each other are flush, if they are
+FLUSH_SHARE, FLUSH_LINES = 0.6, 3  # so many of a column's, and at least as many
+SEEN_WHOLE = 0.4  # heights before that margin: a line that is seen so far hides nothing
 ALONE = 0.4  # of the way through the hole that a line reaches of which nothing else is known
 MOST_ALONE = 12.0  # heights of that way at most
-DRIFT = 0.02  # of the gap: added to it, for the slope is not known exactly
+DRIFT = 0.02  # of the gap: added to `SAME_LINE`, for the slope is not known exactly
 ALIKE = 1.8  # ratio of the heights of both sides
-MOST_COUNTED = 200  # pixels of a piece in which letters are counted
-ABOVE, BELOW = 0.6, 0.4  # heights over and below small letters that belong to a line
-INK_QUANTILES = 3, 90  # percentiles of a strip's levels that stand for ink and paper
-SQUARE_STROKES = 2.05  # strokes one over the other in a column: Latin letters have 1.7, Chinese characters 2.5
-SQUARE_PITCH, LATIN_PITCH = 1.19, 0.84  # heights from one character to the next
-LEAST_PITCH, MOST_PITCH = 0.62, 1.2  # heights
-MOST_LETTER = 1.3  # heights; a wider run of ink is several letters
-TOUCHING = 0.95  # of the distance of runs of ink: now and then one is two letters
-HALF = 0.5  # of a band's rows: a column of which so many are hidden shows no letter
+BETWEEN_HIDDEN = 0.8  # of the columns between two sides of a line
+LETTERS_A_WORD = 6
 
 
 @dataclass(frozen=True)
@@ -104,75 +96,33 @@ def band_of(line: LostLine) -> Points:
     return np.concatenate([line.baseline + BELOW * down, (line.baseline - (1 + ABOVE) * down)[::-1]])
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A visible piece of a line near the hole, in pixels of the reduced window.
+class _End(NamedTuple):
+    """Where a run goes into the hole.
 
     Attributes:
-        x0, x1: where its ink begins and ends, the end exclusive.
-        top, bottom: of its small letters at `middle`.
-        middle: x of its middle.
-        slope: dy/dx.
+        run: which.
+        side: +1 where the hole lies at larger x, else -1.
+        entry: the first hidden column, seen from the run.
+        exit: the first one behind it that is seen again; None where the window ends first.
     """
 
-    x0: int
-    x1: int
-    top: float
-    bottom: float
-    middle: float
-    slope: float
+    run: Band
+    side: int
+    entry: int
+    exit: int | None
 
     @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-    def at(self, x: float) -> float:
-        """Its middle line at `x`."""
-        return (self.top + self.bottom) / 2 + self.slope * (x - self.middle)
+    def gap(self) -> int:
+        """Columns between its ink and the hole."""
+        return self.entry - self.run.x1 if self.side > 0 else self.run.x0 - 1 - self.entry
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """Pieces of one line, one after the other; `y` is the middle of its height at `middle`, that of its length."""
+class _Stretch(NamedTuple):
+    """A hidden stretch of a line between two columns, and the runs that are seen of the line beside it."""
 
-    pieces: tuple[_Piece, ...]
-    touches: bool
-
-    @property
-    def x0(self) -> int:
-        return self.pieces[0].x0
-
-    @property
-    def x1(self) -> int:
-        return self.pieces[-1].x1
-
-    @property
-    def middle(self) -> float:
-        return (self.x0 + self.x1) / 2
-
-    @property
-    def y(self) -> float:
-        return self.pieces[0].at(self.middle)
-
-    @property
-    def height(self) -> float:
-        return self.pieces[0].height
-
-
-@dataclass(frozen=True)
-class _View:
-    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on standing rules, in the hole; the paper's level.
-
-    `window`, `covered` and `reduction` are the window and its hole at full size, and how many times that is larger.
-    """
-
-    ink: Plane
-    standing: Plane
-    hole: Plane
-    paper: Plane
-    window: Image
-    covered: Mask
-    reduction: float
+    runs: tuple[Band, ...]
+    x0: float
+    x1: float
 
 
 def find_lost_lines(
@@ -193,490 +143,334 @@ def find_lost_lines(
         corner: x and y of the window in the photo.
         beside: `(h, w)` bool, where the window shows no page; None where it shows nothing else.
     """
-    reduction = float(min(max(1, round(REDUCTION * scale)), *hole.shape))  # OpenCV reduces fast by whole numbers
+    reduction = min(max(1, round(REDUCTION * scale)), *hole.shape)  # OpenCV reduces fast by whole numbers
     bounds = bounds_of(hole)
     if bounds is None or hole.all():
         return []
-    area = bounds.padded(round(MARGIN * reduction), *hole.shape)
-    view = _reduce(window[area.slices()], hole[area.slices()], reduction)
-    pieces = _whole(view, _find_pieces(view))
-    if beside is not None:
-        off = cv2.resize(beside[area.slices()].astype(np.uint8), view.hole.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        pieces = [piece for piece in pieces if not off[_place(piece, off.shape)]]
+    area = bounds.padded(MARGIN * reduction, *hole.shape)
+    part = area.slices()
+    view = reduce_window(window[part], hole[part], None if beside is None else beside[part], reduction)
     walls = [(points - (area.x0, area.y0)) / reduction for points in standing]
-    lines = _join(view, pieces, walls)
+    stretches = _stretches(view, _runs(view, mend_cut(view, find_pieces(view)), walls), walls)
+    prints = {run: look(view, run) for stretch in stretches for run in stretch.runs}
     shift = np.array([area.x0 + corner[0], area.y0 + corner[1]])
     found = []
-    for line in lines:
-        found.append(_described(line, window[area.slices()], reduction, shift, view))
+    for stretch in stretches:
+        run = max(stretch.runs, key=lambda run: run.length)
+        step = pitch(prints[run], list(prints.values())) / reduction
+        found.append(_described(stretch, run, _hidden_length(view, stretch), step, reduction, shift))
     return found
 
 
-def _reduce(window: Image, hole: Mask, reduction: float) -> _View:
-    """Find the ink of a window, reduced."""
-    size = hole.shape[1] // int(reduction), hole.shape[0] // int(reduction)
-    inner = slice(0, size[1] * int(reduction)), slice(0, size[0] * int(reduction))
-    covered = (cv2.resize(hole[inner].view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    small = cv2.resize(window[inner], size, interpolation=cv2.INTER_AREA)
-    blue, green, red = cv2.split(small)
-    level = cv2.min(cv2.min(blue, green), red)
-    level[covered > 0] = 0
-    paper = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((PAPER_SIDE, PAPER_SIDE), np.uint8))
-    dark = cv2.subtract(paper, level)
-    near = cv2.dilate(covered, np.ones((3, 3), np.uint8))
-    dark[near > 0] = 0
-    counts = cv2.calcHist([dark], [0], None, [256], [0, 256]).ravel()
-    counts[: int(INK_LEVELS)] = 0
-    total = np.cumsum(counts)
-    darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
-    ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
-    left, rules = _part_rules(ink)
-    return _View(left, rules, near, paper, window, hole, reduction)
+def _runs(view: View, pieces: list[Band], walls: list[Reals]) -> list[Band]:
+    """The pieces put together to runs."""
+    chains: list[list[Band]] = []
+    for piece in sorted(pieces, key=lambda piece: piece.x0):
+        for chain in chains:
+            if follows(chain[-1], piece) and not _walled(view, walls, piece, chain[-1].x1, piece.x0):
+                chain.append(piece)
+                break
+        else:
+            chains.append([piece])
+    runs = [run for run in map(to_run, chains) if run.length >= LEAST_LENGTH * run.height]
+    order = sorted(runs, key=lambda run: run.height)
+    half = np.cumsum([run.length for run in order])
+    usual = order[int(np.searchsorted(half, half[-1] / 2))].height if runs else 0.0
+    return [run for run in runs if run.height >= LOWEST * usual]
 
 
-def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
-    """Ink without what is straight, long and thin, and what of that is standing: `(h, w)` uint8, 1 there."""
-    left, long = ink.copy(), ink
-    for standing in (False, True):
-        along, across = (1, RULE_LENGTH), (RULE_THICKNESS, 1)
-        thick, wide = np.ones((3, 1), np.uint8), np.ones(along, np.uint8)
-        body = np.ones(across, np.uint8)
-        if standing:
-            thick, wide, body = thick.T, wide.T, body.T
-        # A slanted rule is a staircase: thickened, its steps meet.
-        long = cv2.morphologyEx(cv2.dilate(ink, thick), cv2.MORPH_OPEN, wide)
-        long &= ~cv2.morphologyEx(long & ink, cv2.MORPH_OPEN, body) & 1
-        left &= ~long & 1
-    return left, long
+def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> list[_Stretch]:
+    """What is hidden of the lines that run into the hole: opposite ends that agree are of one line."""
+    ends: dict[tuple[Band, int], _End] = {}
+    stretches = []
+    for run in runs:
+        own, inner = _ends(view, run, walls)
+        ends |= {(run, end.side): end for end in own}
+        stretches += [_Stretch((run,), *stretch) for stretch in inner]
+    lines = {run: _known([run], ends, view) for run in runs}
+    pairs = []
+    for one in ends.values():
+        for two in ends.values():
+            if one.side > two.side and _agree(view, one, two, walls):
+                pairs.append((one, two))
+    after: dict[Band, Band] = {}
+    for one, two in sorted(pairs, key=lambda pair: pair[1].entry - pair[0].entry):
+        if (one.run, 1) in ends and (two.run, -1) in ends and not _are_columns(one, two, lines):
+            del ends[one.run, 1], ends[two.run, -1]
+            after[one.run] = two.run
+            stretches.append(_Stretch((one.run, two.run), one.entry, two.entry + 1))
+    lines, going = {}, set()
+    for run in set(runs) - set(after.values()):
+        members = [run]
+        while members[-1] in after:
+            members.append(after[members[-1]])
+        line = _known(members, ends, view)
+        lines |= dict.fromkeys(members, line)
+        for run, side in ((members[0], -1), (members[-1], 1)):
+            if (run, side) in ends and ends[run, side].gap <= 0:
+                going.add((line, side))
+    for end in ends.values():
+        reach = _reach(view, end, walls, lines, going)
+        if reach is not None:
+            stretches.append(_Stretch((end.run,), *reach))
+    return stretches
 
 
-def _find_pieces(view: _View) -> list[_Piece]:
-    """The pieces of lines of text near the hole."""
-    smeared = cv2.morphologyEx(view.ink, cv2.MORPH_CLOSE, np.ones((1, WORD_GAP), np.uint8))
-    smeared &= ~view.hole & 1
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(smeared, connectivity=8)
-    found = []
-    for label in range(1, count):
-        x, y, w, h, area = stats[label].tolist()
-        if h < LEAST_SEEN or w < 2 or h > 3 * MOST_HEIGHT:
-            continue
-        found.append((label, x, y, w, h, area))
-    slopes, weights = [], []
-    moments = {}
-    for label, x, y, w, h, _ in found:
-        part = view.ink[y : y + h, x : x + w] & (labels[y : y + h, x : x + w] == label)
-        rows, columns = np.nonzero(part)
-        moments[label] = rows + y, columns + x
-        if w > 6 * h and len(rows) > 30:
-            dx = columns - columns.mean()
-            slopes.append(float((dx * (rows - rows.mean())).sum() / (dx * dx).sum()))
-            weights.append(w)
-    slope = 0.0
-    if slopes:
-        order = np.argsort(slopes)
-        slope = float(np.array(slopes)[order][np.searchsorted(np.cumsum(np.array(weights)[order]), sum(weights) / 2)])
-    pieces = []
-    bright = np.percentile(view.paper, 90)
-    for label, x, y, w, h, _ in found:
-        if view.paper[min(y + h // 2, len(view.paper) - 1), x + w // 2] < PAGE_SHARE * bright:
-            continue
-        rows, columns = moments[label]
-        if len(rows) < 6:
-            continue
-        middle = x + w / 2
-        level = rows - slope * (columns - middle)
-        low = math.floor(level.min())
-        profile = np.bincount((level - low).astype(int), minlength=1).astype(float)
-        full = np.flatnonzero(profile >= BAND_SHARE * profile.max())
-        top, bottom = low + int(full[0]), low + int(full[-1]) + 1
-        if not LEAST_SEEN <= bottom - top <= MOST_HEIGHT or w < LEAST_LENGTH * (bottom - top):
-            continue
-        if len(rows) > MOST_FILLED * w * (bottom - top) and (w > 3 * h or bottom - top <= RULE_THICKNESS):
-            continue
-        pieces.append(_Piece(x, x + w, float(top), float(bottom), middle, slope))
-    return pieces
+def _known(members: list[Band], ends: dict[tuple[Band, int], _End], view: View) -> Band:
+    """Runs of one line as one, with whether its ends are seen."""
+    run = to_run(members)
+    border = CHAIN_GAP * run.height
+    left = run.x0 > border and (members[0], -1) not in ends
+    return to_run(members, (left, run.x1 < view.hole.shape[1] - border and (members[-1], 1) not in ends))
 
 
-def _whole(view: _View, pieces: list[_Piece]) -> list[_Piece]:
-    """The pieces with those at their true height that the hole cuts along their length, top or bottom."""
-    rows = [(_share_hidden(view, piece, piece.top - CUT_ROWS, piece.top),
-             _share_hidden(view, piece, piece.bottom, piece.bottom + CUT_ROWS)) for piece in pieces]  # fmt: skip
-    uncut = [piece for piece, cut in zip(pieces, rows, strict=True) if max(cut) < HALF]
-    found = []
-    for piece, (above, below) in zip(pieces, rows, strict=True):
-        if max(above, below) < HALF:
-            found.append(piece)
-        elif uncut:
-            heights = sorted(
-                (abs(other.at(piece.middle) - piece.at(piece.middle)) + abs(other.middle - piece.middle), other.height)
-                for other in uncut
-            )
-            height = float(np.median([height for _, height in heights[:PEERS]]))
-            if height > piece.height and above < HALF:
-                found.append(replace(piece, bottom=piece.top + height))
-            elif height > piece.height and below < HALF:
-                found.append(replace(piece, top=piece.bottom - height))
-            elif height <= piece.height:
-                found.append(piece)
-    return [piece for piece in found if piece.height >= LEAST_HEIGHT]
-
-
-def _place(piece: _Piece, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Row and column of a piece's middle, inside of a picture of this shape."""
-    return min(shape[0] - 1, max(0, round(piece.at(piece.middle)))), min(shape[1] - 1, round(piece.middle))
-
-
-def _share_hidden(view: _View, piece: _Piece, top: float, bottom: float) -> float:
-    """How much of the rows from `top` to `bottom` along a piece lies in the hole."""
-    columns = np.arange(piece.x0, piece.x1)
-    rows = np.arange(math.floor(top), math.ceil(bottom))
-    at = np.rint(rows[:, None] + piece.slope * (columns - piece.middle)).astype(int)
-    return float(view.hole[np.clip(at, 0, len(view.hole) - 1), columns[None]].mean())
-
-
-@dataclass(frozen=True)
-class _End:
-    """Where a piece runs into the hole.
-
-    Attributes:
-        piece: which.
-        side: +1 where the hole lies at larger x, else -1.
-        entry: the first hidden column, seen from the piece.
-        exit: the first one behind it that is seen again; None where the window ends first.
-    """
-
-    piece: _Piece
-    side: int
-    entry: int
-    exit: int | None
-
-    @property
-    def gap(self) -> int:
-        """Columns between its ink and the hole."""
-        return self.entry - self.piece.x1 if self.side > 0 else self.piece.x0 - 1 - self.entry
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line with its hidden stretches.
-
-    Attributes:
-        pieces: its visible pieces.
-        x0, x1: first and last hidden column, the end exclusive.
-        hidden: how many of its columns are hidden, letters or gaps between words.
-    """
-
-    pieces: tuple[_Piece, ...]
-    x0: float
-    x1: float
-    hidden: float
-
-
-def _hidden_columns(view: _View, piece: _Piece) -> Mask:
-    """Whether each column of the window shows no letter on the course of a piece, `(w,)`; beyond it, it does not."""
-    height, width = view.hole.shape
-    columns = np.arange(width)
-    rows = np.arange(math.floor(piece.top), math.ceil(piece.bottom))
-    at = np.rint(rows[:, None] + piece.slope * (columns - piece.middle)).astype(int)
-    outside = (at < 0) | (at >= height)
-    covered = view.hole[np.clip(at, 0, height - 1), columns[None]] > 0
-    return np.asarray((covered | outside).mean(axis=0) >= HALF)
-
-
-def _ends(view: _View, piece: _Piece, walls: list[Reals]) -> tuple[list[_End], float]:
-    """Where a piece runs into the hole, and how many of its own columns are hidden between its letters."""
-    hidden = _hidden_columns(view, piece)
-    reach = max(2, round(NEAR_HOLE * piece.height))
-    back = round(piece.height)
-    width = len(hidden)
+def _ends(view: View, run: Band, walls: list[Reals]) -> tuple[list[_End], list[tuple[int, int]]]:
+    """Where a run goes into the hole, and the stretches between its letters that are hidden."""
+    hidden = along(view.hole, run) >= HALF
+    reach, back = max(2, round(NEAR_HOLE * run.height)), round(run.height)
     ends = []
-    right = np.flatnonzero(hidden[max(0, piece.x1 - back) : piece.x1 + reach])
-    last_seen = piece.x1
-    if len(right):
-        entry = max(0, piece.x1 - back) + int(right[0])
-        seen = np.flatnonzero(~hidden[entry:])
-        if not (len(seen) and entry + seen[0] < piece.x1) and not _walled(view, walls, piece, piece.x1, entry, 1):
-            ends.append(_End(piece, 1, entry, entry + int(seen[0]) if len(seen) else None))
-            last_seen = entry
-    first = max(0, piece.x0 - reach)
-    left = np.flatnonzero(hidden[first : piece.x0 + back])
-    first_seen = piece.x0
-    if len(left):
-        entry = first + int(left[-1])
-        seen = np.flatnonzero(~hidden[: entry + 1])
-        if not (len(seen) and seen[-1] >= piece.x0) and not _walled(view, walls, piece, entry + 1, piece.x0, -1):
-            ends.append(_End(piece, -1, entry, int(seen[-1]) if len(seen) else None))
-            first_seen = entry + 1
-    inner = float(np.count_nonzero(hidden[first_seen : min(last_seen, width)]))
-    return ends, inner
+    for side in (-1, 1):
+        # Seen from the other side all is the same, mirrored.
+        course, edge = (hidden, run.x1) if side > 0 else (hidden[::-1], len(hidden) - run.x0)
+        first = max(0, edge - back)
+        places = np.flatnonzero(course[first : edge + reach])
+        if not len(places):
+            continue
+        entry = first + int(places[0])
+        seen = np.flatnonzero(~course[entry:])
+        leave = entry + int(seen[0]) if len(seen) else None
+        if leave is not None and leave < edge:
+            continue
+        place, out = (entry, leave) if side > 0 else _mirrored(entry, leave, len(hidden))
+        if not _walled(view, walls, run, *((run.x1, place) if side > 0 else (place + 1, run.x0)), side):
+            ends.append(_End(run, side, place, out))
+    inside = hidden[run.x0 : run.x1].copy()
+    for end in ends:
+        if end.side > 0:
+            inside[max(0, end.entry - run.x0) :] = False
+        else:
+            inside[: max(0, end.entry + 1 - run.x0)] = False
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]))) + run.x0
+    stretches = [(int(x0), int(x1)) for x0, x1 in zip(edges[::2], edges[1::2], strict=True)]
+    return ends, [(x0, x1) for x0, x1 in stretches if x1 - x0 >= HALF * run.height]
 
 
-def _walled(view: _View, walls: list[Reals], piece: _Piece, x0: int, x1: int, side: int) -> bool:
-    """Whether a standing rule is seen between two columns beside a piece, or goes on in the hole right there."""
-    inside = HALF * piece.height
-    if _crossed(walls, x0 - 1 - inside * (side < 0), x1 + 1 + inside * (side > 0), piece):
+def _mirrored(entry: int, leave: int | None, width: int) -> tuple[int, int | None]:
+    return width - 1 - entry, None if leave is None else width - 1 - leave
+
+
+def _walled(view: View, walls: list[Reals], run: Band, x0: int, x1: int, side: int = 0) -> bool:
+    """Whether a standing rule is seen between two columns, or goes on in the hole there or right beside, at `side`."""
+    inside = HALF * run.height
+    if _crossed(walls, x0 - 1 - inside * (side < 0), x1 + 1 + inside * (side > 0), run):
         return True
     if x1 <= x0:
         return False
-    y = piece.at((x0 + x1) / 2)
-    rows = slice(max(0, round(y - piece.height / 2)), max(1, round(y + piece.height / 2)))
+    y = run.at((x0 + x1) / 2)
+    rows = slice(max(0, round(y - run.height / 2)), max(1, round(y + run.height / 2)))
     part = view.standing[rows, x0:x1]
     return bool(part.size and part.mean(axis=0).max() > HALF)
 
 
-def _join(view: _View, pieces: list[_Piece], walls: list[Reals]) -> list[_Line]:
-    """Lines from the pieces that run into the hole: opposite ones that agree are one line."""
-    befores: list[_End] = []
-    afters: list[_End] = []
-    inner: dict[_Piece, float] = {}
-    for piece in pieces:
-        ends, own = _ends(view, piece, walls)
-        inner[piece] = own
-        for end in ends:
-            (befores if end.side > 0 else afters).append(end)
-    costs = []
-    for one in befores:
-        for two in afters:
-            cost = _cost(view, one, two, walls)
-            if cost is not None:
-                costs.append((cost, one, two))
-    chains = _chains(pieces, {end.piece for end in (*befores, *afters)})
-    lines, taken = [], set()
-    for _, one, two in sorted(costs, key=lambda entry: entry[0]):
-        if id(one) in taken or id(two) in taken:
-            continue
-        if _are_columns(one, two, chains):
-            continue
-        taken |= {id(one), id(two)}
-        hidden = two.entry + 1 - one.entry
-        lines.append(
-            _Line(
-                (one.piece, two.piece),
-                one.entry,
-                two.entry + 1,
-                hidden + inner.pop(one.piece, 0) + inner.pop(two.piece, 0),
-            )
-        )
-    for end in (*befores, *afters):
-        reach = _reach(view, end, walls, chains) if id(end) not in taken else None
-        if reach is None:
-            continue
-        x0, x1 = reach
-        lines.append(_Line((end.piece,), x0, x1, x1 - x0 + inner.pop(end.piece, 0)))
-    for piece, own in inner.items():
-        if own >= HALF * piece.height:
-            columns = np.flatnonzero(_hidden_columns(view, piece)[piece.x0 : piece.x1]) + piece.x0
-            lines.append(_Line((piece,), float(columns[0]), float(columns[-1] + 1), own))
-    return lines
-
-
-def _cost(view: _View, one: _End, two: _End, walls: list[Reals]) -> float | None:
-    """How badly two ends fit as the two sides of one line; None where they do not."""
+def _agree(view: View, one: _End, two: _End, walls: list[Reals]) -> bool:
+    """Whether two ends fit as the two sides of one line."""
     gap = two.entry - one.entry
-    if gap < 1 or one.piece is two.piece:
-        return None
-    height = max(one.piece.height, two.piece.height)
-    if height > ALIKE * min(one.piece.height, two.piece.height):
-        return None
+    height = max(one.run.height, two.run.height)
+    if gap < 1 or one.run is two.run or height > ALIKE * min(one.run.height, two.run.height):
+        return False
     middle = (one.entry + two.entry) / 2
-    off = abs(one.piece.at(middle) - two.piece.at(middle))
-    limit = SAME_LINE * height + DRIFT * gap
-    if off > limit or any(True for _ in _crossed(walls, one.entry, two.entry, one.piece)):
-        return None
-    if _hidden_columns(view, one.piece)[one.entry : two.entry].mean() < 0.8:
-        return None
-    return off / limit
+    if abs(one.run.at(middle) - two.run.at(middle)) > SAME_LINE * height + DRIFT * gap:
+        return False
+    if _crossed(walls, one.entry, two.entry, one.run):
+        return False
+    return bool((along(view.hole, one.run)[one.entry : two.entry] >= HALF).mean() >= BETWEEN_HIDDEN)
 
 
-def _crossed(walls: list[Reals], x0: float, x1: float, piece: _Piece) -> list[float]:
-    """Where standing rules cut the course of a piece between two columns."""
+def _crossed(walls: list[Reals], x0: float, x1: float, run: Band) -> list[float]:
+    """Where standing rules cut the course of a run between two columns."""
     found = []
     for wall in walls:
-        y = piece.at((x0 + x1) / 2)
-        low, high = wall[:, 1].min(), wall[:, 1].max()
-        if low <= y <= high:
-            order = np.argsort(wall[:, 1])
-            x = float(np.interp(y, wall[order, 1], wall[order, 0]))
-            if x0 < x < x1:
-                found.append(x)
+        y = run.at((x0 + x1) / 2)
+        order = np.argsort(wall[:, 1])
+        x, at = wall[order].T
+        if at[0] <= y <= at[-1]:
+            cut = float(np.interp(y, at, x))
+            if x0 < cut < x1:
+                found.append(cut)
     return found
 
 
-def _reach(view: _View, end: _End, walls: list[Reals], chains: list[_Chain]) -> tuple[float, float] | None:
+def _reach(
+    view: View, end: _End, walls: list[Reals], lines: dict[Band, Band], going: set[tuple[Band, int]]
+) -> tuple[float, float] | None:
     """First and last column of what a line hides that is seen on one side only; None where it seems to end there.
 
     It goes as far as the lines of its column do: those that begin where it begins, or share its middle.
+
+    Args:
+        view: the window.
+        end: of the line.
+        walls: standing rules.
+        lines: all, by the runs that are part of them.
+        going: those that the hole cuts at their left or right end.
     """
-    side, height = end.side, end.piece.height
-    own = next(chain for chain in chains if end.piece in chain.pieces)
-    if own.x1 - own.x0 < LEAST_CHAIN * height:
-        return None
+    side, own, height = end.side, lines[end.run], end.run.height
     limit = end.exit if end.exit is not None else (view.hole.shape[1] if side > 0 else -1)
-    cut = _crossed(walls, min(end.entry, limit), max(end.entry, limit), end.piece)
-    if cut:
-        limit = min(cut, key=lambda x: abs(x - end.entry))
-    start = own.x0 if side > 0 else own.x1
+    cells = _crossed(walls, min(end.entry, limit), max(end.entry, limit), end.run)
+    if cells:
+        limit = min(cells, key=lambda x: abs(x - end.entry))
     far = abs(limit - end.entry)
-    ends, middles = _column(end, own, start, limit, chains)
+    ends, others = _column(end, limit, lines)
     beyond = [reach for reach in ends if reach > 0]
     closest = _gap(view, end)
+    margin = _margin(_reaches(end, ends, others, lines), height)
+    if margin is not None and margin + max(end.gap, 0) < SEEN_WHOLE * height:  # it is seen up to where its column ends
+        return None
+    middles = np.array([line.centre for line in others])
     if closest > TOUCHES and not beyond and len(middles) >= ENOUGH:
-        near = np.abs(np.array(middles) - own.middle) < CENTRED * height
+        near = np.abs(middles - own.centre) < CENTRED * height
         if np.count_nonzero(near) >= max(ENOUGH, len(middles) / 2):  # it is centred as it is seen: all of it is seen
             return None
-    mostly_beyond = len(beyond) >= max(ENOUGH, MOSTLY * len(ends))
+    cut = sum((line, side) in going and _begins_alike(end, line, lines) for line in set(lines.values()))
+    more, all_told = len(beyond) + cut, len(ends) + cut
+    mostly_beyond = margin is not None or more >= max(ENOUGH, MOSTLY * all_told)
     if closest > (NEAR_HOLE if mostly_beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES):
         return None
     guess = ALONE * min(far, MOST_ALONE * height)
-    if beyond:
+    if margin is not None:
+        guess = min(far, margin)
+    elif beyond:
         guess = min(far, float(np.median(beyond)))
     elif len(middles) >= ENOUGH and np.ptp(middles) < 2 * ALIGNED * height:
-        mirrored = side * (2 * float(np.median(middles)) - start - end.entry)
+        mirrored = side * (2 * float(np.median(middles)) - own.end(-side) - end.entry)
         guess = min(far, mirrored) if mirrored > 0 else guess
     if closest > TOUCHES and guess < LEAST_HIDDEN * height:
         return None
     return (end.entry, end.entry + guess) if side > 0 else (end.entry + 1 - guess, end.entry + 1)
 
 
-def _gap(view: _View, end: _End) -> float:
+def _gap(view: View, end: _End) -> float:
     """Heights between the ink of a line and the hole, in the row in which they are nearest, seen at full size."""
-    piece, scale = end.piece, view.reduction
-    reach = piece.height * (NEAR_HOLE + HALF)
-    edge = piece.x1 if end.side > 0 else piece.x0
-    y = piece.at(edge)
+    run, scale = end.run, view.reduction
+    reach = run.height * (NEAR_HOLE + HALF)
+    edge = run.x1 if end.side > 0 else run.x0
+    y = run.at(edge)
     x0, x1 = (max(0, round((edge + off) * scale)) for off in (-reach, reach))
-    y0, y1 = (max(0, round((y + off * piece.height) * scale)) for off in (-HALF - ABOVE / 2, HALF))
+    y0, y1 = (max(0, round((y + off * run.height) * scale)) for off in (-HALF - ABOVE / 2, HALF))
     hole, part = view.covered[y0:y1, x0:x1], view.window[y0:y1, x0:x1]
     if not part.size:
-        return end.gap / piece.height
+        return end.gap / run.height
     row, column = min(len(view.paper) - 1, max(0, round(y))), min(view.paper.shape[1] - 1, max(0, round(edge)))
     level, paper = part.min(axis=2), float(view.paper[row, column])
     half = (paper + float(np.percentile(level[~hole], INK_QUANTILES[0]))) / 2 if not hole.all() else paper
     ink = (level < min(half, paper - INK_LEVELS)) & ~hole
-    tall = view.window[max(0, y0 - round(piece.height * scale)) : y1 + round(piece.height * scale) // 2, x0:x1]
+    tall = view.window[max(0, y0 - round(run.height * scale)) : y1 + round(run.height * scale) // 2, x0:x1]
     ink &= ~(tall.min(axis=2) < half).all(axis=0)  # a standing rule is no letter
     if end.side < 0:
         ink, hole = ink[:, ::-1], hole[:, ::-1]
     both = ink.any(axis=1) & hole.any(axis=1)
     if not both.any():
-        return end.gap / piece.height
+        return end.gap / run.height
     places = np.arange(ink.shape[1])
     first = np.where(hole, places, ink.shape[1]).min(axis=1)
     last = np.where(ink & (places < first[:, None]), places, -ink.shape[1]).max(axis=1)
-    return float((first - last - 1)[both].min() / (piece.height * scale))
+    return float((first - last - 1)[both].min() / (run.height * scale))
 
 
-def _are_columns(one: _End, two: _End, chains: list[_Chain]) -> bool:
+def _are_columns(one: _End, two: _End, lines: dict[Band, Band]) -> bool:
     """Whether two ends opposite each other are of two columns: the other lines of both leave a gap between."""
     gap, total = two.entry - one.entry, 0.0
     for end, other in ((one, two), (two, one)):
-        own = next(chain for chain in chains if end.piece in chain.pieces)
-        ends, _ = _column(end, own, own.x0 if end.side > 0 else own.x1, other.entry, chains)
-        reaches = [reach for reach in ends if reach > -HALF * end.piece.height]
-        if not reaches or max(reaches) > gap:
+        reaches = _reaches(end, *_column(end, other.entry, lines), lines)
+        if len(reaches) < ENOUGH or max(reaches) > gap:
             return False
-        total += max(reaches)
-    return gap - total > GUTTER * one.piece.height
+        total += max(*reaches, -HALF * end.run.height)
+    return gap - total > GUTTER * one.run.height
 
 
-def _column(
-    end: _End, own: _Chain, start: float, limit: float, chains: list[_Chain]
-) -> tuple[list[float], list[float]]:
-    """How far beyond a line's end the others of its column go, of those that begin alike, and the middles of the rest.
+def _reaches(end: _End, ends: list[float], others: list[Band], lines: dict[Band, Band]) -> list[float]:
+    """How far beyond an end the lines of its column go: those that begin alike, and those that lie over it."""
+    own = lines[end.run]
+    below = [line for line in others if _over(line, own.x0, own.x1)]
+    return [*ends, *(float(end.side * (line.end(end.side) - end.entry)) for line in below)]
+
+
+def _margin(reaches: Sequence[float], height: float) -> float | None:
+    """Where most lines of a column end, of the ends beyond the last seen column; None where they are ragged."""
+    if len(reaches) < FLUSH_LINES:
+        return None
+    usual = float(np.median(reaches))
+    near = np.abs(np.array(reaches) - usual) < FLUSH * height
+    return usual if near.mean() >= FLUSH_SHARE else None
+
+
+def _column(end: _End, limit: float, lines: dict[Band, Band]) -> tuple[list[float], list[Band]]:
+    """How far beyond a line's end the others of its column go, of those that begin alike, and the rest of them.
+
+    Where the beginning of one is not seen, it may begin where the other does. The nearest lines tell.
 
     Args:
-        end: of the line, and
-        own: its pieces.
-        start: x of its other side.
+        end: of the line.
         limit: x up to which it may go on.
-        chains: all lines.
+        lines: all, by the runs that are part of them.
     """
-    ends, middles = [], []
-    for chain in chains:
-        if chain is own or chain.touches or not 1 / PEER_ALIKE < chain.height / end.piece.height < PEER_ALIKE:
+    side, own = end.side, lines[end.run]
+    start = own.end(-side)
+    ends, others = [], []
+    for line in sorted(set(lines.values()), key=lambda line: abs(line.at(line.centre) - end.run.at(line.centre))):
+        if line is own or not line.knows(side) or not _alike(line, end.run):
             continue
-        if abs(chain.y - end.piece.at(chain.middle)) > PEER_DISTANCE * end.piece.height:
-            continue
-        begin, stop = (chain.x0, chain.x1) if end.side > 0 else (chain.x1, chain.x0)
-        if abs(begin - start) < ALIGNED * end.piece.height:
-            ends.append(float(end.side * (stop - end.entry)))
-        elif min(chain.x1, max(start, limit)) > max(chain.x0, min(start, limit)):
-            middles.append(chain.middle)
-    return ends, middles
+        if _begins_alike(end, line, lines):
+            ends.append(float(side * (line.end(side) - end.entry)))
+        elif own.knows(-side) and line.knows(-side) and _over(line, min(start, limit), max(start, limit)):
+            others.append(line)
+    return ends[:PEERS], others[:PEERS]
 
 
-def _chains(pieces: list[_Piece], touching: set[_Piece]) -> list[_Chain]:
-    """The pieces put together to lines; `touching` run into the hole."""
-    chains: list[list[_Piece]] = []
-    for piece in sorted(pieces, key=lambda piece: piece.x0):
-        for chain in chains:
-            last = chain[-1]
-            near = -last.height < piece.x0 - last.x1 < CHAIN_GAP * max(piece.height, last.height)
-            if near and abs(last.at(last.x1) - piece.at(last.x1)) < SAME_LINE * max(piece.height, last.height):
-                chain.append(piece)
-                break
-        else:
-            chains.append([piece])
-    return [_Chain(tuple(chain), any(piece in touching for piece in chain)) for chain in chains]
+def _alike(one: Band, two: Band) -> bool:
+    return 1 / PEER_ALIKE < one.height / two.height < PEER_ALIKE
 
 
-def _described(line: _Line, window: Image, reduction: float, shift: Points, view: _View) -> LostLine:
-    """A line in pixels of the photo, with its letters counted."""
-    piece = max(line.pieces, key=lambda piece: piece.x1 - piece.x0)
-    height = piece.height
-    pitch = _pitch(_strip(window, piece, reduction), height * reduction) / reduction
-    count = max(1, round(line.hidden / pitch))
-    y0, y1 = piece.at(line.x0), piece.at(line.x1)
-    box = np.array([line.x0, min(y0, y1) - height, line.x1, max(y0, y1) + height]) * reduction
-    box = np.rint(box + np.tile(shift, 2)).astype(int)
-    baseline = np.array([(line.x0, y0 + height / 2), (line.x1, y1 + height / 2)]) * reduction + shift
-    seen = sum(piece.x1 - piece.x0 for piece in line.pieces)
-    return LostLine(
-        Box(*(int(edge) for edge in box)),
-        baseline,
-        height * reduction,
-        count,
-        max(1, round(count / 6)),
-        float(line.hidden / max(1.0, line.hidden + seen)),
-    )
+def _over(line: Band, x0: float, x1: float) -> bool:
+    return min(line.x1, x1) > max(line.x0, x0)
 
 
-def _strip(window: Image, piece: _Piece, reduction: float) -> Plane:
-    """The piece at full size, its slope taken out: `(h, w)` uint8, from `ABOVE` over its letters to `BELOW` them."""
-    x0, x1 = piece.x0, piece.x1
-    if x1 - x0 > MOST_COUNTED:
-        x0, x1 = round(piece.middle - MOST_COUNTED / 2), round(piece.middle + MOST_COUNTED / 2)
-    top, bottom = piece.top - ABOVE * piece.height, piece.bottom + BELOW * piece.height
-    size = max(1, round((x1 - x0) * reduction)), max(1, round((bottom - top) * reduction))
-    start = x0 * reduction, (top + piece.slope * (x0 - piece.middle)) * reduction
-    move = np.array([[1, 0, start[0]], [piece.slope, 1, start[1]]])
-    y0 = max(0, math.floor(start[1] - abs(piece.slope) * size[0]) - 2)
-    y1 = min(len(window), math.ceil(start[1] + size[1] + abs(piece.slope) * size[0]) + 2)
-    left, right = max(0, math.floor(start[0]) - 2), min(window.shape[1], math.ceil(start[0] + size[0]) + 2)
-    part = window[y0:y1, left:right].min(axis=2)
-    move[:, 2] -= (left, y0)
-    return cv2.warpAffine(
-        part, move, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+def _begins_alike(end: _End, line: Band, lines: dict[Band, Band]) -> bool:
+    """Whether a line begins where that of an end does, or may where one of the two beginnings is not seen."""
+    side, own = end.side, lines[end.run]
+    if line is own or not _alike(line, end.run):
+        return False
+    later = side * (line.end(-side) - own.end(-side)) / end.run.height  # so much farther towards the hole
+    if own.knows(-side) and line.knows(-side):
+        return abs(later) < ALIGNED
+    may = later < ALIGNED if line.knows(-side) else later > -ALIGNED if own.knows(-side) else True
+    return may and _over(line, own.x0, own.x1)
 
 
-def _pitch(strip: Plane, height: float) -> float:
-    """Mean distance of a line's letters from each other, spaces between words included, in pixels of the strip.
+def _hidden_length(view: View, stretch: _Stretch) -> float:
+    """Columns of a stretch that the hole covers, each as far as it does."""
+    run = max(stretch.runs, key=lambda run: run.length)
+    x0, x1 = max(0, math.floor(stretch.x0)), math.ceil(stretch.x1)
+    share = along(view.share, run)[x0:x1]
+    return float(share.sum()) * (stretch.x1 - stretch.x0) / max(1, x1 - x0)
+
+
+def _described(stretch: _Stretch, run: Band, hidden: float, step: float, reduction: float, shift: Points) -> LostLine:
+    """A hidden stretch in pixels of the photo.
 
     Args:
-        strip: as `_strip` gives it.
-        height: of small letters, in its pixels.
+        stretch: what is hidden.
+        run: what is seen of the line, or the longer part of it.
+        hidden: columns that hide letters or the gaps between words.
+        step: columns from one letter to the next.
+        reduction: pixels of the photo a column.
+        shift: x and y of the window in the photo.
     """
-    low, high = np.percentile(strip[:, ::2], INK_QUANTILES)
-    ink = strip < (low + high) / 2
-    inked = ink.any(axis=0)
-    if not inked.any():
-        return LATIN_PITCH * height
-    strokes = np.count_nonzero(ink[1:] & ~ink[:-1]) / np.count_nonzero(inked)
-    if strokes > SQUARE_STROKES:
-        return SQUARE_PITCH * height
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], inked, [False]])))
-    if float(np.median(edges[1::2] - edges[::2])) > MOST_LETTER * height:  # they touch, or a rule runs below
-        return LATIN_PITCH * height
-    pitch = TOUCHING * len(inked) / (len(edges) // 2)
-    return float(np.clip(pitch, LEAST_PITCH * height, MOST_PITCH * height))
+    count = max(1, round(hidden / step))
+    height, y0, y1 = run.height, run.at(stretch.x0), run.at(stretch.x1)
+    box = np.array([stretch.x0, min(y0, y1) - height, stretch.x1, max(y0, y1) + height]) * reduction
+    box = np.rint(box + np.tile(shift, 2)).astype(int)
+    baseline = np.array([(stretch.x0, y0 + height / 2), (stretch.x1, y1 + height / 2)]) * reduction + shift
+    share = hidden / max(1.0, hidden + sum(part.length for part in stretch.runs))
+    words = max(1, round(count / LETTERS_A_WORD))
+    return LostLine(Box(*(int(edge) for edge in box)), baseline, height * reduction, count, words, float(share))

@@ -71,3 +71,23 @@ def test_places_are_those_of_the_photo():
 @pytest.mark.parametrize("hole", [np.zeros((HEIGHT, WIDTH), bool), np.ones((HEIGHT, WIDTH), bool)])
 def test_no_hole_and_nothing_but_a_hole_hide_nothing(hole):
     assert find_lost_lines(text_page(BASELINES), hole) == []
+
+
+def test_a_line_hidden_on_its_left_begins_where_its_column_does():
+    page, hole = text_page([150, 240, 330, 420, 510, 600]), hole_at(40, 300, 400, 440)
+    lines = sorted(find_lost_lines(page, hole), key=lambda line: line.box.y0)
+    assert len(lines) == 2
+    for line in lines:
+        assert line.baseline[0, 0] == pytest.approx(80, abs=15) and line.baseline[1, 0] == pytest.approx(400, abs=10)
+
+
+def test_a_line_that_is_seen_up_to_where_its_column_ends_hides_nothing():
+    page = text_page([150, 240, 330, 420, 510], text="amount of report", x=300)
+    assert find_lost_lines(page, hole_at(40, 290, 302, 440)) == []
+
+
+def test_lines_of_two_columns_opposite_each_other_are_two():
+    baselines = [150, 240, 330, 420, 510]
+    page = np.minimum(text_page(baselines, text="left of it", x=80), text_page(baselines, text="right of all", x=900))
+    lines = find_lost_lines(page, hole_at(200, 290, 1000, 440))
+    assert len(lines) == 4 and all(line.box.x1 < 600 or line.box.x0 > 600 for line in lines)

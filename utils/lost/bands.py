@@ -1,0 +1,280 @@
+"""Lines of text as bands of ink: pieces of one height around a hole, put together to runs.
+
+Text is bands of ink of one height with gaps between the letters. Nothing is read. Lengths are pixels of a window
+reduced `REDUCTION` times, or *heights*: parts of the height of a line's small letters. What is tuned was chosen on the
+drawn pages of `benchmarks/hidden.py`, seeds 100 to 102.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.arrays import Image, Mask, Plane, Reals
+
+REDUCTION = 3.0  # of a photo 4000 pixels high: bands need no finer picture
+PAPER_SIDE = 41  # pixels; what is darker than its whole surroundings of this side is ink
+INK_LEVELS = 20.0  # that ink lies below the paper
+INK_SHARE = 0.3  # of the darkness of the darkest ink: paler is the blurred rim of a stroke
+DARKEST = 0.9  # quantile of the dark pixels that stands for the darkest ink
+RULE_LENGTH = 34  # pixels; a straight stroke as long is a rule and no part of a letter
+RULE_THICKNESS = 5  # pixels; and as thin: a line of blurred letters is thicker
+WORD_GAP = 7  # pixels; ink nearer along a line belongs together
+LEAST_HEIGHT, MOST_HEIGHT = 4.0, 44.0  # pixels, of small letters
+LEAST_SEEN = 2  # pixels of the height of a piece that the hole cuts along
+LEAST_INK = 6  # pixels of a piece
+CUT_ROWS = 2  # pixels over or below a piece: the hole there cuts it
+NEIGHBOURS = 8  # pieces beside one that tell its height
+NARROWEST = 0.15  # heights; a shorter piece is a speck, and the narrowest letter is longer
+LEAST_LENGTH = 0.7  # heights; a shorter run is no line
+MOST_FILLED = 0.8  # share of a band that is ink; more is a bar, the stub of a rule or a picture
+BAND_SHARE = 0.45  # of the fullest row: the rows of small letters hold so much ink
+SMOOTHED = 0.1  # of a piece's height up and down: a single character has few full rows
+SLOPING = 6.0  # times its height: a piece as long tells its slope
+PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
+CHAIN_GAP = 1.3  # heights between two pieces of one run
+SAME_LINE = 0.5  # heights between the middles of two pieces, or of the two sides, of a line
+FULL_HEIGHT = 0.7  # of a run's height: a lower piece is a comma or a dash
+FITTED = 8.0  # heights of a run whose slope is that of its pieces' places
+HALF = 0.5  # of a band's rows: a column of which so many are hidden shows no letter
+
+
+@dataclass(frozen=True)
+class View:
+    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on standing rules, in and around the hole.
+
+    `paper` is the level of the paper, `share` float32 how much of a pixel the hole covers. `window`, `covered` and
+    `reduction` are the window and its hole at full size, and how many times that is larger.
+    """
+
+    ink: Plane
+    standing: Plane
+    hole: Plane
+    share: Reals
+    paper: Plane
+    window: Image
+    covered: Mask
+    reduction: float
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A band of ink, in pixels of the reduced window: a piece of a line, or a run of such pieces.
+
+    Attributes:
+        x0, x1: where its ink begins and ends, the end exclusive.
+        middle: an x of it.
+        y: the middle of its small letters there.
+        height: of its small letters.
+        slope: dy/dx.
+        known: whether its left and its right end are seen; the others lie in the hole or beyond the window.
+    """
+
+    x0: int
+    x1: int
+    middle: float
+    y: float
+    height: float
+    slope: float
+    known: tuple[bool, bool] = (True, True)
+
+    @property
+    def length(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def centre(self) -> float:
+        return (self.x0 + self.x1) / 2
+
+    def at(self, x: float) -> float:
+        """Its middle line at `x`."""
+        return self.y + self.slope * (x - self.middle)
+
+    def end(self, side: int) -> int:
+        """Where it ends on the left (-1) or the right (+1)."""
+        return self.x1 if side > 0 else self.x0
+
+    def knows(self, side: int) -> bool:
+        """Whether that end is seen."""
+        return self.known[side > 0]
+
+
+def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int) -> View:
+    """Find the ink of a window, `reduction` times smaller; `beside` is where it shows no page, or None."""
+    size = hole.shape[1] // reduction, hole.shape[0] // reduction
+    inner = slice(0, size[1] * reduction), slice(0, size[0] * reduction)
+    share = cv2.resize(hole[inner].view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+    covered = (share > 0).astype(np.uint8)
+    small = cv2.resize(window[inner], size, interpolation=cv2.INTER_AREA)
+    blue, green, red = cv2.split(small)
+    level = cv2.min(cv2.min(blue, green), red)
+    level[covered > 0] = 0
+    paper = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((PAPER_SIDE, PAPER_SIDE), np.uint8))
+    dark = cv2.subtract(paper, level)
+    near = cv2.dilate(covered, np.ones((3, 3), np.uint8))
+    dark[near > 0] = 0
+    counts = cv2.calcHist([dark], [0], None, [256], [0, 256]).ravel()
+    counts[: int(INK_LEVELS)] = 0
+    total = np.cumsum(counts)
+    darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
+    ink, standing = _part_rules((dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8))
+    if beside is not None:
+        ink[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
+    return View(ink, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
+
+
+def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
+    """Ink without what is straight, long and thin, and what of that is standing: `(h, w)` uint8, 1 there."""
+    left, long = ink.copy(), ink
+    for standing in (False, True):
+        along, across = (1, RULE_LENGTH), (RULE_THICKNESS, 1)
+        thick, wide = np.ones((3, 1), np.uint8), np.ones(along, np.uint8)
+        body = np.ones(across, np.uint8)
+        if standing:
+            thick, wide, body = thick.T, wide.T, body.T
+        # A slanted rule is a staircase: thickened, its steps meet.
+        long = cv2.morphologyEx(cv2.dilate(ink, thick), cv2.MORPH_OPEN, wide)
+        long &= ~cv2.morphologyEx(long & ink, cv2.MORPH_OPEN, body) & 1
+        left &= ~long & 1
+    return left, long
+
+
+def find_pieces(view: View) -> list[Band]:
+    """The pieces of lines of text in a window: ink along one line with no gap wider than `WORD_GAP`."""
+    smeared = cv2.morphologyEx(view.ink, cv2.MORPH_CLOSE, np.ones((1, WORD_GAP), np.uint8))
+    smeared &= ~view.hole & 1
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(smeared, connectivity=8)
+    x, y, w, h = stats[:, :4].T
+    middle = x + w / 2
+    fit = (h >= LEAST_SEEN) & (h <= 3 * MOST_HEIGHT) & (w >= 2)
+    fit &= view.paper[np.minimum(y + h // 2, len(view.paper) - 1), x + w // 2] >= PAGE_SHARE * np.percentile(
+        view.paper[::4, ::4], 90
+    )
+    fit[0] = False
+    rows, columns = np.nonzero(view.ink & smeared)
+    own = labels[rows, columns]
+    chosen = fit[own]
+    rows, columns, own = rows[chosen], columns[chosen], own[chosen]
+    inked = np.bincount(own, minlength=count)
+    fit &= inked >= LEAST_INK
+    slopes = _slopes(rows, columns, own, np.where(fit & (w > SLOPING * h), w, 0))
+    level = rows - slopes[own] * (columns - middle[own])
+    low = np.full(count, math.inf)
+    np.minimum.at(low, own, level)
+    low[~fit] = 0
+    low = np.floor(low)
+    at = np.maximum(level - low[own], 0).astype(int)
+    span = int(at.max(initial=0)) + 1
+    counts = np.bincount(own * span + at, minlength=count * span).reshape(count, span)
+    profile = _smoothed(counts, (SMOOTHED * h).astype(int))
+    full = profile >= BAND_SHARE * profile.max(axis=1, keepdims=True)
+    first, last = full.argmax(axis=1), span - full[:, ::-1].argmax(axis=1)
+    high = last - first
+    fit &= (high >= LEAST_SEEN) & (high <= MOST_HEIGHT) & (w >= NARROWEST * high)
+    fit &= (inked <= MOST_FILLED * w * high) | ((w <= 3 * h) & (high > RULE_THICKNESS))
+    centres = low + (first + last) / 2
+    return [
+        Band(int(x[k]), int(x[k] + w[k]), float(middle[k]), float(centres[k]), float(high[k]), float(slopes[k]))
+        for k in np.flatnonzero(fit)
+    ]
+
+
+def _smoothed(profiles: NDArray[np.int_], reach: Plane) -> Reals:
+    """`(n, rows)` profiles, each the mean of as many rows up and down as `reach`, `(n,)`, says."""
+    total = np.pad(np.cumsum(profiles, axis=1), [(0, 0), (1, 0)])
+    rows, most = np.arange(profiles.shape[1]), profiles.shape[1]
+    low, high = np.maximum(rows - reach[:, None], 0), np.minimum(rows + reach[:, None] + 1, most)
+    sums = np.take_along_axis(total, high, axis=1) - np.take_along_axis(total, low, axis=1)
+    return np.asarray(sums / (2 * reach[:, None] + 1))
+
+
+def _slopes(rows: Plane, columns: Plane, own: Plane, weights: Plane) -> Reals:
+    """The slope of each piece, that of its own ink where it has a weight, else the weighted median of the others.
+
+    Args:
+        rows, columns, own: `(n,)` of the ink, and the number of the piece it is part of.
+        weights: `(pieces,)`, 0 where a piece is too short to tell.
+    """
+    count = len(weights)
+    if not weights.any():
+        return np.zeros(count)
+    number = np.maximum(1, np.bincount(own, minlength=count))
+    dx = columns - (np.bincount(own, columns, count) / number)[own]
+    dy = rows - (np.bincount(own, rows, count) / number)[own]
+    slopes = np.bincount(own, dx * dy, count) / np.maximum(1, np.bincount(own, dx * dx, count))
+    order = np.argsort(slopes)
+    total = np.cumsum(weights[order])
+    usual = slopes[order][np.searchsorted(total, total[-1] / 2)]
+    return np.where(weights > 0, slopes, usual)
+
+
+def mend_cut(view: View, pieces: Sequence[Band]) -> list[Band]:
+    """The pieces with those at their true height that the hole cuts along their length, top or bottom."""
+    cuts = [(_share_hidden(view, piece, -1), _share_hidden(view, piece, 1)) for piece in pieces]
+    uncut = [piece for piece, cut in zip(pieces, cuts, strict=True) if max(cut) < HALF]
+    found = []
+    for piece, (above, below) in zip(pieces, cuts, strict=True):
+        if max(above, below) < HALF:
+            found.append(piece)
+        elif uncut:
+            near = sorted(uncut, key=lambda other: abs(other.y - piece.y) + abs(other.middle - piece.middle))
+            height = float(np.median([other.height for other in near[:NEIGHBOURS]]))
+            more = (height - piece.height) / 2
+            if more <= 0:
+                found.append(piece)
+            elif min(above, below) < HALF:
+                found.append(_moved(piece, more if below >= HALF else -more, height))
+    return [piece for piece in found if piece.height >= LEAST_HEIGHT]
+
+
+def _moved(piece: Band, down: float, height: float) -> Band:
+    return Band(piece.x0, piece.x1, piece.middle, piece.y + down, height, piece.slope)
+
+
+def _share_hidden(view: View, piece: Band, side: int) -> float:
+    """How much of the `CUT_ROWS` rows right over (-1) or below (+1) a piece lies in the hole."""
+    edge = piece.y + side * piece.height / 2
+    columns = np.arange(piece.x0, piece.x1)
+    rows = np.arange(CUT_ROWS) + math.floor(edge - CUT_ROWS if side < 0 else edge)
+    at = np.rint(rows[:, None] + piece.slope * (columns - piece.middle)).astype(int)
+    return float(view.hole[np.clip(at, 0, len(view.hole) - 1), columns[None]].mean())
+
+
+def along(picture: Plane | Reals, band: Band) -> Reals:
+    """The mean of a picture over a band's rows in each column of the window, `(w,)`; 1 where it runs out of it."""
+    height, width = picture.shape
+    columns = np.arange(width)
+    rows = np.arange(math.floor(band.y - band.height / 2), math.ceil(band.y + band.height / 2))
+    at = np.rint(rows[:, None] + band.slope * (columns - band.middle)).astype(int)
+    inside = (at >= 0) & (at < height)
+    return np.where(inside, picture[np.clip(at, 0, height - 1), columns[None]], 1).mean(axis=0)
+
+
+def to_run(pieces: Sequence[Band], known: tuple[bool, bool] = (True, True)) -> Band:
+    """Pieces of one line, one after the other, as one band."""
+    lengths = np.array([piece.length for piece in pieces], float)
+    heights = np.array([piece.height for piece in pieces])
+    order = np.argsort(heights)
+    height = float(heights[order][np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)])
+    full = heights >= FULL_HEIGHT * height
+    parts = [piece for piece, whole in zip(pieces, full, strict=True) if whole]
+    weights = lengths[full] / lengths[full].sum()
+    middle = float(weights @ [piece.centre for piece in parts])
+    y = float(weights @ [piece.at(piece.centre) for piece in parts])
+    slope = float(weights @ [piece.slope for piece in parts])
+    x0, x1 = min(piece.x0 for piece in pieces), max(piece.x1 for piece in pieces)
+    if len(parts) > 1 and x1 - x0 >= FITTED * height:
+        places = np.array([(x, piece.at(x)) for piece in parts for x in (piece.x0, piece.x1)]) - (middle, y)
+        both = np.repeat(weights, 2)
+        slope = float((both * places[:, 0]) @ places[:, 1] / ((both * places[:, 0]) @ places[:, 0]))
+    return Band(x0, x1, middle, y, height, slope, known)
+
+
+def follows(one: Band, two: Band) -> bool:
+    """Whether a piece that begins farther right is the next one of the same line."""
+    height = max(one.height, two.height)
+    near = -one.height < two.x0 - one.x1 < CHAIN_GAP * height
+    return near and abs(one.at(one.x1) - two.at(one.x1)) < SAME_LINE * height
