@@ -30,7 +30,7 @@ const CHINESE = {
   "Mask of your own…": "上传自己的遮罩…",
   "Options": "选项",
   "Beside the page": "纸页之外的部分",
-  "repair where possible": "能修复时修复",
+  "repair where possible": "可行时修复",
   "leave": "保留",
   "repair, too": "一并修复",
   "Growth of what is found": "找到区域的扩大量",
