@@ -31,7 +31,7 @@ from utils.report import format_table
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = 4000, 3000  # pixels, longer and shorter: 12 megapixels
 JPEG_QUALITY = 92
-# Milliseconds that each may take on two cores, as issue 21 has it.
+# Milliseconds that each may take on two cores: what people wait for without wondering.
 LIMITS = {"photo shown": 1500, "mask there": 3000, "thumb repaired": 1500, "longest frame while painting": 50}
 STROKE_STEPS = 120  # of the mouse, in one stroke
 WAIT_MS = 60_000

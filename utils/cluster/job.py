@@ -21,6 +21,8 @@ from utils.originals import Originals
 from utils.remover import OccluderRemover
 from utils.runtime import onnx_backend
 
+TEMPORARY = "occluder-removal-"  # how folders begin that a killed process leaves behind
+
 Load = Callable[["Job"], tuple[OccluderRemover, str]]
 
 
@@ -115,7 +117,7 @@ class Worker:
     def _do(self, photo: Listed, row: Row, stack: ExitStack) -> None:
         folder, run = self.job.folder, self.run
         if self.source is not None:
-            local = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="occluder-removal-")))
+            local = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=TEMPORARY)))
             fetched = self.source.fetch(photo.id, local / photo.id)
             if fetched.time >= 0:
                 os.utime(local / photo.id, (fetched.time, fetched.time))
@@ -123,7 +125,7 @@ class Worker:
         path = folder.src_image_dir / photo.id
         _check_version(photo, path)
         if self.target is not None:
-            folder = replace(folder, save_dir=Path(stack.enter_context(tempfile.TemporaryDirectory())))
+            folder = replace(folder, save_dir=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=TEMPORARY))))
             lies_there = None if photo.is_ours else self.target.read_if_there(photo.id)
             if lies_there is not None:  # so that it is looked at as a file would be
                 (folder.save_dir / photo.id).parent.mkdir(parents=True, exist_ok=True)
