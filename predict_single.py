@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default %(default)s)")
     parser.add_argument("--save_path", help="the comparison picture (default: PHOTO_comparison.png in this folder)")
     add_switch(parser, "--show", False, "also show it in a window, where there is a display")
-    add_removal_flags(parser, structure="auto")  # this script is there to show the networks
+    add_removal_flags(parser, structure="off")  # this script is there to show the networks
     return parser
 
 

@@ -19,7 +19,7 @@ STOREYS = (
     ("utils.page",),
     ("utils.finding",),
     ("utils.lost",),
-    ("utils.compat", "utils.remover"),
+    ("utils.compat", "utils.proof", "utils.remover"),
     ("utils.folder", "utils.runtime"),
     ("utils.cluster",),
     ("models", "datasets"),

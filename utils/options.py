@@ -52,9 +52,9 @@ class RemovalOptions:
         grow_px: how far the found mask is grown, in pixels of a photo 4000 pixels high; others: `growth_px`.
         feather_px: width of the soft edge inside the grown mask, measured likewise.
         min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
-        structure: `auto` continues paper and rules at full resolution and adds what the network drew, `off` pastes the
-            network's picture alone, `only` does without the inpainting network. The default is what measures best
-            with the shipped weights (benchmarks/README.md).
+        structure: `auto` continues paper and rules at full resolution and takes the network's picture where they do
+            not explain what surrounds a hole and the network does, `off` pastes the network's picture alone, `only`
+            does without the inpainting network.
         lift_shadow: lift the shadow that a found occluder throws on the page beside it; not with `structure` `off`.
         compat: the published flow instead, whatever `structure` says: last contour, one crop, hard paste.
     """
@@ -67,7 +67,7 @@ class RemovalOptions:
     grow_px: float = 18.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
-    structure: str = "only"
+    structure: str = "auto"
     lift_shadow: bool = True
     compat: bool = False
 
@@ -168,8 +168,8 @@ def add_removal_flags(parser: argparse.ArgumentParser, structure: str = RemovalO
         "--structure",
         choices=STRUCTURE_MODES,
         default=defaults.structure,
-        help="continue paper and rules at full resolution: auto adds what the network drew, off leaves it to the "
-        "network, only does without the inpainting network (default %(default)s)",
+        help="continue paper and rules at full resolution: auto takes the network's picture where these explain "
+        "nothing, off everywhere, only does without the inpainting network (default %(default)s)",
     )
     add_switch(
         group,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from utils import blend, preprocess, regions
+from utils import blend, proof, regions
 from utils.arrays import Floats, Image, Mask
 from utils.compat import remove_as_published
 from utils.finding.finder import Finding, Region, Sight, locate, look
@@ -131,8 +131,7 @@ class OccluderRemover:
         if covered > 1 - LEAST_VISIBLE:
             raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
         repaired = image.copy()
-        # Where there is no inpainting network, none states a crop of its own.
-        groups = regions.find_regions(mask, self.inpainter.crop_side if self.inpainter else PUBLISHED_CROP)
+        groups = regions.find_regions(mask, self._window_side)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         hidden = mask if finding is None else mask | finding.hidden
         beside = None if finding is None else finding.beside
@@ -140,10 +139,10 @@ class OccluderRemover:
         lost: list[LostRegion] = []
         shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
-            patch, found = self._patch(image, hidden, group, coarse, beside)
+            patch, found, drawn = self._patch(image, hidden, group, coarse, beside)
             if found is not None:
                 structures.append((group.box, found))
-            lost += describe_regions(image, mask, group, found, network=self.inpainter is not None)
+            lost += describe_regions(image, mask, group, found, network=drawn)
             if found is not None and shade is not None and found.shade.any():
                 own = found.shade.copy()
                 for region in group.regions:
@@ -163,18 +162,25 @@ class OccluderRemover:
 
     def _patch(
         self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, beside: Floats | None
-    ) -> tuple[Image, Structure | None]:
+    ) -> tuple[Image, Structure | None, bool]:
         """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's.
 
-        `beside` is what the network says of the whole photo, `(h, w)`.
+        `beside` is what the network says of the whole photo, `(h, w)`. Besides the pixels: what was measured, if
+        anything was, and whether the inpainting network drew any of them.
         """
         photo, hole = crop(image, group.box), crop(mask, group.box)
-        drawn = None
-        if self.inpainter is not None:
-            (small,) = self.inpainter.draw([photo], [hole], coarse=coarse)
-            drawn = preprocess.resize(blend.match_tone(small, photo, hole), *hole.shape)
-            if coarse or self.options.structure == "off":
-                return drawn, None
         no_page = None if beside is None else regions.enlarge_part(beside, group.box, *mask.shape) > 0.5
-        found = structure.repair(photo, hole, drawn, no_page)
-        return found.image, found
+        if self.inpainter is not None and (coarse or self.options.structure == "off"):
+            return proof.paint(self.inpainter, photo, hole, no_page, coarse=coarse), None, True
+        found, drawn = structure.repair(photo, hole, no_page), False
+        if self.inpainter is not None:
+            found, drawn = proof.improve(self.inpainter, found, hole, no_page)
+        return found.image, found, drawn
+
+    @property
+    def _window_side(self) -> int:
+        """Side in pixels of the crop around a hole in which all is measured."""
+        # A network without a crop of its own size looks at parts of what structure looks at.
+        if self.inpainter is None or self.inpainter.spec.follows_hole:
+            return PUBLISHED_CROP
+        return self.inpainter.crop_side

@@ -13,7 +13,7 @@ from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
-from utils.spec import NetworkSpec
+from utils.spec import GENERATOR_CHANNELS, NetworkSpec
 
 Run = Callable[..., tuple[Floats, ...]]
 
@@ -122,8 +122,9 @@ class Inpainter:
     """Draws what may lie in the holes of crops.
 
     Args:
-        run: images `(N, 3, h, w)` with their holes blanked and masks `(N, 1, h, w)`, float32 in [0, 1] → a tuple of
-            `first_out` and `second_out`, `(N, 3, h, w)` float32 in (-1, 1).
+        run: images `(N, 3, h, w)` with their holes blanked, masks `(N, 1, h, w)` and, of a guided network, hints
+            `(N, 4, h, w)`, float32 in [0, 1] → a tuple of `first_out` and `second_out`, `(N, 3, h, w)` float32 in
+            (-1, 1).
         spec: input size of the network, crop and ratio.
     """
 
@@ -137,17 +138,33 @@ class Inpainter:
         assert self.spec.imgsize is not None
         return self.spec.imgsize
 
-    def outputs(self, images: Floats, masks: Floats) -> tuple[Floats, Floats]:
+    @property
+    def side(self) -> int:
+        """Side of the network's input in pixels."""
+        return self.spec.input_height
+
+    @property
+    def guided(self) -> bool:
+        """Whether the network also reads what the page's structure says, see `utils.page.guidance`."""
+        return self.spec.in_channels == GENERATOR_CHANNELS[1]
+
+    def outputs(self, images: Floats, masks: Floats, hints: Floats | None = None) -> tuple[Floats, Floats]:
         """Coarse and refined output for prepared batches.
 
         Args:
             images: `(N, 3, h, w)` float32 in [0, 1], holes not blanked yet.
             masks: `(N, 1, h, w)` float32 in [0, 1], 1 in the hole.
+            hints: `(N, 4, h, w)` float32 in [0, 1]; a guided network does worse, but does, without.
 
         Returns:
             `first_out`, `second_out`: `(N, 3, h, w)` float32 in (-1, 1), to be clamped before they become pixels.
         """
-        first, second = self.run(images * (1 - masks), masks)
+        if self.guided:
+            further = GENERATOR_CHANNELS[1] - GENERATOR_CHANNELS[0]
+            empty = np.zeros((len(masks), further, *masks.shape[2:]), np.float32)
+            first, second = self.run(images * (1 - masks), masks, empty if hints is None else hints)
+        else:
+            first, second = self.run(images * (1 - masks), masks)
         return first, second
 
     def __call__(self, crops: Sequence[Image], masks: Sequence[Mask], coarse: bool = False) -> list[Image]:
@@ -164,7 +181,13 @@ class Inpainter:
         pictures = self.draw(crops, masks, coarse)
         return [preprocess.resize(picture, *mask.shape) for picture, mask in zip(pictures, masks, strict=True)]
 
-    def draw(self, crops: Sequence[Image], masks: Sequence[Mask], coarse: bool = False) -> list[Image]:
+    def draw(
+        self,
+        crops: Sequence[Image],
+        masks: Sequence[Mask],
+        coarse: bool = False,
+        guidance: Sequence[Image] | None = None,
+    ) -> list[Image]:
         """Repaint crops at the network's size.
 
         A crop that is not square is reduced until its longer side fits and its last rows or columns are repeated to
@@ -172,16 +195,25 @@ class Inpainter:
 
         Args:
             crops, masks, coarse: as when called.
+            guidance: of each crop `(h, w, 4)` uint8, for a guided network.
 
         Returns:
             For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
         """
         side = self.spec.input_height
         sizes = [preprocess.inner_size(mask.shape, side) for mask in masks]
-        images = np.stack([preprocess.to_generator_image(preprocess.fit_square(c, side), side) for c in crops])
+        images = self._planes(crops)
         levels = [mask.astype(np.uint8) * MASK_LEVEL for mask in masks]
-        holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side), side) for m in levels])
-        drawn = self.outputs(images, holes)[0 if coarse else 1]
+        average = self.spec.follows_hole
+        holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side, average), side) for m in levels])
+        hints = None if guidance is None else self._planes(guidance)
+        drawn = self.outputs(images, holes, hints)[0 if coarse else 1]
         return [
             preprocess.to_image(picture[:, : size[0], : size[1]]) for picture, size in zip(drawn, sizes, strict=True)
         ]
+
+    def _planes(self, pictures: Sequence[Image]) -> Floats:
+        """Pictures of any size and number of channels as the network reads them: `(N, C, h, w)` float32 in [0, 1]."""
+        side = self.spec.input_height
+        fitted = [preprocess.fit_square(picture, side, average=self.spec.follows_hole) for picture in pictures]
+        return np.stack([preprocess.to_generator_image(picture, side) for picture in fitted])

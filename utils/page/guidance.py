@@ -22,7 +22,7 @@ def guide(window: Image, hole: Mask, beside: Mask | None = None) -> Image:
     Returns:
         `(h, w, 4)` uint8: the repaired picture in BGR, then how sure structure is of it.
     """
-    return guidance_of(repair(window, hole, beside=beside))
+    return guidance_of(repair(window, hole, beside))
 
 
 def guidance_of(found: Structure) -> Image:

@@ -1,7 +1,6 @@
 """Repair a hole in a photographed page from what a page is made of: paper, rules and grain, measured around the hole.
 
-`repair` is the one entry point. Text is lost; what a network makes of the hole beyond paper and rules is added where it
-says something.
+`repair` is the one entry point. Text is lost; `utils.page.doubt` tells where the repair does not fit.
 """
 
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ import numpy as np
 from utils.arrays import Floats, Image, Mask, Plane, Points, Reals
 from utils.page.cells import strongest
 from utils.page.grain import draw_grain, measure_grain, seed_of
-from utils.page.network_rest import add_rest, find_patterned
 from utils.page.paper import Paper, measure_paper
+from utils.page.patterns import find_patterned
 from utils.page.rule import Rule
 from utils.page.rules import find_rules
 from utils.page.shadow import lift_shadow
@@ -55,23 +54,22 @@ class Structure:
     doubted: tuple[int, ...] = ()
 
 
-def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Mask | None = None) -> Structure:
+def repair(window: Image, hole: Mask, beside: Mask | None = None) -> Structure:
     """Fill a hole with what its surroundings say lies below it.
 
     Args:
         window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it, as far as the photo goes.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
-        generated: `(h, w, 3)` uint8, what the network draws there, enlarged to the window; or None.
         beside: `(h, w)` bool, where there is no page, nor would be without what covers it; None where nobody knows.
 
     Raises:
         ValueError: the shapes do not fit.
     """
-    _check_shapes(window, hole, generated)
+    _check_shapes(window, hole)
     if not hole.any():
         return Structure(window.copy(), window, hole, window.copy(), [], [], [], np.ones(hole.shape, np.uint8))
     if hole.all():  # nothing is visible that could be continued
-        image = generated.copy() if generated is not None else np.full_like(window, WHITE)
+        image = np.full_like(window, WHITE)
         return Structure(image, window, ~hole, image, [], [], [], np.ones(hole.shape, np.uint8))
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
     paper = measure_paper(_blank(window, hole), hole, beside)
@@ -80,17 +78,15 @@ def repair(window: Image, hole: Mask, generated: Image | None = None, beside: Ma
     visible = _blank(lifted, hole)
     cv2.copyTo(tone, hole.astype(np.uint8), visible)
     rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
-    image = _fill(lifted, visible, hole, paper, tone, rules, generated, seed_of(window, hole))
+    image = _fill(lifted, visible, hole, paper, tone, rules, seed_of(window, hole))
     visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
     surfaces = paper.surface, paper.page, paper.textured, tuple(find_patterned(visible, paper, hole))
     return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders, *surfaces)
 
 
-def _check_shapes(window: Image, hole: Mask, generated: Image | None) -> None:
+def _check_shapes(window: Image, hole: Mask) -> None:
     if window.ndim != 3 or window.shape[2] != 3 or window.shape[:2] != hole.shape:
         raise ValueError(f"the window is {window.shape} and its hole {hole.shape}: (h, w, 3) and (h, w) are needed")
-    if generated is not None and generated.shape != window.shape:
-        raise ValueError(f"the generated picture is {generated.shape}: it must be {window.shape} as its window")
 
 
 def _blank(window: Image, hole: Mask) -> Image:
@@ -121,17 +117,15 @@ def _fill(
     paper: Paper,
     tone: Image,
     rules: list[Rule],
-    generated: Image | None,
     seed: int,
 ) -> Image:
-    """The window with its hole painted: paper, rules, a desk's texture, grain, and what the network adds.
+    """The window with its hole painted: paper, rules, a desk's texture, and grain.
 
     Args:
         lifted, visible: `(h, w, 3)` uint8, the window without shadow; the same with bare paper in its hole.
         hole: `(h, w)` bool.
         paper, rules: what to paint.
         tone: `(h, w, 3)` uint8, the paper's.
-        generated: what the network draws, or None.
         seed: of the grain.
     """
     covered = hole.astype(np.uint8)
@@ -147,8 +141,6 @@ def _fill(
     if spectrum is not None:
         grain = draw_grain(spectrum, height, width, seed)
         values += grain if not desk.any() else grain * ~desk[area][..., None]
-    if generated is not None:
-        values = add_rest(values, generated, visible, paper, ink, hole)
     image = lifted.copy()
     cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
     return image

@@ -27,6 +27,7 @@ from utils.runtime.openvino_session import OpenVinoSession
 from utils.spec import (
     CLASS_COUNTS,
     GENERATOR,
+    GENERATOR_CHANNELS,
     METADATA_KEY,
     PUBLISHED_CROP,
     PUBLISHED_RATIO,
@@ -48,6 +49,7 @@ _INSTALL_HINTS = {
     "tensorrt": "it needs an NVIDIA GPU with its driver and `pip install onnxruntime-gpu tensorrt-cu13`",
     "openvino": "it needs `pip install onnxruntime-ep-openvino` (Intel processors) or `pip install openvino` (others)",
 }
+HINTS = "hints"  # the third input of a guided generator
 _OPENVINO_PACKAGE = "onnxruntime_ep_openvino"
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # trying them all out takes seconds for every size of batch
 # Items in one run, of those that one thread runs at a time. TensorRT builds an engine for every size. On a CPU a batch
@@ -123,6 +125,7 @@ class Graph:
     Args:
         path: the file.
         inputs, outputs: the names it must have.
+        optional: names of further inputs that it may have.
         wanted: one of `PROVIDERS`.
         workers: so many threads may run it at the same time; on a CPU they share its cores.
 
@@ -138,7 +141,13 @@ class Graph:
     """
 
     def __init__(
-        self, path: str | Path, inputs: tuple[str, ...], outputs: tuple[str, ...], wanted: str, workers: int = 1
+        self,
+        path: str | Path,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        wanted: str,
+        workers: int = 1,
+        optional: tuple[str, ...] = (),
     ) -> None:
         self.path = Path(path)
         self.outputs = outputs
@@ -156,7 +165,7 @@ class Graph:
         else:
             if _EP_NAMES[self.provider] not in self.session.get_providers():
                 self._fall_back(wanted, "its libraries do not load")
-        self._check_names(inputs)
+        self._check_names(inputs, optional)
         self.shapes = {node.name: node.shape for node in self.session.get_inputs()}
         text = self.session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         self.spec = NetworkSpec.from_json(text) if text else None
@@ -195,10 +204,10 @@ class Graph:
         except RuntimeError as error:
             raise ValueError(f"cannot load '{self.path}': {_first_line(error)}") from error
 
-    def _check_names(self, inputs: tuple[str, ...]) -> None:
+    def _check_names(self, inputs: tuple[str, ...], optional: tuple[str, ...]) -> None:
         found_in = {node.name for node in self.session.get_inputs()}
         found_out = {node.name for node in self.session.get_outputs()}
-        if found_in != set(inputs) or not set(self.outputs) <= found_out:
+        if found_in - set(optional) != set(inputs) or not set(self.outputs) <= found_out:
             raise ValueError(
                 f"'{self.path}' is not the graph expected here: inputs {sorted(inputs)} and outputs "
                 f"{sorted(self.outputs)} are needed, it has {sorted(found_in)} and {sorted(found_out)}"
@@ -285,7 +294,7 @@ def load_inpainter(
     """The generator's graph, ready for `utils.stages.Inpainter`.
 
     Args:
-        path: a graph with inputs `img`, `mask` and outputs `first_out`, `second_out`.
+        path: a graph with inputs `img`, `mask`, perhaps `hints`, and outputs `first_out`, `second_out`.
         provider, workers: see `Graph`.
         imgsize, imgresize: crop and ratio; None takes what the graph states, or the published ones.
 
@@ -296,7 +305,7 @@ def load_inpainter(
         FileNotFoundError, ValueError: see `Graph`; also for a graph of another network and for a crop that
             contradicts the graph.
     """
-    graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider, workers)
+    graph = Graph(path, ("img", "mask"), ("first_out", "second_out"), provider, workers, (HINTS,))
     for name, channels in (("img", 3), ("mask", 1), ("first_out", 3), ("second_out", 3)):
         graph.check_channels(name, channels)
     if graph.spec is None:
@@ -304,6 +313,7 @@ def load_inpainter(
     else:
         spec = graph.spec
         _check_network(graph, spec, GENERATOR)
+        spec = _with_crop(spec, imgsize, imgresize)
         for flag, given, stated in (
             ("--imgsize", imgsize, spec.imgsize),
             ("--imgresize", imgresize, spec.imgresize),
@@ -318,7 +328,24 @@ def load_inpainter(
             f"--imgsize {spec.imgsize} and --imgresize {spec.imgresize} give a generator input of "
             f"{spec.input_height}×{spec.input_width}, but '{path}' takes {height}×{width} only"
         )
-    return graph.shared(lambda images, masks: graph.run(img=images, mask=masks)), spec, graph
+    if (spec.in_channels == GENERATOR_CHANNELS[1]) != (HINTS in graph.shapes):
+        raise ValueError(f"'{path}': its spec says in_channels {spec.in_channels}, its inputs are {list(graph.shapes)}")
+
+    def run(images: Floats, masks: Floats, *hints: Floats) -> tuple[Floats, ...]:
+        return graph.run(img=images, mask=masks, **dict(zip((HINTS,), hints, strict=False)))
+
+    return graph.shared(run), spec, graph
+
+
+def _with_crop(spec: NetworkSpec, imgsize: int | None, imgresize: int | None) -> NetworkSpec:
+    """The spec with the crop that the user wants, where the network takes any of the size of its input."""
+    if not spec.follows_hole or (imgsize is None and imgresize is None):
+        return spec
+    size = imgsize or (imgresize or 0) * spec.input_height
+    ratio = imgresize or size // spec.input_height
+    if ratio < 1 or size != ratio * spec.input_height:
+        return spec
+    return replace(spec, imgsize=size, imgresize=ratio, crops="published")
 
 
 def _check_network(graph: Graph, spec: NetworkSpec, expected: str) -> None:

@@ -1,0 +1,90 @@
+"""What the inpainting network makes of a window, and whether it is believed: it must prove itself on hidden pixels."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from utils import blend, preprocess
+from utils.arrays import Image, Mask
+from utils.crops import hole_crop
+from utils.page.doubt import find_doubts, is_better
+from utils.page.guidance import guidance_of, guide
+from utils.page.structure import Structure, repair
+from utils.regions import Box, connected_bounds, crop
+from utils.stages import Inpainter
+
+
+def paint(
+    inpainter: Inpainter,
+    window: Image,
+    hole: Mask,
+    beside: Mask | None = None,
+    found: Structure | None = None,
+    coarse: bool = False,
+) -> Image:
+    """A window with what the network draws in its hole, in the tone of what surrounds that.
+
+    Args:
+        inpainter: one whose crops follow the hole draws each part of it in a crop of its own.
+        window: `(h, w, 3)` uint8.
+        hole: `(h, w)` bool.
+        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+        found: the window's structure, if it is known; else it is measured where the network reads of it.
+        coarse: show what the first of the generator's two networks draws.
+
+    Returns:
+        `(h, w, 3)` uint8; outside the hole, what was seen or what the network draws of it.
+    """
+    hints = None
+    if inpainter.guided:
+        hints = guide(window, hole, beside) if found is None else guidance_of(found)
+    if not inpainter.spec.follows_hole:
+        return _paint_crop(inpainter, window, hole, Box(0, 0, hole.shape[1], hole.shape[0]), hints, coarse)
+    painted = window.copy()
+    for bounds in connected_bounds(hole):
+        box = hole_crop(bounds, inpainter.side, *hole.shape).box
+        inner = bounds.shifted(-box.x0, -box.y0)
+        drawn = crop(_paint_crop(inpainter, window, hole, box, hints, coarse), inner)
+        own = crop(hole, bounds)
+        crop(painted, bounds)[own] = drawn[own]
+    return painted
+
+
+def _paint_crop(inpainter: Inpainter, window: Image, hole: Mask, box: Box, hints: Image | None, coarse: bool) -> Image:
+    """What the network draws of a box of the window, at the window's scale."""
+    part, covered = np.ascontiguousarray(crop(window, box)), np.ascontiguousarray(crop(hole, box))
+    guidance = None if hints is None else [np.ascontiguousarray(crop(hints, box))]
+    (small,) = inpainter.draw([part], [covered], coarse, guidance)
+    return preprocess.resize(blend.match_tone(small, part, covered), *covered.shape)
+
+
+def improve(inpainter: Inpainter, found: Structure, hole: Mask, beside: Mask | None = None) -> tuple[Structure, bool]:
+    """A repair with the network's picture where structure does not explain what surrounds the hole.
+
+    The network is asked only there, and believed only where it draws visible pixels nearby, hidden from both, clearly
+    better than structure does.
+
+    Args:
+        inpainter: the network.
+        found: the repaired window.
+        hole, beside: as `structure.repair` was given them.
+
+    Returns:
+        The repair, and whether anything of it is the network's.
+    """
+    doubts = find_doubts(found.image, hole, found.surface, found.textured)
+    if not doubts:
+        return found, False
+    # What is seen is without the occluder's shadow, which neither of the two should draw.
+    seen, hidden = found.lifted, hole.copy()
+    for doubt in doubts:
+        hidden |= doubt.patches
+    guess = repair(seen, hidden, beside)
+    drawn = paint(inpainter, seen, hidden, beside, guess)
+    proven = [doubt for doubt in doubts if is_better(drawn, guess.image, seen, doubt.patches)]
+    if not proven:
+        return found, False
+    image, drawn = found.image, paint(inpainter, seen, hole, beside, found)
+    for doubt in proven:
+        image = doubt.replace(image, drawn)
+    return replace(found, image=image), True
