@@ -20,7 +20,7 @@ from utils.regions import Box, bounds_of, crop
 
 # All is measured on a window reduced to `DOUBT_SIDE`; lengths below are in its pixels.
 DOUBT_SIDE = 512  # pixels of the longer side
-EDGE_PX = 10  # what lies so near the edge of the hole, on either side, is compared
+TORN_RIM_PX = 10  # what lies so near the edge of the hole, on either side, is compared
 TORN_LEVELS = 10.0  # step at the edge of a hole from which the repair is in doubt; 7 and 16 gained less
 LIGHTER = 2  # times that what is darker than the mean is left out; after once, dense text still darkens the paper
 LEAST_COMPARED = 0.125  # of the square around a pixel of the edge, to be compared there; half as much of the hole
@@ -33,7 +33,7 @@ GAP_PX = 2  # between a patch and the hole at least
 NEAR_RADII = 3.0  # so many radii from an edge in doubt the patches lie
 PLACES = 2000  # most that are tried for them
 TORN_SHARES = 0.35, 0.65  # of the edges nearby that are torn: from where on in doubt, and from where on wholly
-CLEAR_PX = 4.0  # so near another surface nothing is in doubt, and from twice as far on it may be wholly
+BORDER_KEPT_PX = 4.0  # so near another surface nothing is in doubt, and from twice as far on it may be wholly
 POOR_LEVELS = 12.0  # root mean square error of structure on the patches from which another picture is asked for
 PROVEN_DB = 0.5  # by so much another picture must be nearer to the hidden patches than structure's
 
@@ -91,10 +91,10 @@ def find_doubts(image: Image, hole: Mask, surface: Plane, textured: tuple[int, .
         torn &= cv2.dilate((inside > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         inner = cv2.distanceTransform(np.pad(own, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
         inner = inner[1:-1, 1:-1]
-        patches = _choose_patches(covered > 127, torn, inner > CLEAR_PX)
+        patches = _choose_patches(covered > 127, torn, inner > BORDER_KEPT_PX)
         hidden = (_enlarge(patches, area, size, hole) > 0) & ~hole
         if hidden.any():
-            inside *= np.clip(inner / CLEAR_PX - 1, 0, 1) if not own.all() else 1
+            inside *= np.clip(inner / BORDER_KEPT_PX - 1, 0, 1) if not own.all() else 1
             doubts.append(Doubt(_enlarge(inside, area, size, hole) * hole, hidden))
     return doubts
 
@@ -126,7 +126,7 @@ def _measure_steps(image: Image, covered: Plane, own: Mask, lighter: int) -> tup
         own: `(h, w)` bool, the surface that is compared.
         lighter: so many times what is darker than the mean is left out, see `_mean_of_light`.
     """
-    square = np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)
+    square = np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8)
     near, deep = cv2.dilate(covered, square) > 0, cv2.erode(covered, square) > 0
     outer, inner = (covered < 5) & near & own, (covered > 250) & ~deep & own
     edge = (covered > 250) & (cv2.erode(covered, np.ones((3, 3), np.uint8)) <= 250) & own
@@ -147,7 +147,7 @@ def _mean_of_light(image: Image, weights: Floats, lighter: int) -> tuple[Floats,
     Returns:
         `(h, w, 3)` and `(h, w)` float32.
     """
-    side = 2 * EDGE_PX + 1
+    side = 2 * TORN_RIM_PX + 1
 
     def mean(values: Floats) -> Floats:
         return cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_CONSTANT)
@@ -170,7 +170,7 @@ def _reach_inwards(torn: Mask, edge: Mask, hole: Mask) -> Floats:
     count, parts, stats, _ = cv2.connectedComponentsWithStats((weight > 0.5).astype(np.uint8))
     least = max(LEAST_DOUBT_PX, LEAST_DOUBT_SHARE * np.count_nonzero(hole))
     kept = np.isin(parts, [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] >= least])
-    near = cv2.dilate(kept.astype(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))
+    near = cv2.dilate(kept.astype(np.uint8), np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8))
     return np.asarray(weight * near, np.float32)
 
 
