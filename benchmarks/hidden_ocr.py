@@ -87,9 +87,10 @@ def read(engine: Any, picture: Image) -> list[Line]:
     """The lines that an OCR reads in a picture."""
     result = engine(picture, return_word_box=True)
     lines = []
-    for words in result.word_results or ():
-        # A line in which nothing is read has no words, or one without corners.
-        read_ones = [word for word in words if len(word) == 3 and word[2] is not None and _plain(word[0])]
+    for words in filter(None, result.word_results or ()):
+        if isinstance(words[0], str):  # of a picture in which nothing is read: ("", 1.0, None)
+            continue
+        read_ones = [word for word in words if word[2] is not None and _plain(word[0])]
         found = tuple((text, _bounds(corners)) for text, _, corners in read_ones)
         if found:
             corners = np.array([box for _, box in found])

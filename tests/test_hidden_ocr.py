@@ -55,5 +55,5 @@ def test_a_word_that_is_read_alone_is_gone_but_not_harmed():
 
 
 def test_lines_in_which_nothing_is_read_are_left_out():
-    engine = lambda picture, return_word_box: SimpleNamespace(word_results=[(("", 1.0, None),), ()])  # noqa: E731
+    engine = lambda picture, return_word_box: SimpleNamespace(word_results=(("", 1.0, None), (("", 1.0, None),), ()))  # noqa: E731
     assert hidden_ocr.read(engine, np.zeros((9, 9, 3), np.uint8)) == []

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from utils.arrays import Image, Mask, Plane, Reals
 
 REDUCTION = 3.0  # of a photo 4000 pixels high: bands need no finer picture
-PAPER_SIDE = 41  # pixels; what is darker than its whole surroundings of this side is ink
+# Pixels up and along: what is darker than all its surroundings of this size is ink. A tinted row is higher than that.
+PAPER_SIZE = (5, 41)
 INK_LEVELS = 20.0  # that ink lies below the paper
 INK_SHARE = 0.3  # of the darkness of the darkest ink: paler is the blurred rim of a stroke
 DARKEST = 0.9  # quantile of the dark pixels that stands for the darkest ink
@@ -112,7 +113,7 @@ def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int
     blue, green, red = cv2.split(small)
     level = cv2.min(cv2.min(blue, green), red)
     level[covered > 0] = 0
-    paper = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((PAPER_SIDE, PAPER_SIDE), np.uint8))
+    paper = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones(PAPER_SIZE, np.uint8))
     dark = cv2.subtract(paper, level)
     near = cv2.dilate(covered, np.ones((3, 3), np.uint8))
     dark[near > 0] = 0
