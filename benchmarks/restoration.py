@@ -23,6 +23,7 @@ from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
 from utils.split import SPLITS, select
 
 if TYPE_CHECKING:
+    from benchmarks.others import Fill
     from benchmarks.pairs import Pair, Plan
     from datasets.occluders import Cutout
     from utils.remover import OccluderRemover
@@ -40,7 +41,8 @@ PAPER_PX = 31  # there: wider than a stroke, narrower than a shadow
 AS_IS = "left as is"
 CHAIN = "this project"
 CHAIN_TRUE_MASK = "this project, true mask"
-PICTURE_SCORES = ("psnr", "ms_ssim", "mask_psnr", "textless_mask_psnr", "ring_psnr", "seconds")
+LAMA, PATCHMATCH = "--lama, true mask", "PatchMatch, true mask"
+PICTURE_SCORES = ("psnr", "ms_ssim", "mask_psnr", "textless_mask_psnr", "ring_psnr", "rules", "grain", "seconds")
 FINDER_SCORES = ("iou", "boundary_f", "recall_grown", "false_share", "false_share_clean")
 
 Row = dict[str, Any]
@@ -60,7 +62,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--count", type=positive_int, default=52, help="pairs to build (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of pairs and placements (default %(default)s)")
-    add_switch(parser, "--baselines", True, "score OpenCV's inpainting with the true mask")
+    add_switch(
+        parser,
+        "--baselines",
+        True,
+        "score OpenCV's inpainting, and PatchMatch where it is installed, with the true mask",
+    )
+    parser.add_argument("--lama", metavar="FILE", help="also score a LaMa or MI-GAN ONNX graph with the true mask")
     add_switch(parser, "--chain", True, "run the networks; False scores the baselines alone")
     add_switch(parser, "--true_mask", False, "also repair with the true mask, which shows what finding it costs")
     parser.add_argument("--report", help="also write every score to this .json or .csv file")
@@ -89,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tqdm import tqdm
 
     from benchmarks import pairs
+    from benchmarks.others import load_lama
     from utils import report
 
     try:
@@ -100,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise ValueError(f"--{flag} {folder}: there is no such folder")
         pages, cutouts = choose(args.page_dir, args.occluder_dir, args.split)
         remover = load_remover(args) if args.chain else None
+        lama = load_lama(args.lama) if args.lama else None
         for folder in (args.keep_dir, args.write_pairs):
             if folder:
                 Path(folder).mkdir(parents=True, exist_ok=True)
@@ -107,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
 
     plans = pairs.plan_pairs(pages, cutouts, args.count, args.seed, args.textless_dir)
-    methods = list_methods(remover, args.baselines, args.true_mask)
+    methods = list_methods(remover, args.baselines, args.true_mask, lama)
     measure = partial(measure_pair, methods=methods, remover=remover, keep=args.keep_dir, write=args.write_pairs)
     if args.num_workers > 1:
         cv2.setNumThreads(1)  # the cores are taken by the workers
@@ -177,8 +187,11 @@ def load_remover(args: argparse.Namespace) -> "OccluderRemover":
 Method = Callable[["Pair"], Any]
 
 
-def list_methods(remover: "OccluderRemover | None", baselines: bool, true_mask: bool) -> dict[str, Method]:
+def list_methods(
+    remover: "OccluderRemover | None", baselines: bool, true_mask: bool, lama: "Fill | None" = None
+) -> dict[str, Method]:
     """Name → function from a pair to the repaired photo `(H, W, 3)` uint8."""
+    from benchmarks.others import load_patchmatch
     from utils.baselines import METHODS, SCALES, opencv_inpaint
     from utils.regions import grow
 
@@ -194,6 +207,10 @@ def list_methods(remover: "OccluderRemover | None", baselines: bool, true_mask: 
         for method in METHODS:
             for scale in SCALES:
                 methods[baseline_name(method, scale)] = partial(fill, method=method, scale=scale)
+        if (patchmatch := load_patchmatch()) is not None:
+            methods[PATCHMATCH] = lambda pair: patchmatch(pair.covered, pair.hole)
+    if lama is not None:
+        methods[LAMA] = lambda pair: lama(pair.covered, pair.hole)
     if remover is not None:
         automatic = remover
         methods[CHAIN] = lambda pair: automatic(pair.covered).image
@@ -239,6 +256,7 @@ def measure_pair(
     Raises:
         ValueError, OSError: a file cannot be used or written.
     """
+    from benchmarks.looks import grain_kept, rules_continued
     from benchmarks.pairs import build_pair
     from utils.metrics import psnr, restoration_scores
 
@@ -260,6 +278,9 @@ def measure_pair(
         result = method(pair)
         seconds = time.perf_counter() - start
         row = {**about, "method": name, **restoration_scores(result, pair.clean, hole)}
+        for score, value in (("rules", rules_continued(result, pair.clean, hole)), ("grain", grain_kept(result, hole))):
+            if value is not None and name != AS_IS:
+                row[score] = value
         if pair.textless is not None:
             row["textless_mask_psnr"] = psnr(result, pair.textless, hole)
         if name != AS_IS:
