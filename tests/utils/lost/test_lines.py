@@ -91,3 +91,10 @@ def test_lines_of_two_columns_opposite_each_other_are_two():
     page = np.minimum(text_page(baselines, text="left of it", x=80), text_page(baselines, text="right of all", x=900))
     lines = find_lost_lines(page, hole_at(200, 290, 1000, 440))
     assert len(lines) == 4 and all(line.box.x1 < 600 or line.box.x0 > 600 for line in lines)
+
+
+def test_a_tinted_row_of_a_table_is_paper():
+    page = text_page([300])
+    page[250:330] = np.clip(page[250:330].astype(int) - 45, 0, 255)
+    (line,) = find_lost_lines(page, hole_at(500, 150, 800, 510))
+    assert line.baseline[0, 1] == pytest.approx(300, abs=8)
