@@ -69,7 +69,8 @@ def _strip(view: View, run: Band) -> Plane:
     left, right = max(0, round(x0 * scale) - 2), min(view.window.shape[1], round(x1 * scale) + 2)
     drop = run.slope * size[0]
     high, low = max(0, round(top * scale + min(0, drop)) - 2), round(bottom * scale + max(0, drop)) + 2
-    level = view.window[high:low, left:right].min(axis=2)
+    blue, green, red = cv2.split(view.window[high:low, left:right])
+    level = cv2.min(cv2.min(blue, green), red)
     move = np.array([[1, 0, x0 * scale - left], [run.slope, 1, top * scale - high]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     strip = cv2.warpAffine(level, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -9,7 +9,7 @@ Lengths are pixels of the reduced window or *heights*, and what is tuned was cho
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -218,10 +218,11 @@ def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> list[_Stretc
 
 def _known(members: list[Band], ends: dict[tuple[Band, int], _End], view: View) -> Band:
     """Runs of one line as one, with whether its ends are seen."""
-    run = to_run(members)
+    run = members[0] if len(members) == 1 else to_run(members)
     border = CHAIN_GAP * run.height
     left = run.x0 > border and (members[0], -1) not in ends
-    return to_run(members, (left, run.x1 < view.hole.shape[1] - border and (members[-1], 1) not in ends))
+    right = run.x1 < view.hole.shape[1] - border and (members[-1], 1) not in ends
+    return replace(run, known=(left, right))
 
 
 def _ends(view: View, run: Band, walls: list[Reals]) -> tuple[list[_End], list[tuple[int, int]]]:
