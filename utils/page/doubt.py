@@ -4,9 +4,9 @@ Below text, rules and grain a repaired hole must be as light as what lies beside
 not explain what surrounds the hole: a picture, a tint, a desk, an edge that was missed. Somewhat outside the hole a few
 visible patches are then hidden as well, and whoever draws them better is believed in the hole.
 
-The constants were chosen on 60 photographed documents with pasted occluders (held back, `benchmarks/restoration.py`)
-and confirmed on 70 others: with the true mask and the shipped generator 0.23 and 0.43 dB more in the hole than with
-structure alone, in no pair more than 0.2 less.
+The constants were chosen on 60 and 70 photographed documents with pasted occluders: with the true mask and the shipped
+generator 0.23 and 0.43 dB more in the hole than with structure alone, in no pair more than 0.2 less. On 40 other pairs,
+fully automatic, it is 0.07 dB more, at worst 0.4 less.
 """
 
 from dataclasses import dataclass
