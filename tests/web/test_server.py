@@ -128,6 +128,7 @@ def test_result_as_found_is_the_file_of_the_command_line(site, tmp_path, extensi
     assert site.repair() == by_command_line(tmp_path, data, f"page{extension}")
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_is_seen_reduced_as_by_the_command_line(site, tmp_path):
     image = cv2.resize(page(), None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     data = encoded(image)
@@ -135,6 +136,7 @@ def test_a_large_jpeg_is_seen_reduced_as_by_the_command_line(site, tmp_path):
     assert site.repair() == by_command_line(tmp_path, data)
 
 
+@pytest.mark.slow
 def test_what_the_page_sets_is_recorded_as_the_command_line_would(site, tmp_path):
     data = encoded(page())
     site.put(data)
@@ -149,6 +151,7 @@ def test_what_the_page_sets_is_recorded_as_the_command_line_would(site, tmp_path
     assert site.repair(**settings) == by_command_line(tmp_path, data, mask=mask, flags=flags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", ["only", "auto", "off"])
 def test_result_of_a_corrected_mask_is_the_file_of_the_command_line_with_that_mask(site, tmp_path, structure):
     data = encoded(page(occluders=2))
@@ -299,6 +302,7 @@ def test_names_of_uploads_cannot_lead_anywhere(given, kept):
     assert safe_name(given) == kept
 
 
+@pytest.mark.slow
 def test_too_large_and_no_pictures_are_refused_in_words(tmp_path):
     with running(tmp_path, ["--max_pixels", "500000"], max_upload_bytes=MB) as site:
         big = site("PUT", f"/api/photos/{ID}", 413, content=encoded(page()))
@@ -420,6 +424,7 @@ def test_a_mask_of_everything_is_refused_in_words(site):
     assert re.match(r"[A-Z1-9].* covered.*\.$", state["error"]) and state["result"] is None
 
 
+@pytest.mark.slow
 def test_200_photos_do_not_fill_the_server(tmp_path):
     with running(tmp_path, most_sessions=5) as site:
         data = encoded(page(60, 50, 0), ".png")
@@ -433,6 +438,7 @@ def test_200_photos_do_not_fill_the_server(tmp_path):
         site("GET", "/api/photos/photo-0000", 404)
 
 
+@pytest.mark.slow
 def test_the_disk_is_bounded_and_the_oldest_photo_goes_first(tmp_path):
     data = encoded(page(), ".png")
     with running(tmp_path, store_bytes=int(2.5 * len(data))) as site:
@@ -443,6 +449,7 @@ def test_the_disk_is_bounded_and_the_oldest_photo_goes_first(tmp_path):
         assert sum(path.stat().st_size for path in site.store.root.rglob("*") if path.is_file()) <= 2.5 * len(data)
 
 
+@pytest.mark.slow
 def test_a_full_store_says_so_and_counts_what_it_refused_no_longer(tmp_path):
     small, large = encoded(page(60, 50, 0), ".png"), encoded(page(), ".png")
     with running(tmp_path, store_bytes=len(small) + 100) as site:
@@ -467,6 +474,7 @@ def test_a_photo_at_work_is_not_forgotten_for_another(tmp_path):
         assert site("GET", "/api/photos/photo-0001").json()["job"]["before"] == 1
 
 
+@pytest.mark.slow
 def test_memory_of_decoded_photos_is_bounded(site):
     site.workshop.cache.most_bytes = 5 * MB
     for number in range(6):
@@ -514,6 +522,7 @@ def test_a_folder_is_looked_at_ahead_and_sorted(tmp_path, photos):
         assert max(cv2.imdecode(np.frombuffer(thumbnail, np.uint8), 1).shape) == 320
 
 
+@pytest.mark.slow
 def test_what_is_sure_is_written_as_the_command_line_does(tmp_path, photos):
     before = {path: path.read_bytes() for path in photos.iterdir()}
     with running(tmp_path, photo_dir=photos) as site:
@@ -527,6 +536,7 @@ def test_what_is_sure_is_written_as_the_command_line_does(tmp_path, photos):
     assert before == {path: path.read_bytes() for path in photos.iterdir()}
 
 
+@pytest.mark.slow
 def test_skip_existing_knows_what_the_page_wrote_and_leaves_corrected_photos_alone(tmp_path, photos, capsys):
     (photos / "broken.jpg").unlink()
     with running(tmp_path, photo_dir=photos) as site:
@@ -550,6 +560,7 @@ def test_skip_existing_knows_what_the_page_wrote_and_leaves_corrected_photos_alo
     assert written[out / "page10.jpg"] == (out / "page10.jpg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_corrected_photo_of_a_folder_is_written_as_corrected(tmp_path, photos):
     unmarked = ["--mark", "False"]  # its mark lacks the record, see docs/web.md
     with running(tmp_path, unmarked, photo_dir=photos) as site:
@@ -633,6 +644,7 @@ def test_every_route_is_shown_with_curl_in_the_docs(site):
             assert re.search(rf"`{verb} {place}[`?]", shown), (verb, route.path)
 
 
+@pytest.mark.slow
 def test_wrong_use_of_the_script_is_named(tmp_path, capsys):
     for flags, words in (
         (["--photo_dir", str(tmp_path / "none")], "--photo_dir"),

@@ -83,6 +83,7 @@ def records(target):
     return [json.loads(line) for file in (target / "records").glob("*.jsonl") for line in file.open()]
 
 
+@pytest.mark.slow
 def test_a_list_gives_the_files_of_a_folder_and_a_record_for_each(photos, flags, capsys):
     whole = photos.parent / "whole"
     folder = ["--src_image_dir", str(photos), "--save_dir", str(whole), "--recursive", "True"]
@@ -100,6 +101,7 @@ def test_a_list_gives_the_files_of_a_folder_and_a_record_for_each(photos, flags,
         assert row["key"] and row["graphs"]["deeplabv3_onnx"] and row["status"] in ("repaired", "clean")
 
 
+@pytest.mark.slow
 def test_doing_it_twice_changes_no_byte(photos, flags):
     written = []
     for _ in range(2):
@@ -129,6 +131,7 @@ def test_resume_does_what_has_no_record_for_these_options(photos, flags, capsys)
     assert done_again("--grow_px", "30", "--save_mask", "True") == 3
 
 
+@pytest.mark.slow
 def test_a_record_that_was_cut_short_is_none(photos, flags, capsys):
     assert predict_onnx.main(argv(photos, flags)) == 0
     [file] = (photos.parent / "out" / "records").iterdir()
@@ -137,6 +140,7 @@ def test_a_record_that_was_cut_short_is_none(photos, flags, capsys):
     assert "5 of 6 have records already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_picture_in_the_place_of_a_result_stays_and_a_result_of_ours_does_not(photos, flags, capsys):
     target = photos.parent / "out"
     assert predict_onnx.main(argv(photos, flags)) == 0
@@ -147,6 +151,7 @@ def test_another_picture_in_the_place_of_a_result_stays_and_a_result_of_ours_doe
     assert "6.png: failed: " in capsys.readouterr().err and cv2.imread(str(target / "6.png")).shape == (70, 70, 3)
 
 
+@pytest.mark.slow
 def test_shares_together_do_all_and_one_report_tells_it(photos, flags, capsys):
     for index in range(3):
         assert predict_onnx.main(argv(photos, flags, "--shard", f"{index}/3")) == 0
@@ -161,6 +166,7 @@ def test_shares_together_do_all_and_one_report_tells_it(photos, flags, capsys):
     assert [row["id"] for row in rows] == (photos.parent / "all.txt").read_text().split()
 
 
+@pytest.mark.slow
 def test_a_merged_report_serves_skip_existing_on_one_machine(photos, flags, capsys):
     assert predict_onnx.main(argv(photos, flags)) == 0
     report = photos.parent / "report.jsonl"
@@ -171,6 +177,7 @@ def test_a_merged_report_serves_skip_existing_on_one_machine(photos, flags, caps
     assert "6 skipped" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named_and_status_1(photos, flags, capsys):
     assert predict_onnx.main(argv(photos, flags, "--shard", "0/3")) == 0
     report = photos.parent / "report.jsonl"
@@ -182,6 +189,7 @@ def test_what_is_missing_is_named_and_status_1(photos, flags, capsys):
     assert f"without a record: {', '.join(missing)}; go on with --resume True" in said.err
 
 
+@pytest.mark.slow
 def test_what_fails_is_recorded_and_done_again_only_where_asked(photos, flags, capsys):
     (photos / "7.jpg").write_text("no picture")
     write_list(photos)
