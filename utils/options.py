@@ -54,7 +54,7 @@ class RemovalOptions:
         min_area_px: found regions of fewer pixels are ignored as noise, measured likewise (an area: squared).
         structure: `auto` continues paper and rules at full resolution and takes the network's picture where they do
             not explain what surrounds a hole and the network does, `off` pastes the network's picture alone, `only`
-            does without the inpainting network.
+            does without the inpainting network: the default as long as the shipped generator gains little for its time.
         lift_shadow: lift the shadow that a found occluder throws on the page beside it; not with `structure` `off`.
         compat: the published flow instead, whatever `structure` says: last contour, one crop, hard paste.
     """
@@ -67,7 +67,7 @@ class RemovalOptions:
     grow_px: float = 18.0
     feather_px: float = 6.0
     min_area_px: float = 2500.0
-    structure: str = "auto"
+    structure: str = "only"
     lift_shadow: bool = True
     compat: bool = False
 
