@@ -3,11 +3,13 @@
     make demo_pictures
     cp -r demo_pictures/. .
 
-Nothing is overwritten before that copy: look at the pictures first. The pages are those that `synthesize.py` draws of
-the seed; where a machine has other fonts, their print differs.
+Nothing is overwritten before that copy: look at the pictures first. The pages test1.jpg and so on are those that
+`synthesize.py` draws of the seed; where a machine has other fonts, their print differs. real1.jpg is a photograph and
+stays as it is (source and licence: MODEL_CARD.md).
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,9 +23,11 @@ import synthesize
 from utils.flags import positive_int
 from utils.images import read_image, write_image
 
+SHIPPED = Path(__file__).parent.parent / "test_img"
 SEED = 11
 PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands and a phone over rules and print, a finger
-SHOWN, FAILED = (0, 1), (2,)  # of these, in before_after.jpg and in failures.jpg
+REAL = ("real1",)  # photographs of test_img/
+SHOWN, FAILED = ("real1", "test1", "test2"), ("test3",)  # in before_after.jpg and in failures.jpg
 WIDTH = 1200  # of both in pixels
 QUALITY = 92
 
@@ -34,9 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--save_dir", type=Path, default=Path("demo_pictures"), help="where they go (%(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of synthesize.py (%(default)s)")
     parser.add_argument("--pictures", type=int, nargs="+", default=list(PICTURES), help="numbers to take (4 6 7 8)")
-    parser.add_argument("--shown", type=int, nargs="+", default=list(SHOWN),
-                        help="which of them before_after.jpg shows, counted from 0 (0 1)")  # fmt: skip
-    parser.add_argument("--failed", type=int, nargs="+", default=list(FAILED), help="which failures.jpg shows (2)")
+    parser.add_argument("--shown", nargs="+", default=list(SHOWN),
+                        help="photos that before_after.jpg shows (real1 test1 test2)")  # fmt: skip
+    parser.add_argument("--failed", nargs="+", default=list(FAILED), help="photos that failures.jpg shows (test3)")
     parser.add_argument("--size", type=positive_int, default=3750, help="longer side in pixels (%(default)s)")
     return parser
 
@@ -50,15 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         draw(photos, args.seed, args.pictures, args.size, Path(scratch) / "drawn")
+        for name in REAL:
+            shutil.copyfile(SHIPPED / f"{name}.jpg", photos / f"{name}.jpg")
         repaired = Path(scratch) / "repaired"
         status = predict_onnx.main(
             ["--src_image_dir", str(photos), "--save_dir", str(repaired), "--save_comparison", "True"]
         )
         if status:
             return status
-        made = sorted((repaired / "comparisons").iterdir())
-        for name, places in (("before_after.jpg", args.shown), ("failures.jpg", args.failed)):
-            strips = [read_image(made[place]) for place in places]
+        made = {path.name.split(".")[0]: path for path in (repaired / "comparisons").iterdir()}
+        for name, photos_shown in (("before_after.jpg", args.shown), ("failures.jpg", args.failed)):
+            strips = [read_image(made[photo]) for photo in photos_shown]
             write_image(docs / name, stack(strips, WIDTH), QUALITY)
     print(f"photos and both pictures in '{args.save_dir}': look at them, then copy them over the project's")
     return 0

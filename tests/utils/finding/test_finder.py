@@ -35,7 +35,7 @@ def test_a_vague_region_ends_where_the_colours_change():
     image[truth] = SKIN
     probs = vague(image.shape, 310, 205, 66)
     assert iou(probs >= 0.5, truth) < 0.6
-    assert iou(follow_outlines(image, Answer(probs), 0.5, 0.9), truth) > 0.93
+    assert iou(follow_outlines(image, Answer(probs), 0.5), truth) > 0.93
 
 
 def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
@@ -43,7 +43,7 @@ def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
     hand, sleeve, shade = np.s_[300:500, 200:280], np.s_[500:640, 190:290], np.s_[300:500, 280:330]
     image[hand], image[sleeve] = SKIN, (90, 45, 25)
     probs[hand], probs[sleeve], probs[shade] = 1, 0.35, 0.35
-    found = follow_outlines(image, Answer(probs), 0.5, 0.9)
+    found = follow_outlines(image, Answer(probs), 0.5)
     assert found[sleeve].mean() > 0.95 and found[shade].mean() < 0.1
 
 
@@ -136,7 +136,7 @@ def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
     image = np.full((640, 480, 3), PAPER, np.uint8)
     probs = np.zeros(image.shape[:2], np.float32)
     probs[200:300, 100:200] = 1
-    assert iou(follow_outlines(image, Answer(probs), 0.5, 0.9), probs > 0) > 0.95
+    assert follow_outlines(image, Answer(probs), 0.5)[206:294, 106:194].all()
 
 
 def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_border_kept():
@@ -146,7 +146,7 @@ def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_bo
     for y, x, radius in gaps.values():
         hand &= ~disc(image.shape, y, x, radius)
     image[hand] = SKIN
-    found = follow_outlines(image, Answer(hand.astype(np.float32)), 0.5, 0.9)
+    found = follow_outlines(image, Answer(hand.astype(np.float32)), 0.5)
     assert {name: bool(found[y, x]) for name, (y, x, _) in gaps.items()} == {
         "print": True, "ring of fingers": False, "at the border": False
     }  # fmt: skip
@@ -155,7 +155,7 @@ def test_small_gaps_in_an_occluder_are_filled_and_large_ones_and_those_at_the_bo
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0])
 def test_a_picture_of_one_probability_is_all_or_nothing(level):
     image = page()
-    found = follow_outlines(image, Answer(np.full(image.shape[:2], level, np.float32)), 0.5, 0.0)
+    found = follow_outlines(image, Answer(np.full(image.shape[:2], level, np.float32)), 0.5)
     assert found.all() if level == 1 else not found.any()
 
 
@@ -163,7 +163,7 @@ def test_the_same_photo_gives_the_same_mask():
     image = page()
     image[disc(image.shape, 300, 200, 60)] = SKIN
     probs = vague(image.shape, 310, 205, 66)
-    assert (follow_outlines(image, Answer(probs), 0.5, 0.9) == follow_outlines(image, Answer(probs), 0.5, 0.9)).all()
+    assert (follow_outlines(image, Answer(probs), 0.5) == follow_outlines(image, Answer(probs), 0.5)).all()
 
 
 def blue_is_occluder(images):
@@ -200,12 +200,12 @@ def test_a_finger_on_a_long_photo_is_found_by_a_network_that_knows_no_squeezed_o
     assert mask[finger].all() and np.count_nonzero(mask) < 1.5 * np.count_nonzero(finger)
 
 
-def test_colours_take_nothing_from_the_inside_of_what_a_network_that_knows_the_page_found():
+def test_colours_take_nothing_from_the_inside_of_what_the_network_is_sure_of():
     image = page()
     sleeved = np.zeros(image.shape[:2], np.float32)
-    sleeved[200:500, 150:330] = 0.9
+    sleeved[200:500, 150:330] = 0.95
     image[200:350, 150:330], image[350:500, 150:330] = SKIN, PAPER  # a cuff of the paper's own colour
-    found = follow_outlines(image, Answer(sleeved, np.zeros_like(sleeved)), 0.5, 0.9)
+    found = follow_outlines(image, Answer(sleeved, np.zeros_like(sleeved)), 0.5)
     assert found[210:490, 160:320].all() and found.sum() < 1.1 * (sleeved > 0).sum()
 
 
@@ -214,5 +214,14 @@ def test_rim_of_what_was_found_follows_the_colours():
     truth = disc(image.shape, 300, 200, 60)
     image[truth] = SKIN
     rough = disc(image.shape, 301, 201, 62).astype(np.float32)
-    found = follow_outlines(image, Answer(rough, np.zeros_like(rough)), 0.5, 0.9)
+    found = follow_outlines(image, Answer(rough, np.zeros_like(rough)), 0.5)
     assert iou(found, truth) > iou(rough > 0, truth) and iou(found, truth) > 0.98
+
+
+def test_a_halo_of_which_the_network_is_not_sure_gives_way_to_the_papers_colour():
+    image = page()
+    truth = disc(image.shape, 300, 200, 60)
+    image[truth] = SKIN
+    halo = 0.6 * disc(image.shape, 300, 200, 90).astype(np.float32)
+    halo[truth] = 0.95
+    assert iou(follow_outlines(image, Answer(halo, np.zeros_like(halo)), 0.5), truth) > 0.95
