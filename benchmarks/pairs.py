@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.collection import paper_of, read_outlines
 from datasets.occluders import Cutout
 from utils.images import read_photo
 
@@ -24,6 +25,7 @@ OTHER_SHARES = (0.015, 0.04)
 VISIBLE_SHARES = (0.005, 0.08)  # a placement whose visible share falls outside is drawn again
 KIND_TURNS = {"finger": 3, "hand": 3, "head": 3}  # the contest's kinds come three times as often as any other
 PLACEMENTS_TRIED = 50
+ON_PAPER = 0.5  # share of an occluder that lies on a page at least: what lies beside every page is to stay
 
 # Degrees, counter-clockwise: from an edge of a cut-out to its bottom, and from there to an edge of the page.
 TO_BOTTOM = {"bottom": 0, "left": 90, "top": 180, "right": 270}
@@ -40,7 +42,7 @@ Array8 = NDArray[np.uint8]
 class Plan:
     """Which cut-out goes over which page; `seed` decides where.
 
-    `textless` is the file of the page without its text, or None.
+    `textless` is the file of the page without its text, `outline` the page's entry in `pages.json`, or None.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Plan:
     cutout: Cutout
     seed: tuple[int, int]
     textless: Path | None = None
+    outline: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def plan_pairs(
     the same pairs, and the first ones do not depend on `count`.
 
     Args:
-        pages, cutouts: none of them empty.
+        pages, cutouts: none of them empty. A `pages.json` beside the pages' folder says where their paper is.
         count: how many pairs.
         seed: of everything random.
         textless_dir: folder of the pages without their text, under the pages' file names, or None.
@@ -102,10 +105,20 @@ def plan_pairs(
     kinds = _deal((seed, 0), [kind for kind in by_kind for _ in range(KIND_TURNS.get(kind, 1))])
     members = {kind: _deal((seed, 2 + number), of_kind) for number, (kind, of_kind) in enumerate(by_kind.items())}
     plans = []
+    outlines = read_outlines(pages[0].parent.parent / "pages.json")
     for number, page, kind in zip(range(count), _deal((seed, 1), pages), kinds, strict=False):
         cutout = next(members[kind])
         textless = Path(textless_dir) / page.name if textless_dir else None
-        plans.append(Plan(f"{number:03d}_{page.stem}_{cutout.path.stem}", page, cutout, (seed, number), textless))
+        plans.append(
+            Plan(
+                f"{number:03d}_{page.stem}_{cutout.path.stem}",
+                page,
+                cutout,
+                (seed, number),
+                textless,
+                outlines.get(page.name),
+            )
+        )
     return plans
 
 
@@ -121,7 +134,8 @@ def build_pair(plan: Plan) -> Pair:
     textless = read_photo(plan.textless).image if plan.textless else None
     if textless is not None and textless.shape != clean.shape:
         raise ValueError(f"'{plan.page.name}' has another size in --textless_dir than in --page_dir")
-    covered, alpha = cover(clean, read_cutout(plan.cutout.path), plan.cutout, np.random.default_rng(plan.seed))
+    paper = paper_of(plan.outline, *clean.shape[:2]) > 0
+    covered, alpha = cover(clean, paper, read_cutout(plan.cutout.path), plan.cutout, np.random.default_rng(plan.seed))
     return Pair(plan.name, page_group(plan.page.stem), plan.cutout.kind, clean, covered, alpha, textless)
 
 
@@ -145,11 +159,14 @@ def read_cutout(path: Path) -> Array8:
     return np.asarray(image, np.uint8)
 
 
-def cover(page: Array8, pixels: Array8, cutout: Cutout, rng: np.random.Generator) -> tuple[Array8, Array8]:
-    """Paste a cut-out over a page, its cut edge on or beyond an edge of the page.
+def cover(
+    page: Array8, paper: NDArray[np.bool_], pixels: Array8, cutout: Cutout, rng: np.random.Generator
+) -> tuple[Array8, Array8]:
+    """Paste a cut-out over a page, its cut edge on or beyond an edge of the picture.
 
     Args:
         page: `(H, W, 3)` uint8 BGR.
+        paper: `(H, W)` bool, the page itself; where the cut-out cannot come to lie on it, it lies beside.
         pixels: `(h, w, 4)` uint8 BGRA of the cut-out.
         cutout: what it is.
         rng: decides size, edge, place, tilt and mirroring.
@@ -166,8 +183,12 @@ def cover(page: Array8, pixels: Array8, cutout: Cutout, rng: np.random.Generator
         layer = _scaled(pixels[:, ::-1] if rng.random() < 0.5 else pixels, scale)
         matrix = _placement(layer.shape[:2], height, width, cutout, rng)
         box, layer = _warped(layer, matrix, height, width)
-        visible = np.count_nonzero(layer[..., 3] >= 128) / (height * width)
-        if VISIBLE_SHARES[0] <= visible <= VISIBLE_SHARES[1]:
+        solid = layer[..., 3] >= 128
+        visible = np.count_nonzero(solid) / (height * width)
+        on_paper = np.count_nonzero(solid & paper[box[1] : box[3], box[0] : box[2]]) >= ON_PAPER * np.count_nonzero(
+            solid
+        )
+        if VISIBLE_SHARES[0] <= visible <= VISIBLE_SHARES[1] and on_paper:
             break
     rows, columns = slice(box[1], box[3]), slice(box[0], box[2])
     alpha = np.zeros((height, width), np.uint8)

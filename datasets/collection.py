@@ -71,7 +71,7 @@ class Collection:
         self.documents = Source([path for path in documents if (path in held_out(documents)) == (split == "val")])
         self.figures = Source(select_some(_pictures(folder / "figures"), split, lambda p: p.name, "figures"))
         self.surfaces = Source(select_some(_pictures(folder / "surfaces"), split, lambda p: p.name, "surfaces"))
-        self.outlines = _read_outlines(folder / "pages.json")
+        self.outlines = read_outlines(folder / "pages.json")
         cut_edges = _read_cut_edges(folder)
         cutouts = select_some(_pictures(folder / "occluders"), split, lambda p: p.name, "cut-outs")
         kinds: dict[str, list[Path]] = {}
@@ -99,15 +99,7 @@ class Collection:
         """
         path = self.documents.draw(rng)
         image = _reduced(path, DOCUMENT_SIDE)
-        paper = np.full(image.shape[:2], 255, np.uint8)
-        outline = self.outlines.get(path.name)
-        if outline is not None and not outline.get("full"):
-            paper[:] = 0
-            for level, polygons in ((255, outline["pages"]), (128, outline.get("ignore", []))):
-                for polygon in polygons:
-                    corners = np.array(polygon) * image.shape[1::-1] * 16
-                    cv2.fillPoly(paper, [np.rint(corners).astype(np.int32)], level, cv2.LINE_8, 4)
-        return image, paper
+        return image, paper_of(self.outlines.get(path.name), *image.shape[:2])
 
     def figure(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """`(h, w, 4)` uint8 BGR and alpha."""
@@ -146,7 +138,24 @@ def _pictures(folder: Path) -> list[Path]:
     return list_photos(folder, recursive=True)
 
 
-def _read_outlines(path: Path) -> dict[str, Any]:
+def paper_of(outline: dict[str, Any] | None, height: int, width: int) -> NDArray[np.uint8]:
+    """Where paper is by an entry of `pages.json`, everywhere without one: `(height, width)`, as `document` says."""
+    if outline is None or outline.get("full"):
+        return np.full((height, width), 255, np.uint8)
+    paper = np.zeros((height, width), np.uint8)
+    for level, polygons in ((255, outline["pages"]), (128, outline.get("ignore", []))):
+        for polygon in polygons:
+            corners = np.array(polygon) * (width, height) * 16
+            cv2.fillPoly(paper, [np.rint(corners).astype(np.int32)], level, cv2.LINE_8, 4)
+    return paper
+
+
+def read_outlines(path: Path) -> dict[str, Any]:
+    """What `pages.json` says by file name; nothing where there is no such file.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
     if not path.is_file():
         return {}
     try:

@@ -83,12 +83,22 @@ def test_cut_edge_lies_on_or_beyond_the_edge_of_the_page(cut_edge):
     cutout = np.ascontiguousarray(np.rot90(cutout, turns))
     for seed in range(12):
         hand = Cutout(Path("hand.png"), "hand", cut_edge)
-        covered, alpha = pairs.cover(page, cutout, hand, np.random.default_rng(seed))
+        covered, alpha = pairs.cover(page, np.ones((HEIGHT, WIDTH), bool), cutout, hand, np.random.default_rng(seed))
         solid = alpha == 255
         assert (solid & (covered[..., 1] > 200)).any()
         rows, columns = np.nonzero(solid & (covered[..., 2] > 128))
         to_border = np.minimum.reduce([rows, columns, HEIGHT - 1 - rows, WIDTH - 1 - columns])
         assert to_border.max(initial=0) <= 10
+
+
+def test_a_cutout_lies_on_the_paper_where_the_outline_of_the_page_is_known():
+    page, paper = np.full((HEIGHT, WIDTH, 3), 255, np.uint8), np.zeros((HEIGHT, WIDTH), bool)
+    paper[:, : WIDTH // 3] = True
+    cutout = np.full((100, 40, 4), 255, np.uint8)
+    for seed in range(12):
+        finger = Cutout(Path("finger.png"), "finger", "bottom")
+        alpha = pairs.cover(page, paper, cutout, finger, np.random.default_rng(seed))[1]
+        assert (alpha[paper] > 127).sum() >= 0.5 * (alpha > 127).sum()
 
 
 def test_the_same_seed_gives_the_same_pairs_and_another_one_others(folders):

@@ -22,6 +22,7 @@ LEAST_SEEN = 150  # pixels of surroundings, below which nothing is known of the 
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
 TEXTURE_BLUR_PX = 2.5  # standard deviation of the blur that leaves no texture
 EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
+SMALL_REST = 0.15  # share of an occluder: so little of it beside the page goes with it, a torn-off scrap looks worse
 SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is compared, and pixels of one
 ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
 
@@ -46,7 +47,7 @@ def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mas
     kept = np.zeros_like(covered)  # parts that are repaired as a whole
     for part in parts:
         rest = part & ~page
-        if not rest.any() or (options.scope == "auto" and is_continuable(small, beside, rest, covered)):
+        if not rest.any() or (options.scope == "auto" and _may_go(small, beside, rest, part, covered)):
             kept |= grow(part, 2 * CLEAR_PX)
     if (kept | page | ~covered).all():
         return whole
@@ -58,6 +59,11 @@ def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mas
         if np.count_nonzero(crop(mask, bounds)) < least:
             crop(mask, bounds)[:] = False
     return mask
+
+
+def _may_go(small: Image, beside: Floats, rest: Mask, part: Mask, covered: Mask) -> bool:
+    little = np.count_nonzero(rest) <= SMALL_REST * np.count_nonzero(part)
+    return little or is_continuable(small, beside, rest, covered)
 
 
 def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> bool:
