@@ -19,6 +19,7 @@ from utils.cluster.listing import Listed
 from utils.cluster.process import Supervisor, WorkerLost
 from utils.cluster.records import QUARANTINED, RecordFile, Row, run_name
 
+BLOCKS_AN_ACTOR = 2  # at least, so that none waits long for the last
 BATCH = 16  # photos a task: some seconds of work, against milliseconds of Ray's
 WINDOW = 100_000  # photos that Ray is given at a time: what it keeps of them is all that this process holds
 RETRIES = 2  # of a task whose actor died
@@ -137,7 +138,8 @@ class RayPool:
         import ray
 
         names = [json.dumps(asdict(photo)) for photo in photos]
-        # a block is what a task does, and what is done again where its actor dies
+        # a block is what a task does, and what is done again where its actor dies; each actor has some
+        batch = min(batch, -(-len(names) // (BLOCKS_AN_ACTOR * self.actors)))
         starts = range(0, len(names), batch)
         blocks = [ray.put(pa.table({"photo": names[start : start + batch]})) for start in starts]
         context = ray.data.DataContext.get_current().copy()
@@ -150,7 +152,8 @@ class RayPool:
                 fn_constructor_args=(self.job, self.name, self.timeout_s, self.cores),
                 batch_size=batch,
                 batch_format="numpy",
-                compute=ray.data.ActorPoolStrategy(size=min(self.actors, len(blocks))),
+                # with more in flight the first actor to have loaded its networks takes what others could do
+                compute=ray.data.ActorPoolStrategy(size=min(self.actors, len(blocks)), max_tasks_in_flight_per_actor=1),
                 num_cpus=self.cores,
                 num_gpus=1 if self.needs_gpu else None,
                 **_limits(source.map_batches),

@@ -62,7 +62,7 @@ def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mas
 
 
 def _may_go(small: Image, beside: Floats, rest: Mask, part: Mask, covered: Mask) -> bool:
-    little = np.count_nonzero(rest) <= SMALL_REST * np.count_nonzero(part)
+    little = bool(np.count_nonzero(rest) <= SMALL_REST * np.count_nonzero(part))
     return little or is_continuable(small, beside, rest, covered)
 
 
