@@ -73,7 +73,7 @@ def test_killed_actors_lose_nothing(nodes, photos, graph_files, capsys):  # noqa
 
     def kill_now_and_then():
         chance = random.Random(1)
-        while not over.wait(1 + chance.random()) and len(killed) < 4:
+        while not over.wait(0.1 + 0.2 * chance.random()) and len(killed) < 4:
             if len(records_of(photos)) > 5 * (1 + len(killed)) and (pids := actors()):
                 os.kill(chance.choice(pids), signal.SIGKILL)
                 killed.append(time.monotonic())
