@@ -52,6 +52,7 @@ def test_published_crops_show_a_scene_at_its_own_scale(folder):
     assert image.shape == (3, 64, 64) and mask.max() == 1
 
 
+@pytest.mark.slow
 def test_photo_that_nothing_covers_shows_none_of_what_might(folder):
     scenes, seen = LifelikeScenes(folder, "train"), 0
     skin = np.array((120, 150, 210))  # of every cut-out there

@@ -466,6 +466,7 @@ def test_what_nobody_asks_for_is_forgotten_with_its_files(tmp_path):
         assert site.store.forget_idle() == 1 and list(site.store.root.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_photo_at_work_is_not_forgotten_for_another(tmp_path):
     with running(tmp_path, most_sessions=1) as site:
         site.workshop.jobs.add("other", "find", 0, lambda: time.sleep(1.5))

@@ -130,6 +130,7 @@ def guided_graph(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_guided_generator_runs_with_hints_and_without(guided_graph):
     run, spec, _ = onnx_backend.load_inpainter(guided_graph, "cpu")
     inpainter = Inpainter(run, spec)
