@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from datasets import effects, holds, lens
 from datasets.collection import Collection
+from datasets.drawn import DrawnSamples
 from datasets.frames import DrawnFrame
 from datasets.prints import print_on
 from datasets.scene import Scene
@@ -467,7 +467,7 @@ def _wedges(
     return turned, cv2.warpAffine(labels, matrix, (w, h), flags=cv2.INTER_NEAREST, borderValue=beside)
 
 
-class LifelikeSegmentation(Dataset[tuple[Tensor, Tensor]]):
+class LifelikeSegmentation(DrawnSamples):
     """Life-like photos and their labels for the segmentation net.
 
     Args:
@@ -496,23 +496,11 @@ class LifelikeSegmentation(Dataset[tuple[Tensor, Tensor]]):
         crop: tuple[int, int] | None = None,
         num_classes: int = 4,
     ) -> None:
+        super().__init__(count, seed, f"{LIFELIKE}:{folder}")
         self.num_classes = num_classes
-        self.count, self.seed, self.epoch = count, seed, 0
         self.height, self.width, self.mean, self.std = height, width, mean, std
         self.crop = crop
-        self.root = f"{LIFELIKE}:{folder}"
         self.photos = LifelikeScenes(folder, split)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other samples from now on; the same epoch gives the same samples."""
-        self.epoch = epoch
-
-    def describe(self, index: int) -> str:
-        """Where samples come from, for messages: one text for all."""
-        return self.root
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, labels = self.picture(index)
@@ -522,9 +510,7 @@ class LifelikeSegmentation(Dataset[tuple[Tensor, Tensor]]):
 
     def picture(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The photo or its part as the network sees it, `(h, w, 3)` uint8 BGR, and its labels `(h, w)` uint8."""
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = self._rng(index)
         image, labels = self.photos.photo(rng)
         if preprocess.is_landscape(image):
             image, labels = preprocess.transpose(image), preprocess.transpose(labels)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
+from datasets.drawn import DrawnSamples
 from datasets.lifelike import AREA, LIFELIKE, LifelikeScenes
 from datasets.masks import MaskStyle, random_mask
 from utils import preprocess
@@ -42,7 +42,7 @@ CROPS_KEPT = 512  # in each loader process: 0.2 GB, with guidance 0.35; more tha
 PART_HOLE = (0.04, 0.6)  # share of a part that its hole takes
 
 
-class LifelikeInpainting(Dataset[tuple[Tensor, Tensor]]):
+class LifelikeInpainting(DrawnSamples):
     """Clean crops and holes for the generator, cut as prediction cuts them.
 
     Args:
@@ -71,25 +71,13 @@ class LifelikeInpainting(Dataset[tuple[Tensor, Tensor]]):
         in_channels: int = GENERATOR_CHANNELS[0],
         part: int | None = None,
     ) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+        super().__init__(count, seed, f"{LIFELIKE}:{folder}")
         self.side, self.part = side, part
         self.follow_hole = follow_hole
         self.guided = in_channels == GENERATOR_CHANNELS[1]
-        self.root = f"{LIFELIKE}:{folder}"
         self.photos = LifelikeScenes(folder, split)
         # Crops of which further parts will be asked for; drawing one takes longer than training on a part of it.
         self.crops: dict[tuple[int, int], tuple[Image, Floats]] = {}
-
-    def __len__(self) -> int:
-        return self.count
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other samples from now on; the same epoch gives the same samples."""
-        self.epoch = epoch
-
-    def describe(self, index: int) -> str:
-        """Where samples come from, for messages: one text for all."""
-        return self.root
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         picture, hole = self.picture(index)
@@ -98,8 +86,7 @@ class LifelikeInpainting(Dataset[tuple[Tensor, Tensor]]):
 
     def picture(self, index: int) -> tuple[Image, Floats]:
         """`(h, w, 3)` uint8 BGR, with guidance `(h, w, 7)`, and the hole `(h, w)` float32, before they are tensors."""
-        if not 0 <= index < self.count:
-            raise IndexError(index)
+        self.check_index(index)
         if self.part is None:
             return self._draw_crop(self.epoch, index)
         small, mask = self._crop(self.epoch, index // PARTS)

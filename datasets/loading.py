@@ -12,7 +12,8 @@ from tqdm import tqdm
 from datasets.contest import CleanCrops
 from datasets.mixture import BadSamples, Mixture, ResumableSampler, collate
 from datasets.options import DataOptions
-from datasets.sources import Sources, cores
+from datasets.sources import Sources
+from utils.cores import allowed_cores
 from utils.spec import GENERATOR, GENERATOR_CHANNELS, NetworkSpec
 
 WORKER_GRACE_S = 30  # seconds a loader process lives on after SIGTERM
@@ -155,7 +156,7 @@ def open_data(
     sources = Sources(
         spec, options.cache_dir if options.cache else None, options.augmentations, options.seed,
         options.synthetic_ratios, (options.seg_crop[0], options.seg_crop[1]) if options.seg_crop else None,
-        workers=cores(), say=say, check=rank == 0,
+        workers=allowed_cores(), say=say, check=rank == 0,
         progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=rank > 0),
         part=options.inpaint_crop,
     )  # fmt: skip
@@ -173,7 +174,7 @@ def open_data(
         raise ValueError("one sample: batch norm needs 2 or more, or --freeze_bn True")
     return TrainingData(
         data, held_out, batch_size=batch_size, rank=rank, world=world, seed=options.seed,
-        workers=min(options.num_workers, cores()), pin_memory=pin_memory, skip_single=learns_batch_norm,
+        workers=min(options.num_workers, allowed_cores()), pin_memory=pin_memory, skip_single=learns_batch_norm,
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """From `--baseroot` to the data sets of one training: checked, split, cached, mixed."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -194,8 +193,3 @@ def in_words(size: int) -> str:
 def is_synthetic(root: str) -> bool:
     """Whether a root stands for samples drawn while training."""
     return root.split(":")[0] in (SYNTHETIC, LIFELIKE)
-
-
-def cores() -> int:
-    """How many cores this process may use for loaders, whatever `OMP_NUM_THREADS` leaves to PyTorch."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

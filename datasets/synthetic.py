@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from datasets import effects, occluders
+from datasets.drawn import DrawnSamples
 from datasets.frames import DrawnFrame, FileFrame, Frame, read_reduced
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from datasets.surroundings import draw_desk, draw_surface
@@ -144,31 +144,12 @@ def _problem(source: Path | Cutout) -> str | None:
     return None
 
 
-class _Drawn(Dataset[tuple[Tensor, Tensor]]):
-    """What the two data sets share: length, seed, epoch."""
+class _Drawn(DrawnSamples):
+    """What the two data sets share: their photos."""
 
     def __init__(self, count: int, seed: int, page_dir: Path | None, occluder_dir: Path | None, split: str) -> None:
-        self.count = count
-        self.seed = seed
-        self.epoch = 0
-        self.root = f"{SYNTHETIC}:{page_dir or ''}:{occluder_dir or ''}"
+        super().__init__(count, seed, f"{SYNTHETIC}:{page_dir or ''}:{occluder_dir or ''}")
         self.photos = SyntheticPhotos(page_dir, occluder_dir, split)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other samples from now on; the same epoch gives the same samples."""
-        self.epoch = epoch
-
-    def describe(self, index: int) -> str:
-        """Where samples come from, for messages: one text for all, so that a bad file counts once and not with each."""
-        return self.root
-
-    def _rng(self, index: int) -> np.random.Generator:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        return np.random.default_rng((self.seed, self.epoch, index))
 
 
 class SyntheticSegmentation(_Drawn):

@@ -200,7 +200,7 @@ class Inpainter:
         Returns:
             For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
         """
-        side = self.spec.input_height
+        side = self.side
         sizes = [preprocess.inner_size(mask.shape, side) for mask in masks]
         images = self._planes(crops)
         levels = [mask.astype(np.uint8) * MASK_LEVEL for mask in masks]
@@ -214,6 +214,5 @@ class Inpainter:
 
     def _planes(self, pictures: Sequence[Image]) -> Floats:
         """Pictures of any size and number of channels as the network reads them: `(N, C, h, w)` float32 in [0, 1]."""
-        side = self.spec.input_height
-        fitted = [preprocess.fit_square(picture, side, average=self.spec.follows_hole) for picture in pictures]
-        return np.stack([preprocess.to_generator_image(picture, side) for picture in fitted])
+        fitted = [preprocess.fit_square(picture, self.side, average=self.spec.follows_hole) for picture in pictures]
+        return np.stack([preprocess.to_generator_image(picture, self.side) for picture in fitted])
