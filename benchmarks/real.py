@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tqdm import tqdm
 
     from datasets.collection import held_out
-    from utils.images import list_photos, read_photo
+    from utils.folder import PREVIEW_SIDES
+    from utils.images import list_photos, open_photo
     from utils.report import format_table, mean_row, write_report
     from utils.runtime.onnx_backend import load_remover
 
@@ -78,8 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     covered, clean, confidences = list[Row](), list[Row](), list[tuple[float, bool]]()
     tiles: list[tuple[float, Image]] = []
     for path in tqdm(photos, unit="photo"):
-        image = read_photo(path).image
-        removal = remover(image)
+        photo = open_photo(path)
+        sight = remover.look(photo.preview(*PREVIEW_SIDES))  # as `predict_onnx.py` looks at a folder
+        image = photo.image
+        removal = remover.finish(image, sight)
         label, hands = read_label(args.label_dir, path, image.shape[:2])
         row = {"photo": path.stem, **scores(removal.mask, label, hands)}
         row["doubtful"] = len(removal.doubtful)
