@@ -18,11 +18,23 @@ from datasets.surroundings import draw_surface
 Sprite = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
-DRAWN_CHANCE = 0.2  # of drawing one instead of taking a cut-out
-DRAWN_NUMBERS = {"train": (0, 2000), "val": (2000, 2400)}
-SPRITE_SIDE = 300  # pixels of the drawn ones
-DISGUISE_CHANCE = 0.12  # of an occluder that is made stranger
-GLOVE_CHANCE = 0.07  # of a glove on a hand
+# Of drawing one instead of taking a cut-out: things are few among the cut-outs.
+DRAWN_CHANCES = {"finger": 0.12, "hand": 0.12, "arm": 0.25, "head": 0.2, "object": 0.55}
+# What is drawn for a kind of cut-out, and how often.
+DRAWN_KINDS = {
+    "finger": {"finger": 1.0},
+    "hand": {"hand": 1.0},
+    "arm": {"arm": 0.6, "flap": 0.25, "intruder": 0.15},
+    "head": {"head": 0.75, "crown": 0.25},
+    "object": {
+        "pen": 0.38, "card": 0.15, "clip": 0.1, "phone": 0.06, "cup": 0.06, "eraser": 0.06, "ruler": 0.04,
+        "glasses": 0.04, "coin": 0.02, "cable": 0.03, "blob": 0.06,
+    },
+}  # fmt: skip
+DRAWN_NUMBERS = {"train": (0, 400), "val": (400, 480)}  # of each kind
+SPRITE_SIDE = 320  # pixels of the drawn ones
+DISGUISE_CHANCE = 0.08  # of an occluder that is made stranger
+GLOVE_CHANCE = 0.05  # of a glove on a hand
 # Colours of gloves, BGR.
 GLOVES = ((235, 235, 235), (200, 150, 60), (160, 130, 50), (30, 30, 30), (90, 170, 210), (120, 160, 90), (60, 140, 230))
 SLEEVE_CHANCE = 0.55  # of what goes on beyond a cut: cloth, else skin
@@ -35,6 +47,9 @@ SHARES = {
     "head": (0.02, 0.25),
     "object": (0.002, 0.09),
 }
+DEEPEST_PX = {"finger": 110, "hand": 200, "arm": 280}  # how far each reaches onto a page, in a picture 640 px long
+PEN_LENGTH, PEN_LEAN = (0.5, 0.9), 0.6  # of a pen in a hand: as a share of the hand's length; radians, std. deviation
+PEN_AHEAD = (0.1, 0.45)  # of it before the fingertips, as a share of its own length
 CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.18, (1.5, 5.0)  # of one held so many times as close
 CORNERS = {"bottom+left", "bottom+right"}
 
@@ -49,13 +64,8 @@ class Placed(NamedTuple):
 
 def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str = "train") -> tuple[Sprite, str]:
     """A cut-out of a kind, in any light, sometimes gloved or of other material, and its cut edges."""
-    if rng.random() < DRAWN_CHANCE or kind not in collection.cutouts:
-        first, last = DRAWN_NUMBERS[split]
-        for _ in range(40):
-            drawn = occluders.drawn_occluder(int(rng.integers(first, last)), SPRITE_SIDE)
-            if drawn.kind == kind or (kind == "object" and not drawn.enters):
-                break
-        sprite, edges = drawn.sprite, "bottom" if drawn.enters else FREE
+    if rng.random() < DRAWN_CHANCES[kind] or kind not in collection.cutouts:
+        sprite, edges = _draw(rng, kind, split)
     else:
         sprite, edges = collection.cutout(rng, kind)
     changed = Occluder(kind, sprite)
@@ -70,11 +80,19 @@ def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str
     return _relit(np.ascontiguousarray(mirrored), rng), edges
 
 
+def _draw(rng: np.random.Generator, kind: str, split: str) -> tuple[Sprite, str]:
+    chances = DRAWN_KINDS[kind]
+    drawn_kind = str(rng.choice(list(chances), p=np.array(list(chances.values())) / sum(chances.values())))
+    drawn = occluders.drawn_of_kind(drawn_kind, int(rng.integers(*DRAWN_NUMBERS[split])), SPRITE_SIDE)
+    return drawn.sprite, "bottom" if drawn.enters else FREE
+
+
 def _relit(sprite: Sprite, rng: np.random.Generator) -> Sprite:
-    level = np.arange(256)[:, None] / 255
-    table = level ** rng.uniform(0.75, 1.4) * rng.uniform(0.6, 1.15) * (1 + rng.normal(0, 0.04, 3))
+    level, strength = np.arange(256)[:, None] / 255, rng.uniform(0.2, 1.0)
+    table = level ** np.exp(strength * rng.normal(0, 0.2)) * np.exp(strength * rng.uniform(-0.5, 0.15))
+    table = table * (1 + rng.normal(0, 0.04, 3))
     colour = cv2.LUT(np.ascontiguousarray(sprite[..., :3]), np.clip(table * 255, 0, 255).astype(np.uint8)[None])
-    if rng.random() < 0.1:
+    if rng.random() < 0.06:
         colour = cv2.cvtColor(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return np.dstack([colour, sprite[..., 3]])
 
@@ -203,7 +221,7 @@ def reach_onto(
     direction = np.array([np.cos(angle), np.sin(angle)])
     scale = _scale(sprite, kind, height * width, rng)
     h = sprite.shape[0]
-    depth = min(np.exp(rng.uniform(np.log(8), np.log(110))), 0.8 * h * scale)
+    depth = min(np.exp(rng.uniform(np.log(8), np.log(DEEPEST_PX[kind]))), 0.8 * h * scale)
     # How far the picture goes on behind the cut-out's own end.
     ways = [(x, float(direction[0]), width), (y, float(direction[1]), height)]
     to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > 1e-3)
@@ -215,6 +233,28 @@ def reach_onto(
     matrix = _turn(scale, angle + np.pi / 2)  # up in the cut-out is `direction`
     offset = np.array([x, y]) + direction * depth - matrix @ tip
     return Placed(sprite, np.column_stack([matrix, offset]), kind)
+
+
+def holding_pen(
+    hand: NDArray[np.float32], placed: Placed, rng: np.random.Generator, split: str = "train"
+) -> NDArray[np.float32]:
+    """A hand with a pen in it: the pen goes through the fingertips, below the hand.
+
+    Args:
+        hand: as `layer` gives it.
+        placed: where it is.
+    """
+    pen = occluders.drawn_of_kind("pen", int(rng.integers(*DRAWN_NUMBERS[split])), SPRITE_SIDE).sprite
+    h, w = placed.sprite.shape[:2]
+    columns = np.flatnonzero((placed.sprite[: max(3, h // 12), :, 3] > 127).any(axis=0))
+    tip = placed.matrix @ (float(columns.mean()) if columns.size else w / 2, h * 0.06, 1)
+    scale = float(np.hypot(*placed.matrix[:, 0]))
+    upwards = np.arctan2(placed.matrix[1, 0], placed.matrix[0, 0]) + rng.normal(0, PEN_LEAN)
+    length = pen.shape[0]
+    matrix = _turn(scale * min(h, 1.6 * w) * rng.uniform(*PEN_LENGTH) / length, upwards)
+    held_at = (pen.shape[1] / 2, length * rng.uniform(*PEN_AHEAD))
+    below = layer(Placed(pen, np.column_stack([matrix, tip - matrix @ held_at]), "object"), *hand.shape[:2])
+    return hand + below * (1 - hand[..., 3:])
 
 
 def lie(sprite: Sprite, area: NDArray[np.bool_], rng: np.random.Generator, factor: float = 1.0) -> Placed | None:

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from utils.arrays import AnyArray
 
+ORDINARY_CHANCE = 0.7  # of a photo that a phone has exposed by itself
+ORDINARY_STRENGTH = 0.4  # of what happens to its exposure after that, as `expose` takes it
+RETOUCHED_STRENGTH, RETOUCHED_NOISE = 0.4, 0.15  # of exposure and noise after pasting
+METERED_SHARE, METERED_LEVEL = 95, (165.0, 250.0)  # percentile of the brightest channel, and where metering puts it
+METERED_GAIN = (0.5, 4.0)  # limits of the gain that metering may set
+WHITE_SHARE, WHITE_BALANCE, WHITE_ERROR = 75, (0.6, 1.0), 0.04  # brightest pixels made neutral: how far, how exactly
 DARK_CHANCE, BRIGHT_CHANCE = 0.07, 0.07  # of a photo taken too dark or too bright
 GREY_CHANCE = 0.08  # of a photo without colour
 CAST_CHANCE = 0.25  # of a shadow thrown by something that is not in the picture
@@ -17,6 +23,36 @@ SPOT_CHANCE = 0.12  # of a lamp's or a flash's light
 ENLARGED_CHANCE = 0.3  # of a small photo that was enlarged
 ENLARGED = (0.35, 0.9)  # its size before, as a share of the size after
 JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)  # of a photo that was saved as JPEG, and the range of its quality
+
+
+def take(image: NDArray[np.float32], rng: np.random.Generator, noise: float = 1.0) -> NDArray[np.uint8]:
+    """A photo of a scene: light, exposure, focus, noise, JPEG; most are exposed as a phone does it by itself.
+
+    Args:
+        image: `(h, w, 3)` float32 in [0, 255].
+        noise: strength of the noise.
+    """
+    lit = shine(image, rng)
+    ordinary = rng.random() < ORDINARY_CHANCE
+    exposed = expose(_meter(lit, rng), rng, ORDINARY_STRENGTH) if ordinary else expose(lit, rng)
+    return record(soften(exposed, rng), rng, noise)
+
+
+def retouch(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What happens to a photo after somebody pasted a thing on it: a little exposure, noise, JPEG."""
+    return record(expose(image, rng, RETOUCHED_STRENGTH), rng, RETOUCHED_NOISE)
+
+
+def _meter(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Automatic exposure and white balance: bright paper becomes bright and nearly neutral."""
+    pixels = image[::8, ::8].reshape(-1, 3)
+    level = pixels.max(axis=1)
+    white = pixels[level >= np.percentile(level, WHITE_SHARE)].mean(axis=0)
+    balance = (white.mean() / np.maximum(white, 1.0)) ** rng.uniform(*WHITE_BALANCE)
+    balance = np.clip(balance, *METERED_GAIN) * np.exp(rng.normal(0, WHITE_ERROR, 3))
+    brightest = np.percentile((pixels * balance).max(axis=1), METERED_SHARE)
+    gain = np.clip(rng.uniform(*METERED_LEVEL) / max(brightest, 1.0), *METERED_GAIN)
+    return image * (balance * gain).astype(np.float32)
 
 
 def shine(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -48,6 +48,8 @@ WAYS = {"reach": 0.4, "enter": 0.36, "lie": 0.24}
 REACHING = {"finger": 0.5, "hand": 0.34, "arm": 0.16}
 ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
+RIM_CHANCE, RIM_REACH_PX = 0.35, 12  # of a thing that lies across the page's edge; how far from it its middle may be
+WRITES_CHANCE = 0.2  # of a hand that has a pen in it
 BESIDE_CHANCE = 0.4  # of things beside the page, where there is room
 NOTE_CHANCE = 0.1  # of notes and tape on a page, which belong to it
 TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)  # of these, strips of tape, and what they let through
@@ -98,14 +100,10 @@ class LifelikeScenes:
         kind, scene = self._scene(rng, AREA)
         pasted = rng.random() < PASTED_CHANCE or (kind == "drawn" and rng.random() < 0.5)
         if pasted:
-            scene.image = lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng)
-            scene.image = lens.record(scene.image, rng).astype(np.float32)
+            scene.image = lens.take(scene.image, rng).astype(np.float32)
         self._dress(scene, rng)
         self._cover(scene, kind, pasted, rng)
-        if pasted:
-            image = lens.record(lens.expose(scene.image, rng, 0.4), rng, 0.15)
-        else:
-            image = lens.record(lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng), rng)
+        image = lens.retouch(scene.image, rng) if pasted else lens.take(scene.image, rng)
         labels = scene.labels()
         if rng.random() < BARS_CHANCE:
             _bars(image, labels, rng)
@@ -132,8 +130,7 @@ class LifelikeScenes:
             scene.image = before
         over = Scene(np.zeros_like(scene.image), scene.page)
         self._cover(over, kind, False, rng)
-        image = lens.soften(lens.expose(lens.shine(scene.image, rng), rng), rng)
-        return lens.record(image, rng, rng.uniform(*RECORDED)), scene.page, over.covered
+        return lens.take(scene.image, rng, rng.uniform(*RECORDED)), scene.page, over.covered
 
     def _scene(self, rng: np.random.Generator, area: float, held: bool = True) -> tuple[str, Scene]:
         """Its kind, and pages on what they lie on; `held`: a hand may hold one of them."""
@@ -225,7 +222,7 @@ class LifelikeScenes:
             matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.uniform(0, 360), scale)
             matrix[:, 2] += (width / 2 - w / 2, height / 2 - h / 2) + rng.normal(0, 0.1, 2) * (width, height)
             ground = cv2.warpAffine(surface, matrix, (width, height), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
-            if rng.random() < 0.4:
+            if rng.random() < 0.25:
                 ground *= np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
         elif kind < 0.85:
             ground = draw_desk(rng, height, width).astype(np.float32)
@@ -285,7 +282,8 @@ class LifelikeScenes:
             way = _choose(rng, WAYS)
             if way == "lie":
                 sprite, _ = holds.pick(self.collection, rng, "object", self.split)
-                self._lay(scene, holds.lie(sprite, scene.page > 0.5, rng), rng, pasted)
+                where = _rim(scene.page) if rng.random() < RIM_CHANCE else scene.page > 0.5
+                self._lay(scene, holds.lie(sprite, where, rng), rng, pasted)
             elif way == "reach" and self._reach(scene, _choose(rng, REACHING), rng, pasted):
                 continue
             else:
@@ -352,7 +350,18 @@ class LifelikeScenes:
             return
         sharp = rng.random() < (0.7 if pasted else 0.4) or placed.kind == "object"
         blur_px = rng.uniform(0, 0.6) if sharp else float(np.exp(rng.uniform(*np.log(NEAR_BLUR_PX))))
-        scene.lay(holds.layer(placed, *scene.size), rng, blur_px, shadow=not pasted or rng.random() < 0.4)
+        layer = holds.layer(placed, *scene.size)
+        if placed.kind == "hand" and rng.random() < WRITES_CHANCE:
+            layer = holds.holding_pen(layer, placed, rng)
+        scene.lay(layer, rng, blur_px, shadow=not pasted or rng.random() < 0.4)
+
+
+def _rim(page: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """`(h, w)` bool: about the page's edge, where clips sit and things stick out."""
+    inside = (page > 0.5).astype(np.uint8)
+    brush = np.ones((2 * RIM_REACH_PX + 1,) * 2, np.uint8)
+    rim = (cv2.dilate(inside, brush) > 0) & (cv2.erode(inside, brush, borderValue=1) == 0)
+    return rim if rim.any() else page > 0.5
 
 
 def _choose(rng: np.random.Generator, chances: dict[str, float]) -> str:

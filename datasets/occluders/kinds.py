@@ -1,25 +1,28 @@
 """The kinds of drawn occluders, and how often each comes."""
 
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from datasets.occluders import people, things
+from datasets.occluders import pens, people, things
 from datasets.occluders.sprite import Canvas, Occluder, finish
 
 # Chances of each kind on a page: people mostly cover a page with what they hold it with.
 KINDS = {"finger": 0.24, "hand": 0.2, "arm": 0.12, "head": 0.26, "pen": 0.06, "card": 0.05, "cup": 0.04, "phone": 0.03}
 # What the finder is trained on beside them: harder and stranger things than a contest's pages are covered with.
 RARE_KINDS = {
-    "crown": 0.26,
-    "blob": 0.3,
-    "intruder": 0.14,
-    "cable": 0.08,
-    "glasses": 0.08,
+    "crown": 0.22,
+    "blob": 0.22,
+    "intruder": 0.12,
+    "cable": 0.06,
+    "glasses": 0.07,
     "coin": 0.05,
-    "eraser": 0.05,
+    "eraser": 0.06,
     "ruler": 0.04,
+    "clip": 0.08,
+    "flap": 0.08,
 }
 RARE_SHARE = 0.35  # of the numbers of `drawn_occluder`
 OCCLUDER_STREAM = 0x0CC1  # keeps the numbers of `drawn_occluder` apart from other uses of small seeds
@@ -30,7 +33,7 @@ DRAWN_BY: dict[str, Callable[[np.random.Generator, int], Canvas]] = {
     "arm": people.draw_arm,
     "head": people.draw_head,
     "crown": people.draw_crown,
-    "pen": things.draw_pen,
+    "pen": pens.draw_pen,
     "card": things.draw_card,
     "cup": things.draw_cup,
     "phone": things.draw_phone,
@@ -41,6 +44,8 @@ DRAWN_BY: dict[str, Callable[[np.random.Generator, int], Canvas]] = {
     "coin": things.draw_coin,
     "eraser": things.draw_eraser,
     "ruler": things.draw_ruler,
+    "clip": things.draw_clip,
+    "flap": things.draw_flap,
 }
 
 
@@ -72,3 +77,9 @@ def drawn_occluder(number: int, side: int) -> Occluder:
         kind = str(rng.choice(list(RARE_KINDS), p=np.array(list(RARE_KINDS.values())) / sum(RARE_KINDS.values())))
         return draw_occluder(rng, side, kind)
     return draw_occluder(rng, side)
+
+
+@lru_cache(maxsize=2048)
+def drawn_of_kind(kind: str, number: int, side: int) -> Occluder:
+    """The same as `drawn_occluder`, of one kind, a key of `DRAWN_BY`."""
+    return draw_occluder(np.random.default_rng((number, OCCLUDER_STREAM, zlib.crc32(kind.encode()))), side, kind)

@@ -17,7 +17,7 @@ from utils.arrays import AnyArray, Points
 
 Sprite = NDArray[np.uint8]  # `(h, w, 4)` BGR and alpha
 # These lie anywhere; all others come in over an edge.
-FREE_KINDS = ("pen", "card", "cup", "phone", "object", "blob", "cable", "glasses", "coin", "eraser", "ruler")
+FREE_KINDS = ("pen", "card", "cup", "phone", "object", "blob", "cable", "glasses", "coin", "eraser", "ruler", "clip")
 
 
 @dataclass(frozen=True)

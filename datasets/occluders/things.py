@@ -1,42 +1,109 @@
 """Drawn things that lie on a page or reach over its edge; units and origin of the numbers as in `people`."""
 
+from itertools import pairwise
+
+import cv2
 import numpy as np
 
 from datasets.occluders.materials import cloth_colour, draw_anything
 from datasets.occluders.sprite import Canvas, rounded, smooth_noise, wavy
+from utils.arrays import AnyArray
 
-
-def draw_pen(rng: np.random.Generator, side: int) -> Canvas:
-    """A pen or a pencil, lying free."""
-    canvas = Canvas(side, rng)
-    radius = rng.uniform(0.018, 0.035)
-    body = rng.uniform(10, 240, 3) if rng.random() < 0.7 else np.full(3, rng.uniform(10, 60))
-    canvas.paint(canvas.stroke(np.array([[0.5, 0.95], [0.5, 0.5], [0.5, 0.16]]), [radius] * 3), body, 0.7)
-    canvas.paint(canvas.stroke(np.array([[0.5, 0.16], [0.5, 0.1], [0.5, 0.05]]), [radius, radius * 0.6, radius * 0.12]),
-                 rng.uniform(60, 210, 3), 0.7)  # fmt: skip
-    if rng.random() < 0.7:
-        canvas.paint(
-            canvas.stroke(np.array([[0.5, 0.95], [0.5, 0.8], [0.5, 0.62]]), [radius * 1.12] * 3),
-            rng.uniform(10, 240, 3),
-            0.7,
-        )
-        canvas.paint(
-            canvas.stroke(np.array([[0.5, 0.9], [0.5, 0.8], [0.5, 0.7]]), [radius * 0.25] * 3), (200, 205, 210), 0.6
-        )
-    return canvas
+BADGE_CHANCE = 0.6  # of a coloured field on a card, as makers print their signs
 
 
 def draw_card(rng: np.random.Generator, side: int) -> Canvas:
-    """A bank card, a note or a photograph."""
+    """A bank card, a label, a note or a photograph, with what is printed on it."""
     canvas = Canvas(side, rng)
     height = rng.uniform(0.26, 0.45)
     base = rng.uniform(20, 245, 3)
     surface = base * (1 + rng.uniform(0, 0.3) * smooth_noise(rng, side, 3))[..., None]
     canvas.paint(rounded(canvas, 0.45, height, rng.uniform(0.005, 0.04)), np.clip(surface, 0, 255), 0)
+    _print_on(canvas, 0.45, height, base, rng)
     for _ in range(int(rng.integers(0, 6))):
         y, x = 0.5 + rng.uniform(-0.8, 0.8) * height, rng.uniform(0.1, 0.5)
         line = np.array([[x, y], [x + rng.uniform(0.1, 0.38), y]])
         canvas.tint(canvas.stroke(line, [rng.uniform(0.005, 0.05)] * 2) * canvas.alpha, rng.uniform(0, 255, 3), 0.9)
+    return canvas
+
+
+def _print_on(canvas: Canvas, half_width: float, half_height: float, base: AnyArray, rng: np.random.Generator) -> None:
+    """A badge and a few words within a rectangle about the middle of the canvas."""
+    side = canvas.side
+    if rng.random() < BADGE_CHANCE:
+        x, y = 0.5 + rng.uniform(-0.7, 0.7) * half_width, 0.5 + rng.uniform(-0.6, 0.6) * half_height
+        w, h = rng.uniform(0.15, 0.7) * half_width, rng.uniform(0.15, 0.5) * half_height
+        corners = np.array([[x - w, y - h], [x + w, y - h], [x + w, y + h], [x - w, y + h]])
+        badge = canvas.polygon(corners) if rng.random() < 0.6 else canvas.ellipse((x, y), (w, h))
+        canvas.tint(badge * canvas.alpha, rng.uniform(0, 255, 3), 1)
+    for _ in range(int(rng.integers(0, 5))):
+        letters = "".join(rng.choice(list("ABCDEGHIKLMNORSTUW 0123456789"), int(rng.integers(3, 16))))
+        pixels = round(side * half_height * rng.uniform(0.08, 0.4))
+        thick = max(1, round(pixels * rng.uniform(0.08, 0.25)))
+        scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_DUPLEX, max(pixels, 3), thick)
+        words = np.zeros((side, side), np.uint8)
+        at = round(side * rng.uniform(0.08, 0.45)), round(side * (0.5 + rng.uniform(-0.8, 0.9) * half_height))
+        cv2.putText(words, letters, at, cv2.FONT_HERSHEY_DUPLEX, scale, 255, thick, cv2.LINE_AA)
+        ink = np.full(3, 240.0 if np.mean(base) < 128 else 20.0) if rng.random() < 0.7 else rng.uniform(0, 255, 3)
+        canvas.tint(words.astype(np.float32) / np.float32(255) * canvas.alpha, ink, 0.95)
+
+
+def draw_clip(rng: np.random.Generator, side: int) -> Canvas:
+    """A binder clip, a bulldog clip or the clamp of a board: a folded blade with wire arms or a boss."""
+    canvas = Canvas(side, rng)
+    half, top, foot = rng.uniform(0.2, 0.42), rng.uniform(0.35, 0.5), rng.uniform(0.6, 0.85)
+    blade = np.full(3, rng.uniform(10, 45)) if rng.random() < 0.6 else rng.uniform(30, 220, 3)
+    if rng.random() < 0.7:  # wire arms
+        metal = np.full(3, rng.uniform(130, 210))
+        spread, reach = half * rng.uniform(0.3, 0.8), rng.uniform(0.05, 0.2)
+        wire = np.array(
+            [[0.5 - spread, top], [0.5 - spread * 0.7, reach], [0.5 + spread * 0.7, reach], [0.5 + spread, top]]
+        )
+        canvas.paint(canvas.stroke(wire, [rng.uniform(0.012, 0.025)] * 4), metal, 0.8)
+    else:
+        canvas.paint(canvas.ellipse((0.5, top), (half * 0.5, 0.2)), blade * 1.1, 0.6)
+    wider = half * rng.uniform(1.0, 1.25)
+    corners = np.array([[0.5 - half, top], [0.5 + half, top], [0.5 + wider, foot], [0.5 - wider, foot]])
+    canvas.paint(canvas.polygon(corners), blade, 0.35)
+    edge = np.array([[0.5 - wider, foot], [0.5, foot], [0.5 + wider, foot]])
+    canvas.paint(canvas.stroke(edge, [rng.uniform(0.015, 0.035)] * 3), blade * rng.uniform(0.8, 1.6) + 10, 0.8)
+    if rng.random() < 0.3:
+        _print_on(canvas, half, 0.15, blade, rng)
+    return canvas
+
+
+def draw_flap(rng: np.random.Generator, side: int) -> Canvas:
+    """The flap of a wallet, a folder or a bill holder that comes in over an edge; often leather with words on it."""
+    canvas = Canvas(side, rng)
+    half, top, radius = rng.uniform(0.25, 0.48), rng.uniform(0.1, 0.6), rng.uniform(0.005, 0.08)
+    base = np.full(3, rng.uniform(10, 60)) * (1 + rng.normal(0, 0.1, 3)) if rng.random() < 0.6 else cloth_colour(rng)
+    grain = (
+        1 + rng.uniform(0, 0.12) * smooth_noise(rng, side, int(rng.integers(20, 90))) + 0.1 * smooth_noise(rng, side, 3)
+    )
+    lean = rng.normal(0, 0.04)
+    corners = np.array(
+        [[0.5 - half, top + radius], [0.5 + half, top + radius + lean], [0.5 + half, 1.2], [0.5 - half, 1.2]]
+    )
+    leather = np.clip(base * grain[..., None], 0, 255)
+    mask = canvas.polygon(corners)
+    upper = np.array(
+        [
+            [0.5 - half + radius, top + radius],
+            [0.5, top + radius + lean / 2],
+            [0.5 + half - radius, top + radius + lean],
+        ]
+    )
+    mask = np.maximum(mask, canvas.stroke(upper, [radius] * 3))
+    canvas.paint(mask, leather, rng.uniform(0.05, 0.4))
+    if rng.random() < 0.5:  # a seam
+        inset = rng.uniform(0.02, 0.05)
+        left, right, below = 0.5 - half + inset, 0.5 + half - inset, top + 0.06
+        seam = np.array([[left, 1.0], [left, below], [right, below + lean], [right, 1.0]])
+        for start, end in pairwise(seam):
+            line = canvas.stroke(np.array([start, end]), [0.004, 0.004])
+            canvas.tint(line * canvas.alpha, base * rng.uniform(0.3, 2.0) + 15, 0.8)
+    if rng.random() < 0.5:
+        _print_on(canvas, half * 0.9, 0.3, base, rng)
     return canvas
 
 
