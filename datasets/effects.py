@@ -17,15 +17,24 @@ from utils.arrays import Image
 # longer side, called unit below; strengths are parts of the light.
 MARKS = {0: 0.5, 1: 0.28, 2: 0.14, 3: 0.08}  # marks on a page
 COFFEE = np.array([0.3, 0.6, 0.85])  # BGR, of full light: what a stain or a cup's ring lets through
+OUTLINE_POINTS, OUTLINE_WAVES, OUTLINE_SPREAD = 64, 5, 0.35  # of blots: how many, and how strong the first wave is
+OUTLINE_STRETCH, OUTLINE_REACH = (0.4, 1.6), (0.2, 2)  # wide against high; radii over the usual one
 STAIN_RADIUS, STAIN_STRENGTH, STAIN_RIM, RIM_WIDTH = (0.004, 0.08), (0.03, 0.35), (0, 0.5), 0.006
+STAIN_BLUR_PX, COLOURED_STAIN_CHANCE, MOST_STAIN_LIGHT = (0.5, 2), 0.5, 0.9  # any colour up to that light, or coffee's
 RING_RADIUS, RING_FLATNESS, RING_DEGREES, RING_STRENGTH = (0.03, 0.08), (0.85, 1), (150, 360), (0.1, 0.4)
+RING_THICKNESS_PX, RING_BLUR_PX = (1, 5), 1.0  # the second end exclusive
+LOBED_CHANCE = 0.5  # of a shadow like a hand's or a head's; the others have one to four fingers
 SHADOW_RADIUS, FINGER_THICKNESS, SHADOW_SOFTNESS = (0.05, 0.35), (0.015, 0.06), (0.002, 0.03)
+FINGER_COUNT, FINGER_SPREAD = (1, 5), 0.08  # the second end exclusive; of their tips around one point
 SHADOW_STRENGTH, SHADOW_TINT = (0.1, 0.45), (0, 0.15)
-PRINT_SIDE, PRINT_BLACK = (0.04, 0.25), (0.1, 0.35)
+PRINT_SIDE, PRINT_BLACK, GREY_PRINT_CHANCE = (0.04, 0.25), (0.1, 0.35), 0.5
 LEAST_PRINT_PX = 4  # of a print's side; a smaller one shows nothing
 PRINT_LIGHT_PX = 15  # side of the patch of paper from which a print takes its light
 BAR_LENGTH, BAR_THICKNESS, BAR_INK = (0.03, 0.5), (0.006, 0.05), (0.1, 0.6)
+UPRIGHT_BAR_CHANCE, COLOURED_BAR_CHANCE, BAR_BLUR_PX = 0.2, 0.4, 0.6
 HOLE_RADIUS, HOLE_STEPS = (0.005, 0.011), (0.03, 0.1, 0.28)  # of ring binders and of files
+HOLE_COUNT, HOLES_ACROSS_CHANCE = (1, 9), 0.3  # the second end exclusive; of holes in a lying row
+DARK_HOLES_CHANCE, DARK_HOLES, ANY_HOLES = 0.7, (5, 60), (5, 230)  # grey levels of what shows through
 
 # The camera and the file. Gains are natural logarithms, haze is a part of white.
 STRONG_CHANCE, WEAK = 0.5, 0.3  # otherwise all that follows is this part as strong
@@ -55,13 +64,13 @@ def mark(image: Image, rng: np.random.Generator, unit: float, picture: Callable[
 
 def _outline(rng: np.random.Generator, x: float, y: float, radius: float) -> NDArray[np.int32]:
     """A smooth closed curve around a point, `(N, 1, 2)` int32: round, lobed or drawn out."""
-    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-    reach = np.ones(64)
-    for waves in range(1, 6):
-        reach += rng.normal(0, 0.35 / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
+    angles = np.linspace(0, 2 * np.pi, OUTLINE_POINTS, endpoint=False)
+    reach = np.ones(OUTLINE_POINTS)
+    for waves in range(1, OUTLINE_WAVES + 1):
+        reach += rng.normal(0, OUTLINE_SPREAD / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
     points = (
-        np.stack([np.cos(angles) * rng.uniform(0.4, 1.6), np.sin(angles)], 1)
-        * (radius * np.clip(reach, 0.2, 2))[:, None]
+        np.stack([np.cos(angles) * rng.uniform(*OUTLINE_STRETCH), np.sin(angles)], 1)
+        * (radius * np.clip(reach, *OUTLINE_REACH))[:, None]
     )
     turn = rng.uniform(0, 2 * np.pi)
     points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
@@ -88,9 +97,9 @@ def _stain(image: Image, rng: np.random.Generator, unit: float) -> None:
     """A blot of coffee, water, ink or grease, darker at its rim."""
     where = _outline(rng, *_somewhere(image, rng), unit * _log_uniform(rng, STAIN_RADIUS))
     blot = cv2.fillPoly(np.zeros(image.shape[:2], np.float32), [where], 1.0)
-    soft = cv2.GaussianBlur(blot, (0, 0), rng.uniform(0.5, 2))
+    soft = cv2.GaussianBlur(blot, (0, 0), rng.uniform(*STAIN_BLUR_PX))
     rim = np.clip(soft - cv2.GaussianBlur(blot, (0, 0), unit * RIM_WIDTH), 0, 1)
-    colour = rng.uniform(0, 0.9, 3) if rng.random() < 0.5 else COFFEE
+    colour = rng.uniform(0, MOST_STAIN_LIGHT, 3) if rng.random() < COLOURED_STAIN_CHANCE else COFFEE
     _shade(image, 1 - np.clip(rng.uniform(*STAIN_STRENGTH) * soft + rng.uniform(*STAIN_RIM) * rim, 0, 1), colour)
 
 
@@ -101,10 +110,9 @@ def _ring(image: Image, rng: np.random.Generator, unit: float) -> None:
     radius = unit * rng.uniform(*RING_RADIUS)
     start = rng.uniform(0, 360)
     axes = (round(radius), round(radius * rng.uniform(*RING_FLATNESS)))
-    cv2.ellipse(
-        ring, (round(x), round(y)), axes, 0, start, start + rng.uniform(*RING_DEGREES), 1.0, int(rng.integers(1, 5))
-    )
-    _shade(image, 1 - rng.uniform(*RING_STRENGTH) * cv2.GaussianBlur(ring, (0, 0), 1.0), COFFEE)
+    end, thickness = start + rng.uniform(*RING_DEGREES), int(rng.integers(*RING_THICKNESS_PX))
+    cv2.ellipse(ring, (round(x), round(y)), axes, 0, start, end, 1.0, thickness)
+    _shade(image, 1 - rng.uniform(*RING_STRENGTH) * cv2.GaussianBlur(ring, (0, 0), RING_BLUR_PX), COFFEE)
 
 
 def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
@@ -112,11 +120,11 @@ def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
     h, w = image.shape[:2]
     shadow = np.zeros((h, w), np.float32)
     x, y = _somewhere(image, rng)
-    if rng.random() < 0.5:
+    if rng.random() < LOBED_CHANCE:
         cv2.fillPoly(shadow, [_outline(rng, x, y, unit * rng.uniform(*SHADOW_RADIUS))], 1.0)
     else:
-        for _ in range(int(rng.integers(1, 5))):
-            tip = np.array([x, y]) + rng.normal(0, 0.08 * unit, 2)
+        for _ in range(int(rng.integers(*FINGER_COUNT))):
+            tip = np.array([x, y]) + rng.normal(0, FINGER_SPREAD * unit, 2)
             angle = rng.uniform(0, 2 * np.pi)
             base = tip + unit * np.array([np.cos(angle), np.sin(angle)])
             thickness = max(2, round(unit * rng.uniform(*FINGER_THICKNESS)))
@@ -146,7 +154,7 @@ def _printed(image: Image, rng: np.random.Generator, unit: float, picture: Calla
     if min(x1 - x0, y1 - y0) < LEAST_PRINT_PX:
         return
     ink = picture(y1 - y0, x1 - x0).astype(np.float32) / 255
-    if rng.random() < 0.5:
+    if rng.random() < GREY_PRINT_CHANCE:
         ink = np.repeat(ink.mean(axis=2, keepdims=True), 3, axis=2)
     black = rng.uniform(*PRINT_BLACK)
     region = image[y0:y1, x0:x1]
@@ -158,13 +166,13 @@ def _bar(image: Image, rng: np.random.Generator, unit: float) -> None:
     """A solid bar or box of print, or blacked-out words."""
     x, y = _somewhere(image, rng)
     wide, high = unit * rng.uniform(*BAR_LENGTH), unit * rng.uniform(*BAR_THICKNESS)
-    if rng.random() < 0.2:
+    if rng.random() < UPRIGHT_BAR_CHANCE:
         wide, high = high, wide
     ink = np.ones(image.shape[:2], np.float32)
     corners = (round(x - wide / 2), round(y - high / 2)), (round(x + wide / 2), round(y + high / 2))
     cv2.rectangle(ink, *corners, float(rng.uniform(*BAR_INK)), -1)
-    colour = rng.uniform(0, 1, 3) if rng.random() < 0.4 else None
-    _shade(image, cv2.GaussianBlur(ink, (0, 0), 0.6), colour)
+    colour = rng.uniform(0, 1, 3) if rng.random() < COLOURED_BAR_CHANCE else None
+    _shade(image, cv2.GaussianBlur(ink, (0, 0), BAR_BLUR_PX), colour)
 
 
 def _holes(image: Image, rng: np.random.Generator, unit: float) -> None:
@@ -172,9 +180,9 @@ def _holes(image: Image, rng: np.random.Generator, unit: float) -> None:
     x, y = _somewhere(image, rng)
     radius = max(1, round(unit * rng.uniform(*HOLE_RADIUS)))
     step = unit * rng.choice(HOLE_STEPS)
-    colour = rng.uniform(5, 60, 3) if rng.random() < 0.7 else rng.uniform(5, 230, 3)
-    across = rng.random() < 0.3
-    for k in range(int(rng.integers(1, 9))):
+    colour = rng.uniform(*(DARK_HOLES if rng.random() < DARK_HOLES_CHANCE else ANY_HOLES), 3)
+    across = rng.random() < HOLES_ACROSS_CHANCE
+    for k in range(int(rng.integers(*HOLE_COUNT))):
         centre = (round(x + k * step), round(y)) if across else (round(x), round(y + k * step))
         cv2.circle(image, centre, radius, colour.tolist(), -1, cv2.LINE_AA)
 

@@ -26,9 +26,9 @@ from utils.spec import GENERATOR_CHANNELS
 # Sizes of the photos, in areas of a scene, and their shares: from 640 pixels a side, where a thumb is drawn at ratio 1,
 # to 1,300, where a hand is drawn at ratio 3 and an arm at 6. A photo of 12 megapixels shows at ratio 3 or more what
 # these show at 1.
-SIZES = {1.0: 0.5, 2.0: 0.3, 4.0: 0.2}
-COVERED_FROM = 0.3  # coverage from which a pixel counts as hole: an occluder's soft edge belongs to it
-ATTEMPTS = 3  # to lay an occluder over a page
+PHOTO_AREAS = {1.0: 0.5, 2.0: 0.3, 4.0: 0.2}
+HOLE_FROM = 0.3  # coverage from which a pixel counts as hole: an occluder's soft edge belongs to it
+COVERING_ATTEMPTS = 3  # to lay an occluder over a page
 FREE_FORM_CHANCE = 0.12  # of a hole of any shape anywhere on the photo
 FREE_FORM_SHARE = (0.08, 0.3)  # its side, of the photo's shorter one
 # How far the finder's mask strays from the occluder, in pixels of a photo with `AREA` pixels: outwards on the whole,
@@ -109,7 +109,7 @@ class LifelikeInpainting(DrawnSamples):
     def _draw_crop(self, epoch: int, index: int) -> tuple[Image, Floats]:
         """A whole crop; see `picture`."""
         rng = np.random.default_rng((self.seed, epoch, index))
-        size = float(rng.choice(list(SIZES), p=list(SIZES.values()))) if self.follow_hole else 1.0
+        size = float(rng.choice(list(PHOTO_AREAS), p=list(PHOTO_AREAS.values()))) if self.follow_hole else 1.0
         photo, page, hole = self._photo(rng, AREA * size)
         bounds = max(connected_bounds(hole), key=lambda bounds: bounds.width * bounds.height)
         if self.follow_hole:
@@ -127,7 +127,7 @@ class LifelikeInpainting(DrawnSamples):
     def _photo(self, rng: np.random.Generator, area: float) -> tuple[Image, Floats, Mask]:
         """A photo that nothing covers, its pages, and the holes in it: at least one."""
         free_form = rng.random() < FREE_FORM_CHANCE
-        for _ in range(ATTEMPTS):
+        for _ in range(COVERING_ATTEMPTS):
             photo, page, covered = self.photos.bare_photo(rng, area)
             hole = find_hole(covered, rng)
             if free_form or hole.any():
@@ -151,7 +151,7 @@ def find_hole(covered: Floats, rng: np.random.Generator) -> Mask:
     Returns:
         `(h, w)` bool.
     """
-    core = covered > COVERED_FROM
+    core = covered > HOLE_FROM
     if not core.any():
         return core
     height, width = core.shape

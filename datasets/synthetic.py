@@ -27,10 +27,11 @@ from utils.split import select_some
 
 SYNTHETIC = "synthetic"
 DRAWN_VARIETY = {"train": 2000, "val": 400}  # drawn occluders in use; the two never share one
-SPRITE_SIDE = 200  # pixels: enough for the largest occluder on a page of 480×640
-COUNTS = {0: 0.06, 1: 0.6, 2: 0.26, 3: 0.08}  # occluders on a page; a page without any teaches to find nothing
+SMALL_SPRITE_SIDE = 200  # pixels: enough for the largest occluder on a page of 480×640
+OCCLUDER_COUNTS = {0: 0.06, 1: 0.6, 2: 0.26, 3: 0.08}  # occluders on a page; a page without any teaches to find nothing
 EMPTY_SHARE = 0.15  # of the samples for the finder that nothing covers
-ATTEMPTS = 3  # to let something lie in the part that a sample shows
+LAYING_ATTEMPTS = 3  # to let something lie in the part that a sample shows
+HOLE_ATTEMPTS, LEAST_HOLE_PX = 10, 17  # to lay something over a photo, and how much of it must be in the frame
 DISGUISE_CHANCE = 0.3  # of an occluder made stranger than it is
 MATERIAL_CHANCE = 0.35  # of these: one whose material is any surface
 DESK_CHANCE = 0.35  # of a page that lies on a desk of its own
@@ -39,7 +40,7 @@ PICTURED_CHANCE = 0.1  # of printed photographs: one that shows what elsewhere c
 GREY_PHOTO_CHANCE = 0.12
 RELIT_SHARE = 0.5  # of the samples for the generator in light of any colour, which it must then take from what it sees
 HIDDEN_SHARE = 0.3  # coverage from which a pixel counts as occluder: the soft edge belongs to it
-GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
+MASK_GROWTH_PX = (4.0, 30.0)  # how far masks are grown in prediction, with what the segmentation net adds or misses
 
 
 def parse_synthetic(root: str, flag: str = "--baseroot") -> tuple[Path | None, Path | None]:
@@ -89,7 +90,7 @@ class SyntheticPhotos:
         problems = [*map(_problem, self.files), *map(_problem, self.cutouts)]
         return [problem for problem in problems if problem]
 
-    def occluder(self, rng: np.random.Generator, side: int = SPRITE_SIDE) -> Occluder:
+    def occluder(self, rng: np.random.Generator, side: int = SMALL_SPRITE_SIDE) -> Occluder:
         """One occluder in random light."""
         if self.cutouts and rng.random() < REAL_SHARE:
             occluder = occluders.pick_cutout(self.cutouts, rng, side)
@@ -103,7 +104,7 @@ class SyntheticPhotos:
 
     def occluders(self, rng: np.random.Generator, fewest: int = 0) -> list[Occluder]:
         """As many as may lie on one page."""
-        count = int(rng.choice(list(COUNTS), p=list(COUNTS.values())))
+        count = int(rng.choice(list(OCCLUDER_COUNTS), p=list(OCCLUDER_COUNTS.values())))
         return [self.occluder(rng) for _ in range(max(count, fewest))]
 
     def frame(self, rng: np.random.Generator) -> Frame:
@@ -209,7 +210,7 @@ class SyntheticSegmentation(_Drawn):
         clean[crop.slices()] = effects.mark(view, rng, self.height, partial(self.photos.printed, rng))
         covered, hidden = clean, np.zeros((self.height, self.width), np.float32)
         if rng.random() >= EMPTY_SHARE:
-            for _ in range(ATTEMPTS):
+            for _ in range(LAYING_ATTEMPTS):
                 covered, hidden = occluders.cover(clean, self.photos.occluders(rng, fewest=1), rng)
                 if (hidden[crop.slices()] >= HIDDEN_SHARE).any():
                     break
@@ -273,14 +274,14 @@ class SyntheticInpainting(_Drawn):
     def _hole(self, rng: np.random.Generator, height: int, width: int, ratio: int) -> NDArray[np.float32]:
         """Where occluders lie, grown as masks are grown: `(height, width)` float32, soft over one pixel."""
         covered = np.zeros((height, width), np.float32)
-        for _ in range(10):  # what falls outside the frame is drawn again
+        for _ in range(HOLE_ATTEMPTS):  # what falls outside the frame is drawn again
             for occluder in self.photos.occluders(rng, fewest=1):
                 matrix = occluders.place(occluder, height, width, rng)
                 box, layer = occluders.warp(occluder, matrix, height, width)
                 np.maximum(covered[box.slices()], layer[..., 3], out=covered[box.slices()])
-            if np.count_nonzero(covered > HIDDEN_SHARE) > 16:
+            if np.count_nonzero(covered > HIDDEN_SHARE) >= LEAST_HOLE_PX:
                 break
         else:
             covered[height // 3 : height // 2, width // 3 : width // 2] = 1
-        core = grow(covered > HIDDEN_SHARE, rng.uniform(*GROWTH_PX) / ratio)
+        core = grow(covered > HIDDEN_SHARE, rng.uniform(*MASK_GROWTH_PX) / ratio)
         return cv2.blur(core.astype(np.float32), (2, 2))

@@ -12,20 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import occluders, pages
-from datasets.camera import draw_camera, photograph
+from datasets.camera import NARROWEST_PHOTO, draw_camera, photograph
 from datasets.occluders import REAL_SHARE, Cutout, Occluder
 from utils import preprocess
 from utils.images import list_photos, read_image
 from utils.regions import Box
 from utils.split import select_some
 
-COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
-GREY_CHANCE = 0.1  # of a photo without colour
-SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many again are shown at most, mostly
-CUTOUT_SIDE = 1800  # pixels to which a cut-out from a file is reduced at most
+COVERING_COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
+GREY_PHOTO_CHANCE = 0.1  # of a photo without colour
+FULL_SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many again are shown at most, mostly
+FULL_CUTOUT_SIDE = 1800  # pixels to which a cut-out from a file is reduced at most
 FULL_COVERAGE = 0.3  # from this coverage on a pixel of the mask is whole: its soft edge must be repaired too
 SMALLEST_HOLE = 0.002  # share of the picture; what falls mostly outside is placed again
-ATTEMPTS = 20  # to place an occluder
+PLACING_ATTEMPTS = 20
+# How a photograph is taken once more, set by eye: sizes over `size`, degrees (standard deviation), gains of the light.
+RETAKEN_SIZE, RETAKEN_TURN, RETAKEN_ZOOM = (0.9, 1.1), 2, (1.03, 1.2)
+RETAKEN_GAMMA, RETAKEN_GAIN, RETAKEN_TINT = (0.8, 1.25), (0.8, 1.12), 0.03
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class TripleSource:
             ValueError: the chosen photograph cannot be decoded.
             OSError: it cannot be read.
         """
-        grey = rng.random() < GREY_CHANCE
+        grey = rng.random() < GREY_PHOTO_CHANCE
         if self.files and rng.random() < REAL_SHARE:
             path = self.files[int(rng.integers(len(self.files)))]
             pictures = [_rephotograph(read_image(path), self.size, rng)]
@@ -100,7 +103,8 @@ class TripleSource:
             scale = self.size / pages.PAGE_SIZE[0]
             enlarged: list[int] = []
             if scale > 1:  # a larger sensor; smaller pictures are reduced ones
-                enlarged = [round(side * scale) for side in (layout.height, max(layout.width, 0.68 * layout.height))]
+                width = max(layout.width, NARROWEST_PHOTO * layout.height)
+                enlarged = [round(side * scale) for side in (layout.height, width)]
             camera = draw_camera(rng, layout, *enlarged)
             scale, window = min(scale, 1.0), Box(0, 0, camera.width, camera.height)
             wanted = (True, False) if textless else (True,)
@@ -126,8 +130,8 @@ class TripleSource:
         Raises:
             ValueError, OSError: a cut-out cannot be used.
         """
-        for _ in range(ATTEMPTS):
-            count = int(rng.choice(list(COUNTS), p=list(COUNTS.values())))
+        for _ in range(PLACING_ATTEMPTS):
+            count = int(rng.choice(list(COVERING_COUNTS), p=list(COVERING_COUNTS.values())))
             covered, hidden = occluders.cover(clean, [self._occluder(rng) for _ in range(count)], rng)
             if cv2.countNonZero(hidden) >= SMALLEST_HOLE * hidden.size:
                 break
@@ -138,9 +142,9 @@ class TripleSource:
 
     def _occluder(self, rng: np.random.Generator) -> Occluder:
         if self.cutouts and rng.random() < REAL_SHARE:
-            occluder = occluders.pick_cutout(self.cutouts, rng, CUTOUT_SIDE)
+            occluder = occluders.pick_cutout(self.cutouts, rng, FULL_CUTOUT_SIDE)
         else:
-            occluder = occluders.draw_occluder(rng, SPRITE_SIDE)
+            occluder = occluders.draw_occluder(rng, FULL_SPRITE_SIDE)
         return occluders.vary(occluder, rng)
 
 
@@ -153,12 +157,13 @@ def _rephotograph(image: NDArray[np.uint8], size: int, rng: np.random.Generator)
     """A photograph upright at about `size`, turned and cut a little, in another light."""
     if preprocess.is_landscape(image):
         image = np.ascontiguousarray(np.rot90(image))
-    factor = size / image.shape[0] * rng.uniform(0.9, 1.1)
+    factor = size / image.shape[0] * rng.uniform(*RETAKEN_SIZE)
     height, width = round(image.shape[0] * factor), round(image.shape[1] * factor)
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.normal(0, 2)), rng.uniform(1.03, 1.2))
+    degrees, zoom = float(rng.normal(0, RETAKEN_TURN)), rng.uniform(*RETAKEN_ZOOM)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, zoom)
     image = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     level = np.arange(256)[:, None] / 255
-    light = level ** rng.uniform(0.8, 1.25) * rng.uniform(0.8, 1.12) * (1 + rng.normal(0, 0.03, 3))
-    table = np.clip(np.rint(255 * light), 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    gamma, gain, tint = rng.uniform(*RETAKEN_GAMMA), rng.uniform(*RETAKEN_GAIN), 1 + rng.normal(0, RETAKEN_TINT, 3)
+    table = np.clip(np.rint(255 * (level**gamma * gain * tint)), 0, 255).astype(np.uint8).reshape(1, 256, 3)
     return cv2.LUT(image, table)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from utils.spec import GENERATOR, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
+from utils.spec import GENERATOR, GENERATOR_CHANNELS, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
 
 FILL = 0.75  # what the test generator draws in a hole, of [0, 1]
 RED = (40, 60, 220)  # BGR of an occluder that the test segmenter finds
@@ -43,8 +43,14 @@ def write_segmenter(
 def write_generator(
     path: Path, spec: NetworkSpec | None = None, fixed: bool = False, opset: int = 18, gain: float = 1.0
 ) -> Path:
-    """second_out = gain · (img + FILL · mask); first_out = img + 0 · mask."""
+    """second_out = gain · (img + FILL · mask); first_out = img + 0 · mask.
+
+    With a spec of eight channels it has the third input of a guided generator, of which the answer takes no notice.
+    """
     size: list[int | str] = [1, 256, 256] if fixed else ["batch", "height", "width"]
+    inputs = {"img": 3, "mask": 1}
+    if spec is not None and spec.in_channels == GENERATOR_CHANNELS[1]:
+        inputs["hints"] = 4
     graph = helper.make_graph(
         [
             helper.make_node("Mul", ["mask", "fill"], ["filled"]),
@@ -55,8 +61,8 @@ def write_generator(
         ],
         "generator",
         [
-            helper.make_tensor_value_info("img", TensorProto.FLOAT, [size[0], 3, *size[1:]]),
-            helper.make_tensor_value_info("mask", TensorProto.FLOAT, [size[0], 1, *size[1:]]),
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [size[0], channels, *size[1:]])
+            for name, channels in inputs.items()
         ],
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, [size[0], 3, *size[1:]])

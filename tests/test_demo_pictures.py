@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from docs import demo_pictures
 from utils.images import read_image
 
 
+@pytest.mark.slow
 def test_photos_are_drawn_again_from_their_seed_and_the_last_lies_on_its_side(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()

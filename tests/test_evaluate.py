@@ -218,6 +218,7 @@ def test_wrong_usage_exits_with_2_and_says_what_to_do(folders, capsys, flags, me
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_where_torch_cannot_be_imported(folders):
     code = (
         "import sys; sys.modules['torch'] = None; import evaluate; "

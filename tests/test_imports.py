@@ -103,6 +103,7 @@ def test_no_package_and_no_script_imports_a_script():
             assert not imports_of(path) & set(SCRIPTS), module
 
 
+@pytest.mark.slow
 def test_predict_onnx_reaches_no_module_that_needs_torch():
     reached, waiting = set(), ["predict_onnx"]
     while waiting:

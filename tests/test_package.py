@@ -49,6 +49,7 @@ def test_array_path_and_pillow_image_give_the_same_repair(remover, page, tmp_pat
         assert np.array_equal(removal.image, removals[0].image) and removal.boxes == removals[0].boxes
 
 
+@pytest.mark.slow
 def test_a_pillow_image_is_turned_upright(remover, page):
     lying = pillow.fromarray(np.ascontiguousarray(np.rot90(page[..., ::-1])))
     lying.getexif()[0x0112] = 6  # to be turned clockwise by a quarter
@@ -66,6 +67,7 @@ def lines_of(readme: str) -> str:
     return re.sub(r"  #.*", "", lines)
 
 
+@pytest.mark.slow
 def test_the_six_lines_of_the_readme_run(page, tmp_path, capsys):
     lines = lines_of("README.md")
     assert lines == lines_of("README.zh-CN.md") and len(lines.split("\n\n")) == 2 and lines.count("\n") == 7

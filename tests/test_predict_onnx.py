@@ -129,6 +129,7 @@ def test_an_empty_name_is_not_the_current_folder(folder, graphs, capsys, monkeyp
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_recursive_mirrors_the_tree_and_leaves_results_out(folder, graphs):
     (folder / "sub").mkdir()
     (folder / "one.jpg").rename(folder / "sub" / "one.jpg")

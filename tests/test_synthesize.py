@@ -31,6 +31,7 @@ def root(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_train_reads_the_root_as_it_is(root):
     triples = read_annotations(root)
     assert len(triples) == 5

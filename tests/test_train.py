@@ -144,6 +144,7 @@ def test_published_defaults_hold():
     assert {name: getattr(args, name) for name in published} == published
 
 
+@pytest.mark.slow
 def test_inpainting_run_leaves_named_checkpoints_samples_and_a_log(root, capsys):
     more = ["--epochs", "2", "--lr_decrease_step", "2", "--lr_decrease_factor", "0.9", "--val_fraction", "0.2"]
     assert train.main(flags(root, "out", *INPAINTING, *more)) == 0
@@ -167,6 +168,7 @@ def test_inpainting_run_leaves_named_checkpoints_samples_and_a_log(root, capsys)
     assert "cache: " in printed and "5 samples, 3 batches an epoch; 1 held out" in printed
 
 
+@pytest.mark.slow
 def test_segmentation_run_leaves_checkpoints_and_scores(root):
     assert train.main(flags(root, "out", *SEGMENTATION, "--epochs", "1", "--val_root", str(root), "--ema", "0.9")) == 0
     out = root.parent / "out"

@@ -5,11 +5,12 @@ a training sample at the networks' resolution need not draw ten million pixels f
 toolkit.
 """
 
-from datasets.camera.draw import draw_camera
+from datasets.camera.draw import NARROWEST_PHOTO, draw_camera
 from datasets.camera.model import Camera, Desk, Fold, Shadow, Wave, page_points_to_photo, photo_points_to_page
 from datasets.camera.photograph import photograph
 
 __all__ = [
+    "NARROWEST_PHOTO",
     "Camera",
     "Desk",
     "Fold",

@@ -18,7 +18,7 @@ PAPER_LEVEL: Range = (183, 241)  # grey levels of white paper in full light
 # Share of the blue light that paper lacks: daylight mostly, lamps now and then.
 DAYLIGHT_CHANCE, DAYLIGHT_WARMTH, LAMP_WARMTH = 0.8, (-0.03, 0.06), (0.05, 0.2)
 GREEN_SHIFT: Range = (-0.012, 0.012)  # share of the green light
-INK: Range = (0.62, 0.9)  # share of the light that black ink takes
+BLACK_INK_SHARE: Range = (0.62, 0.9)  # share of the light that black ink takes
 
 # Bends of the paper. Lengths are parts of the photo's width, shades parts of full light.
 WAVY_CHANCE, MOST_WAVES = 0.65, 3
@@ -31,7 +31,7 @@ FOLD_DEPTH, FOLD_REACH, FOLD_SHADE = (0.0003, 0.002), (0.02, 0.15), (0.02, 0.09)
 
 # Light. Lengths are parts of the photo's width, strengths parts of full light.
 GRADIENT_ACROSS, GRADIENT_DOWN, VIGNETTE = (-0.14, 0.14), (-0.16, 0.16), (0, 0.22)
-MOST_SHADOWS, STRAIGHT_SHADOW_CHANCE, SHADOW_STRENGTH = 3, 0.6, (0.05, 0.25)
+MOST_SHADOWS, STRAIGHT_SHADOW_CHANCE, CAST_SHADOW_STRENGTH = 3, 0.6, (0.05, 0.25)
 STRAIGHT_PLACE, STRAIGHT_SOFTNESS = (0.1, 0.9), (0.02, 0.35)
 ROUND_PLACE, ROUND_RADIUS, ROUND_SOFTNESS = (-0.2, 1.2), (0.15, 0.6), (0.05, 0.35)
 MOTTLE: Range = (0.001, 0.008)  # standard deviation of the paper's brightness
@@ -41,15 +41,15 @@ SHARP_CHANCE, SHARP_BLUR_PX, SOFT_BLUR_PX = 0.85, (0.4, 1.6), (1.6, 3)
 NOISE: Range = (0.8, 3.8)
 
 # Where the page lies in the frame.
-NARROWEST = 0.68  # width of a photo over its height: that of a sheet, though the page may be a receipt
+NARROWEST_PHOTO = 0.68  # width of a photo over its height: that of a sheet, though the page may be a receipt
 FILLING_CHANCE, FILLING_SIZE, SMALLER_SIZE = 0.55, (1.0, 1.07), (0.84, 1.0)  # sizes over the one that just fits
 STEADY_CHANCE, STEADY_DEGREES, SLANTED_DEGREES = 0.8, 0.8, (-5, 5)  # steady: standard deviation
-STRONGEST_TILT = 0.025  # by how much perspective moves a corner, as part of its distance from the middle
+STRONGEST_PERSPECTIVE = 0.025  # by how much perspective moves a corner, as part of its distance from the middle
 OFF_CENTRE: Range = (-0.015, 0.015)  # parts of width and height
 
 # The desk: colours in grey levels, lengths in parts of the photo's width.
 DESK_TEXTURES = {"wood": 0.45, "cloth": 0.25, "speckle": 0.3}
-WOOD_BGR = ((60, 140), (95, 165), (130, 205))
+WOODEN_DESK_BGR = ((60, 140), (95, 165), (130, 205))
 GREY_DESK_CHANCE, GREY_DESK, GREY_DESK_TINT, COLOURED_DESK = 0.75, (25, 200), 6, (30, 190)
 DARK_GRAIN: Range = (0.55, 0.93)  # of the texture's darkest parts over its lightest
 DESK_REPEAT: Range = (0.8, 2.5)  # textures across the photo
@@ -87,7 +87,7 @@ def draw_camera(
             leaves desk at its sides).
     """
     height = height or layout.height
-    width = width or round(max(layout.width, NARROWEST * height))
+    width = width or round(max(layout.width, NARROWEST_PHOTO * height))
     dice, tall = _Dice(rng), height / width
     # Each line draws from `rng`: their order is part of what a seed means.
     paper = _draw_paper(dice)
@@ -101,7 +101,7 @@ def draw_camera(
         waves=waves,
         folds=folds,
         paper=paper,
-        ink=dice.between(INK),
+        ink=dice.between(BLACK_INK_SHARE),
         gradient=(dice.between(GRADIENT_ACROSS), dice.between(GRADIENT_DOWN)),
         vignette=dice.between(VIGNETTE),
         shadows=shadows,
@@ -153,7 +153,7 @@ def _draw_shadows(dice: _Dice, tall: float) -> tuple[Shadow, ...]:
     """`tall`: height of the photo over its width."""
     shadows = []
     for _ in range(int(dice.rng.integers(0, MOST_SHADOWS + 1))):
-        strength = dice.between(SHADOW_STRENGTH)
+        strength = dice.between(CAST_SHADOW_STRENGTH)
         if dice.chance(STRAIGHT_SHADOW_CHANCE):
             turn = dice.direction()
             normal = (math.cos(turn), math.sin(turn))
@@ -174,7 +174,7 @@ def _draw_homography(rng: np.random.Generator, layout: Layout, height: int, widt
     page = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float) * (layout.width, layout.height)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     corners = (page - (layout.width / 2, layout.height / 2)) @ turn.T * size
-    tilt = rng.uniform(0, STRONGEST_TILT)
+    tilt = rng.uniform(0, STRONGEST_PERSPECTIVE)
     corners *= 1 + rng.uniform(-tilt, tilt, (4, 1))
     corners += np.array([width, height]) * (0.5 + rng.uniform(*OFF_CENTRE, 2))
     return cv2.getPerspectiveTransform(page.astype(np.float32), corners.astype(np.float32))
@@ -183,7 +183,7 @@ def _draw_homography(rng: np.random.Generator, layout: Layout, height: int, widt
 def _draw_desk(rng: np.random.Generator) -> Desk:
     texture = str(rng.choice(list(DESK_TEXTURES), p=list(DESK_TEXTURES.values())))
     if texture == "wood":
-        light = np.array([rng.uniform(*limits) for limits in WOOD_BGR])
+        light = np.array([rng.uniform(*limits) for limits in WOODEN_DESK_BGR])
     elif rng.random() < GREY_DESK_CHANCE:
         light = np.full(3, rng.uniform(*GREY_DESK)) + rng.normal(0, GREY_DESK_TINT, 3)
     else:

@@ -24,6 +24,8 @@ PAGE_MARGIN = 8  # page units beyond the page that are rasterised, for the inter
 CREASE_REACH = 0.012  # parts of a photo's width over which a fold turns; sharper ones would step from node to node
 DIMMEST, BRIGHTEST = 0.05, 1.08  # light that a sensor can still show, as parts of full light
 MOTTLE_REPEAT = 700  # pixels of the mottle's texture across a photo
+MOTTLE_SHIFTS = 509  # places where it may begin, in its pixels: a prime below its side
+PROBE = 10  # page units over which the scale at a point is measured
 DESK_LIGHT_LEVEL = 235  # grey level that stands for full light on the desk, leaving room for what is brighter
 REDUCED_NOISE = 0.6  # share of the sensor's noise that is left in reduced views, as bilinear reduction leaves it
 
@@ -133,9 +135,9 @@ class _Ink:
 
 def _magnification(camera: Camera, point: NDArray[np.float64]) -> float:
     """Photo pixels per page unit around a point of the page."""
-    around = point + np.array([[0.0, 0.0], [10, 0], [0, 10]])
+    around = point + np.array([[0.0, 0.0], [PROBE, 0], [0, PROBE]])
     a, b, c = cv2.perspectiveTransform(around[None], camera.homography)[0]
-    (ux, uy), (vx, vy) = (b - a) / 10, (c - a) / 10
+    (ux, uy), (vx, vy) = (b - a) / PROBE, (c - a) / PROBE
     return math.sqrt(abs(ux * vy - uy * vx))
 
 
@@ -157,7 +159,7 @@ def _light(camera: Camera, where: NDArray[np.float64]) -> NDArray[np.float32]:
         beyond = x * fold.normal[0] + y * fold.normal[1] - fold.offset
         light = light * (1 + fold.shade * np.tanh(beyond / CREASE_REACH) * np.exp(-np.abs(beyond) / fold.reach))
     grain = draw_texture("speckle")
-    shift = camera.seed % 509
+    shift = camera.seed % MOTTLE_SHIFTS
     rows, columns = (np.mod(where * MOTTLE_REPEAT + shift, TEXTURE_SIDE).astype(int)[..., k] for k in (1, 0))
     light = light * (1 + camera.mottle * (grain[rows, columns] - float(TEXTURE_MEAN)) / TEXTURE_DEVIATION)
     return np.clip(light, DIMMEST, BRIGHTEST).astype(np.float32)

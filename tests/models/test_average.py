@@ -36,6 +36,7 @@ def test_the_mean_is_weighted_and_keeps_the_spec(tmp_path, monkeypatch, capsys):
     assert checkpoint.read_checkpoint("mean.pth")["averaged_from"] == {"0.pth": 0.75, "1.pth": 0.25}
 
 
+@pytest.mark.slow
 def test_without_weights_all_count_alike_and_the_mean_of_equals_is_the_same(tmp_path):
     state = write_generator(tmp_path / "a.pth", 0)
     paths = [str(tmp_path / "a.pth")] * 3

@@ -54,6 +54,7 @@ def test_weights_to_start_from_must_be_there_and_imagenet_is_no_file():
         inpainting(deepfillv2_discriminator_pretrain="imagenet").check_start()
 
 
+@pytest.mark.slow
 def test_wrong_numbers_are_refused_without_pytorch():
     code = "import sys; sys.modules['torch'] = None; import train; sys.exit(train.main(['--lr_s', '0']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)

@@ -34,6 +34,7 @@ def test_own_generator_runs_as_it_was_saved(tmp_path):
     np.testing.assert_allclose(run(images, masks)[1], expected.numpy(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_segmenter_returns_a_tuple_of_logits(tmp_path):
     network = DeepLabV3("mobilenetv2").eval()
     save_checkpoint(tmp_path / "S.pth", network, segmenter_spec("mobilenetv2"))

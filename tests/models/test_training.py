@@ -84,6 +84,7 @@ def test_published_losses_of_the_segmentation_net_come_out_up_to_dropout(tmp_pat
     torch.testing.assert_close(torch.tensor(runs).mean(0), expected, rtol=1e-2, atol=0)
 
 
+@pytest.mark.slow
 def test_discriminator_learns_only_in_its_steps_and_generator_in_all():
     generator, discriminator = pair()
     before = copy.deepcopy(discriminator.state_dict()), copy.deepcopy(generator.state_dict())

@@ -173,6 +173,7 @@ def test_of_two_names_that_are_one_to_the_disk_only_one_is_written(tmp_path, mon
     assert "whose name is the same to that disk; rename one of the photos" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("unshare"), reason="mounts a folder twice")
 def test_a_folder_mounted_twice_is_recognised(tmp_path):
     before = photo(tmp_path / "photos" / "a.png")

@@ -52,6 +52,7 @@ def test_plain_page_costs_no_run():
     assert network.calls == 0 and not drawn and same is found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crops", ["published", "hole"])
 def test_network_that_proves_itself_is_believed_in_a_picture(crops):
     page, network = painting(), Network(fill, crops=crops)

@@ -121,6 +121,7 @@ def test_a_photo_is_searched_when_it_comes(site):
         assert region["confidence"] > 0.9 and not region["is_doubtful"] and len(region["outline"][0]) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".tif", ".bmp"])
 def test_result_as_found_is_the_file_of_the_command_line(site, tmp_path, extension):
     data = encoded(page(), extension)

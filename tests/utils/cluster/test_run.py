@@ -208,6 +208,7 @@ def test_what_fails_is_recorded_and_done_again_only_where_asked(photos, flags, c
     assert len(records(target)) == 12 and (target / "7.jpg").exists()
 
 
+@pytest.mark.slow
 def test_links_never_lead_a_result_out_of_the_target_and_results_are_no_photos(photos, flags, capsys):
     target = photos / "out"
     target.mkdir()

@@ -113,9 +113,11 @@ def test_auto_falls_back_with_a_reason_when_a_provider_does_not_load(tmp_path, m
         load_segmenter(tmp_path / "s.onnx", "openvino")
 
 
-@pytest.fixture(scope="module")
-def guided_graph(tmp_path_factory):
-    """A tiny generator whose crops follow the hole and that reads what structure says."""
+GUIDED = inpaint_spec(GENERATOR, 4, 192, 3, in_channels=8, crops="hole")
+
+
+@pytest.mark.slow
+def test_guided_generator_runs_with_hints_and_without(tmp_path):
     import torch
 
     from models import onnx_export
@@ -125,14 +127,8 @@ def guided_graph(tmp_path_factory):
     torch.manual_seed(0)
     network = InpaintGenerator(4, in_channels=8).eval()
     fold(network)
-    path = tmp_path_factory.mktemp("guided") / "G.onnx"
-    onnx_export.export(network, inpaint_spec(GENERATOR, 4, 192, 3, in_channels=8, crops="hole"), path)
-    return path
-
-
-@pytest.mark.slow
-def test_guided_generator_runs_with_hints_and_without(guided_graph):
-    run, spec, _ = onnx_backend.load_inpainter(guided_graph, "cpu")
+    onnx_export.export(network, GUIDED, tmp_path / "G.onnx")
+    run, spec, _ = load_inpainter(tmp_path / "G.onnx", "cpu")
     inpainter = Inpainter(run, spec)
     assert inpainter.guided and spec.follows_hole and inpainter.side == 64
     images, masks = np.full((1, 3, 64, 64), 0.5, np.float32), np.ones((1, 1, 64, 64), np.float32)
@@ -141,10 +137,11 @@ def test_guided_generator_runs_with_hints_and_without(guided_graph):
     assert without.shape == given.shape == (1, 3, 64, 64) and not np.allclose(without, given)
 
 
-def test_crop_that_is_asked_for_replaces_the_rule_where_it_gives_the_same_input(guided_graph):
-    _, spec, _ = onnx_backend.load_inpainter(guided_graph, "cpu", 256, 4)
+def test_crop_that_is_asked_for_replaces_the_rule_where_it_gives_the_same_input(tmp_path):
+    graph = write_generator(tmp_path / "G.onnx", GUIDED)
+    _, spec, _ = load_inpainter(graph, "cpu", 256, 4)
     assert (spec.imgsize, spec.imgresize, spec.follows_hole) == (256, 4, False)
-    _, spec, _ = onnx_backend.load_inpainter(guided_graph, "cpu", imgsize=128)
+    _, spec, _ = load_inpainter(graph, "cpu", imgsize=128)
     assert (spec.imgsize, spec.imgresize, spec.follows_hole) == (128, 2, False)
     with pytest.raises(ValueError, match="--imgsize 250 contradicts"):
-        onnx_backend.load_inpainter(guided_graph, "cpu", imgsize=250)
+        load_inpainter(graph, "cpu", imgsize=250)
