@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points, Reals
-from utils.page.cells import CELL_PX, fill_with_nearest
+from utils.page.cells import CELL_PX, enlarge_at, fill_with_nearest
 
 MIN_RIM_CELLS = 12  # a hole whose rim is shorter meets no border that could be measured
 RIM_DEPTH_CELLS = 2.5  # cells of the rim that lie deeper in the hole are at the photo's border, where nothing is seen
@@ -41,6 +41,7 @@ MIN_CORNER_SINE = 0.3  # borders at a smaller angle meet nowhere that is known w
 MAX_CORNER_LENGTHS = 3.0  # a corner lies within so many times the distance of the two ends
 OVERSHOOT_PX = 160  # a continued border is drawn at most so far on to reach the rim of the hole
 MIXED_SHARE, MIXED_LEAST_PX = 0.08, 400  # of a part on either side of the page's edge: less is doubt of where it runs
+CUT_NEIGHBOURS = (-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)  # (down, across), nearest first
 VOTE_LEVELS = 30.0  # a pixel farther from every tone, a channel, is print or pattern: its cell tells its surface
 
 
@@ -278,7 +279,7 @@ def divide_hole(
 
     Args:
         window, surface, hole: `(h, w, …)`, the part of the window that holds the hole and a margin.
-        tones: by the number of the surface its colour there, `(h, w, 3)`.
+        tones: by the number of the surface its colour in the whole window by cells, `(rows, columns, 3)`.
         borders: in the window's coordinates.
         area: where the part lies in the window.
         beside: `(h, w)` bool, where there is no page; None where nobody knows.
@@ -288,14 +289,15 @@ def divide_hole(
     parts = _cut(wide, [line - (area[1].start, area[0].start) for line in borders])
     if beside is not None:
         parts, outside = _cut_by_page(parts, beside)
-    rim = cv2.dilate(parts, np.ones((3, 3), np.uint8)).astype(np.int64) * (wide == 0)
-    touching = rim > 0
-    colours = window[touching].astype(np.float32)
+    rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
+    y, x = np.nonzero((rim > 0) & (wide == 0))
+    colours = window[y, x].astype(np.float32)
     numbers = np.array(list(tones))
-    distances = np.stack([np.abs(colours - values[touching]).sum(axis=1) for values in tones.values()])
+    at = y + area[0].start, x + area[1].start
+    distances = np.stack([np.abs(colours - enlarge_at(values, *at)).sum(axis=1) for values in tones.values()])
     unlike = distances.min(axis=0) > 3 * VOTE_LEVELS
-    nearest = np.where(unlike, surface[touching], numbers[distances.argmin(axis=0)])
-    touched = rim[touching]
+    nearest = np.where(unlike, surface[y, x], numbers[distances.argmin(axis=0)])
+    touched = rim[y, x].astype(np.int64)
     if beside is not None:
         fitting = np.isin(nearest, grounds) == outside[touched]
         # A part that touches nothing of its kind takes what there is.
@@ -303,9 +305,20 @@ def divide_hole(
         touched, nearest = touched[chosen], nearest[chosen]
     owners = _count_votes(touched, nearest, int(parts.max()) + 1, int(max(numbers.max(), surface.max())))
     divided = np.where(wide > 0, owners[parts], surface)
-    if (divided == 0).any() and (divided > 0).any():
+    _close_cuts(divided, (parts == 0) & (divided == 0))
+    if not divided.all() and divided.any():  # a part that nothing touches
         divided = fill_with_nearest(divided.astype(np.int32))
     return divided.astype(np.uint8)
+
+
+def _close_cuts(numbers: Plane, cut: Mask) -> None:
+    """Give cuts, which are a pixel wide, to what lies beside them, in place: both `(h, w)`."""
+    height, width = cut.shape
+    y, x = np.nonzero(cut)
+    for down, across in CUT_NEIGHBOURS:
+        beside = numbers[np.clip(y + down, 0, height - 1), np.clip(x + across, 0, width - 1)]
+        numbers[y, x] = beside
+        y, x = y[beside == 0], x[beside == 0]
 
 
 def _cut_by_page(parts: NDArray[np.uint16], beside: Mask) -> tuple[NDArray[np.uint16], Mask]:
@@ -324,7 +337,7 @@ def _cut_by_page(parts: NDArray[np.uint16], beside: Mask) -> tuple[NDArray[np.ui
     share = outside / np.maximum(area, 1)
     mixed = np.minimum(outside, area - outside) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
     mixed[0] = False
-    numbers = np.where(mixed[parts] & beside, parts + count, parts).astype(np.uint16)
+    numbers = np.where(mixed[parts] & beside, parts + count, parts).astype(np.uint16) if mixed.any() else parts
     return numbers, np.asarray(np.concatenate([~mixed & (share > 0.5), np.ones(count, bool)]), bool)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.arrays import AnyArray, Floats, Image, Labels, Mask, Plane
+from utils.arrays import AnyArray, Floats, Image, Indices, Labels, Mask, Plane
 
 CELL_PX = 8  # side of a cell: noise averages out, light hardly changes
 CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
@@ -19,6 +19,7 @@ INK_MEAN_PX = 3  # side of the squares whose mean darkness is compared with both
 INK_RIM_PX = 7  # diameter around ink that is left out: the blurred rim of a stroke still darkens the paper
 NOISE_ROW_STEP = 3  # the noise is measured on one row of so many
 MIN_NOISE, MAX_NOISE = 0.3, 20.0  # levels; a picture without any noise has no scale to compare with
+LONGEST_LINE = 4096  # pixels that are looked up at once
 MAD_TO_SIGMA = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 
 
@@ -142,6 +143,22 @@ def enlarge(cells: Floats, area: tuple[slice, slice]) -> Floats:
         for along, first in zip(area, (top, left), strict=True)
     )
     return np.ascontiguousarray(large[y, x])
+
+
+def enlarge_at(cells: Floats, y: Indices, x: Indices) -> Floats:
+    """What `enlarge` gives at some pixels: `(n, 3)`.
+
+    Args:
+        cells: `(rows, columns, 3)`.
+        y, x: `(n,)`, the pixels of the window.
+    """
+    count = len(y)
+    rows = -(-count // LONGEST_LINE)  # OpenCV looks up no longer lines
+    places = np.zeros((2, rows * LONGEST_LINE), np.float32)
+    places[0, :count], places[1, :count] = (x + 0.5) / CELL_PX - 0.5, (y + 0.5) / CELL_PX - 0.5
+    lines = places.reshape(2, rows, LONGEST_LINE)
+    values = cv2.remap(cells, lines[0], lines[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values.reshape(-1, cells.shape[2])[:count], np.float32)
 
 
 def area_around(hole: Mask, margin_px: int) -> tuple[slice, slice]:

@@ -33,6 +33,8 @@ from utils.page.tone import continue_tone
 BORDER_CELLS = 2  # so near another surface a cell holds some of it
 VOTE_PX = 24  # surfaces so near the hole may be continued in it
 BORDER_SOFT_PX = 1.2  # blur (standard deviation) of a border between surfaces, as a lens and a sensor give
+BORDER_REACH_PX = 6  # beyond that no part of the blur is left
+SQUARE_PX = 256  # side of the squares in which surfaces are painted: what is worked on stays in the cache
 
 
 @dataclass(frozen=True)
@@ -133,20 +135,55 @@ def _lay_surfaces(
         grounds: numbers of the surfaces that are no page.
     """
     height, width = hole.shape
-    pixels = np.repeat(np.repeat(surface, CELL_PX, 0), CELL_PX, 1)[:height, :width].astype(np.uint8)
+    pixels = np.repeat(np.repeat(surface.astype(np.uint8), CELL_PX, 0), CELL_PX, 1)[:height, :width]
+    whole = slice(0, height), slice(0, width)
     tone = np.empty((height, width, 3), np.float32)
-    for number, values in enumerate(tones, start=1):
-        bounds = area_around(pixels == number, 0)
-        cv2.copyTo(enlarge(values, bounds), (pixels[bounds] == number).astype(np.uint8), tone[bounds])
+    _paint_surfaces(tone, pixels, tones, whole)
     area = area_around(hole, 2 * CELL_PX)
-    candidates = np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()
-    local = {number: enlarge(tones[number - 1], area) for number in candidates}
+    local = {number: tones[number - 1] for number in np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()}
     apart = None if beside is None or not grounds else beside[area]
     pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, apart, grounds)
     # Soft borders in the hole only: outside, nothing is drawn.
-    soft = np.zeros_like(tone[area])
-    for number, values in local.items():
-        weight = cv2.GaussianBlur((pixels[area] == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
-        soft += weight[..., None] * values
-    tone[area] = soft
+    _paint_surfaces(tone, pixels, tones, area, BORDER_REACH_PX)
     return tone, pixels
+
+
+def _paint_surfaces(
+    tone: Floats, pixels: Plane, tones: list[Floats], area: tuple[slice, slice], reach_px: int = 0
+) -> None:
+    """Paint each pixel of an area in the colour of its surface, square by square: most squares hold a single one.
+
+    Args:
+        tone: `(h, w, 3)` float32, what is painted.
+        pixels: `(h, w)`, the number of each pixel's surface.
+        tones: of each surface by cells.
+        area: the rows and columns that are painted.
+        reach_px: how far a border is softened to both sides; 0 for hard borders.
+    """
+    for top in range(area[0].start, area[0].stop, SQUARE_PX):
+        for left in range(area[1].start, area[1].stop, SQUARE_PX):
+            square = slice(top, min(top + SQUARE_PX, area[0].stop)), slice(left, min(left + SQUARE_PX, area[1].stop))
+            # What lies beyond the area has no part in its borders.
+            around = tuple(
+                slice(max(part.start, along.start - reach_px), min(part.stop, along.stop + reach_px))
+                for part, along in zip(area, square, strict=True)
+            )
+            numbers = pixels[around]
+            present = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+            if len(present) == 1:
+                tone[square] = enlarge(tones[present[0] - 1], square)
+                continue
+            if not reach_px:
+                for number in present:
+                    own = (numbers == number).astype(np.uint8)
+                    cv2.copyTo(enlarge(tones[number - 1], square), own, tone[square])
+                continue
+            inner = tuple(
+                slice(along.start - wide.start, along.stop - wide.start)
+                for wide, along in zip(around, square, strict=True)
+            )
+            soft = np.zeros((*numbers[inner].shape, 3), np.float32)
+            for number in present:
+                weight = cv2.GaussianBlur((numbers == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
+                soft += weight[inner][..., None] * enlarge(tones[number - 1], square)
+            tone[square] = soft

@@ -24,6 +24,7 @@ SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
 MIN_BAND_SHARE = 0.01  # of a square that is bare paper of the band; from less of it less is lifted
 PRINT_LIGHT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
 FAINTEST_RIM = 0.006  # what takes less of the light than this is no shadow; from twice as much on all of it is lifted
+MEAN = np.full((1, 3), 1 / 3, np.float32)  # of the three channels
 UNSEEN_SHARE = 0.5 / 255  # of the light: half a level, which changes nothing
 
 
@@ -66,36 +67,50 @@ def _brighten(image: Image, factors: Reals) -> Image:
 def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask) -> Floats:
     """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page."""
     sparse = np.s_[::SPARSE_PX, ::SPARSE_PX]
+    covered = hole[sparse].astype(np.uint8)
     distance_px = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[sparse]
-    missing = 1 - window[sparse].mean(axis=2, dtype=np.float32) / np.maximum(tone[sparse].mean(axis=2), 1)
+    colour, usual = (cv2.transform(array[sparse].astype(np.float32), MEAN) for array in (window, tone))
+    missing = 1 - colour / np.maximum(usual, 1)
     known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_LIGHT_SHARE)
+    # What is averaged, and its weight.
+    measured = np.dstack([missing, np.ones_like(missing)]) * known[..., None]
 
-    def band(start_px: float) -> tuple[Floats, Mask]:
-        return _average(missing, known & (distance_px > start_px) & (distance_px <= start_px + BAND_PX))
+    def band(start_px: float) -> Floats:
+        return _average(measured, (distance_px > start_px) & (distance_px <= start_px + BAND_PX))
 
-    beyond, _ = band(FAINT_REACH_PX)  # what is as dark there is no shadow of the edge
-    amount, measured = band(0)
-    inner = np.maximum(amount - beyond, 0)
-    steady = _least_along(inner, measured)
-    rim = np.where(distance_px <= BAND_PX / 2, inner, 0)
+    beyond, _ = _mean_of(band(FAINT_REACH_PX))  # what is as dark there is no shadow of the edge
+    amount, enough = _mean_of(band(0))
+    amount = np.maximum(amount - beyond, 0)
+    steady = np.clip(_least_along(amount, enough) / FAINTEST_RIM - 1, 0, 1)
+    # Nothing reaches farther, nor deeper into the hole.
+    deep = cv2.erode(covered, np.ones((SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
+    at = np.flatnonzero((distance_px <= FAINT_REACH_PX + BAND_PX) & (steady > 0) & (deep == 0))
+    away, inner, beyond = distance_px.ravel()[at], amount.ravel()[at], beyond.ravel()[at]
+    light = np.where(away <= BAND_PX / 2, inner, 0)
     for start_px in range(BAND_PX, FAINT_REACH_PX + BAND_PX, BAND_PX):
-        amount = band(start_px)[0] if start_px < FAINT_REACH_PX else beyond
+        amount = beyond
+        if start_px < FAINT_REACH_PX:
+            amount, _ = _mean_of(band(start_px).reshape(-1, 2)[at])
         outer = np.clip(amount - beyond, 0, inner)  # it fades away from the edge
-        way = (distance_px - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
-        rim += np.where((way > 0) & (way <= 1), inner + way * (outer - inner), 0)
+        way = (away - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
+        light += np.where((way > 0) & (way <= 1), inner + way * (outer - inner), 0)
         inner = outer
-    rim *= np.clip(steady / FAINTEST_RIM - 1, 0, 1)
-    rim = cv2.resize(rim.astype(np.float32), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    rim = np.zeros(distance_px.shape, np.float32)
+    rim.ravel()[at] = light * steady.ravel()[at]
+    rim = cv2.resize(rim, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.where(page & (rim > UNSEEN_SHARE), rim, 0), np.float32)
 
 
-def _average(missing: Floats, chosen: Mask) -> tuple[Floats, Mask]:
-    """Mean of the chosen pixels in the square around each pixel, 0 or more; and where there are enough of them."""
+def _average(measured: Floats, chosen: Mask) -> Floats:
+    """Of the chosen pixels in the square around each pixel the sums of what is measured and of its weight, over all."""
     side = SQUARE_PX // SPARSE_PX
-    weight = chosen.astype(np.float32)
-    share = cv2.blur(weight, (side, side))
-    amount = cv2.blur(missing * weight, (side, side)) / np.maximum(share, MIN_BAND_SHARE)
-    return np.maximum(amount, 0), share > MIN_BAND_SHARE
+    return np.asarray(cv2.blur(cv2.copyTo(measured, chosen.view(np.uint8)), (side, side)), np.float32)
+
+
+def _mean_of(sums: Floats) -> tuple[Floats, Mask]:
+    """Mean of what `_average` summed up, 0 or more; and where there are enough pixels for that."""
+    amount, share = sums[..., 0], sums[..., 1]
+    return np.maximum(amount / np.maximum(share, MIN_BAND_SHARE), 0), share > MIN_BAND_SHARE
 
 
 def _least_along(amount: Floats, measured: Mask) -> Floats:

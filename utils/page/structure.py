@@ -133,14 +133,17 @@ def _fill(
     area = np.s_[y : y + height, x : x + width]
     ink = draw_rules(visible, hole, paper.tone, rules)
     values: Floats = paper.tone[area] * (1 - ink[area])
-    desk = np.isin(paper.surface, paper.textured)
-    for number in np.unique(paper.surface[desk & hole]):
+    desk = np.isin(np.arange(paper.surface.max() + 1), paper.textured)[paper.surface[area]]
+    for number in np.unique(paper.surface[area][desk & hole[area]]):
         surface = paper.surface == number
-        values += copy_texture(visible, tone, surface & ~hole, surface & hole)[area]
+        target = surface & hole
+        left, top, across, down = cv2.boundingRect(target.view(np.uint8))
+        own = np.s_[top - y : top - y + down, left - x : left - x + across]
+        values[own] += copy_texture(visible, tone, surface & ~hole, target)
     spectrum = measure_grain(visible, paper.tone, paper.bare)
     if spectrum is not None:
         grain = draw_grain(spectrum, height, width, seed)
-        values += grain if not desk.any() else grain * ~desk[area][..., None]
+        values += grain if not desk.any() else grain * ~desk[..., None]
     image = lifted.copy()
     cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
     return image

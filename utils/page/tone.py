@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.arrays import Floats, Mask
 from utils.blend import spread
-from utils.page.cells import grow, strongest
+from utils.page.cells import grow
 
 MIN_CELL_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
 DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are darker than expected
@@ -74,16 +74,15 @@ def _fit_plane(mean: Floats, weight: Floats) -> Floats:
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     y, x = (y - rows / 2) / max(rows, columns), (x - columns / 2) / max(rows, columns)
     basis = np.stack([np.ones_like(x), x, y], axis=-1)
-    flat, colours = basis.reshape(-1, 3), mean.reshape(-1, 3)
-    current = weight
-    fitted = np.zeros_like(mean)
+    known = np.flatnonzero(weight)
+    flat, colours, shares = basis.reshape(-1, 3)[known], mean.reshape(-1, 3)[known], weight.ravel()[known]
+    current = shares
+    planes = np.zeros((3, 3), np.float32)
     for _ in range(2):
-        scaled = flat * current.reshape(-1, 1)
+        scaled = flat * current[:, None]
         normal = scaled.T @ flat + np.diag(TREND_RIDGE) * max(float(current.sum()), 1e-6)
-        planes = np.linalg.solve(normal, scaled.T @ colours)
-        fitted = (flat @ planes.astype(np.float32)).reshape(mean.shape)
-        distance = strongest(cv2.absdiff(mean, fitted))
-        chosen = distance[weight > 0]
-        limit = max(MIN_OUTLIER_LEVELS, OUTLIER_MEDIANS * float(np.median(chosen))) if chosen.size else 0.0
-        current = np.where(distance < limit, weight, 0).astype(np.float32)
-    return fitted
+        planes = np.linalg.solve(normal, scaled.T @ colours).astype(np.float32)
+        distance = np.abs(colours - flat @ planes).max(axis=1, initial=0)
+        limit = max(MIN_OUTLIER_LEVELS, OUTLIER_MEDIANS * float(np.median(distance))) if len(known) else 0.0
+        current = np.where(distance < limit, shares, 0)
+    return np.asarray(basis @ planes, np.float32)

@@ -66,7 +66,10 @@ def test_a_window_of_one_surface_has_no_entries():
 def test_a_hole_is_cut_along_its_border_and_each_part_goes_to_what_it_touches(known):
     x = np.arange(WIDTH) + np.zeros((HEIGHT, 1))
     truth = np.where(x < 330, 1, 2).astype(np.uint8)
-    tones = {number: np.full((HEIGHT, WIDTH, 3), level, np.float32) for number, level in ((1, 210), (2, 80))}
+    tones = {
+        number: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), level, np.float32)
+        for number, level in ((1, 210), (2, 80))
+    }
     window = np.where((truth == 1)[..., None], 210, 80).astype(np.uint8).repeat(3, 2)
     border = np.array([[330.0, 160.0], [330.0, 400.0]])
     area = slice(0, HEIGHT), slice(0, WIDTH)
@@ -78,6 +81,6 @@ def test_a_hole_is_cut_along_its_border_and_each_part_goes_to_what_it_touches(kn
 
 def test_without_borders_the_hole_goes_to_the_surface_around_it():
     ones = np.ones((HEIGHT, WIDTH), np.uint8)
-    tones = {1: np.full((HEIGHT, WIDTH, 3), 210, np.float32)}
+    tones = {1: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), 210, np.float32)}
     window = np.full((HEIGHT, WIDTH, 3), 210, np.uint8)
     assert (divide_hole(window, tones, ones, HOLE, [], (slice(0, HEIGHT), slice(0, WIDTH))) == 1).all()
