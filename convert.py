@@ -152,11 +152,11 @@ def write_all(loaded: "list[tuple[str, Path, Loaded]]", args: argparse.Namespace
     with ExitStack() as stack:
         for _, path, (network, spec, samples) in loaded:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = stack.enter_context(atomic(path))
+            temporary = stack.enter_context(atomic(path))
             try:
-                remarks.append(write_graph(network, spec, beside, samples, args))
+                remarks.append(write_graph(network, spec, temporary, samples, args))
             except ValueError as error:
-                raise ValueError(str(error).replace(str(beside), str(path))) from None
+                raise ValueError(str(error).replace(str(temporary), str(path))) from None
     return remarks
 
 

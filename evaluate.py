@@ -149,7 +149,7 @@ def natural_path_key(name: str) -> list[Any]:
     from utils.images import natural_key
 
     *folders, file = name.split("/")
-    return [*((1, natural_key(part)) for part in folders), (0, natural_key(file))]
+    return [*((1, natural_key(folder)) for folder in folders), (0, natural_key(file))]
 
 
 def pair_files(

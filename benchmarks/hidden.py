@@ -65,27 +65,33 @@ def score(sample: "Sample") -> Row:
     window, hole, letters = sample.window, sample.hole, sample.letters
     bounds = bounds_of(hole)
     assert bounds is not None
-    found = structure.repair(window, hole)
+    repaired = structure.repair(window, hole)
     # The scale is that of the whole photo, which the window is a part of.
     group = RegionGroup(Box(0, 0, window.shape[1], window.shape[0]), (bounds,))
     started = time.process_time()
-    (region,) = describe_regions(window, hole, group, found, network=False, scale=sample.longer_side / REFERENCE_SIDE)
+    (region,) = describe_regions(
+        window, hole, group, repaired, network=False, scale=sample.longer_side / REFERENCE_SIDE
+    )
     row: Row = {"ms": 1000 * (time.process_time() - started)}
     hidden = in_mask(hole, letters.places)
-    inside = in_mask(np.ones_like(hole), letters.places)
+    in_window = in_mask(np.ones_like(hole), letters.places)
     matched: set[int] = set()
     row |= dict.fromkeys(("lines", "found", "characters", "said", "alone"), 0)
     for number in np.unique(letters.line[hidden]):
-        own = letters.line == number
-        below = letters.places[own & hidden]
-        hits = {k for k, line in enumerate(region.lines) if _agrees(line, below, float(letters.size[own].mean()))}
-        if np.count_nonzero(own & ~hidden & inside) >= FEWEST_VISIBLE:
+        own_letters = letters.line == number
+        hidden_letters = letters.places[own_letters & hidden]
+        hits = {
+            k
+            for k, line in enumerate(region.lines)
+            if _agrees(line, hidden_letters, float(letters.size[own_letters].mean()))
+        }
+        if np.count_nonzero(own_letters & ~hidden & in_window) >= FEWEST_VISIBLE:
             row["lines"] += 1
             row["found"] += bool(hits)
-            row["characters"] += len(below)
+            row["characters"] += len(hidden_letters)
             row["said"] += sum(region.lines[k].characters for k in hits - matched)
         else:
-            row["alone"] += len(below)
+            row["alone"] += len(hidden_letters)
         matched |= hits
     unclear = np.concatenate([letters.places[hides(hole, letters)], sample.ink])
     false = [line for k, line in enumerate(region.lines) if k not in matched and not _touches(line, unclear)]
@@ -98,9 +104,9 @@ def _agrees(line: "LostLine", letters: "Points", size: float) -> bool:
     from benchmarks.hidden_pages import LETTER_MIDDLE
 
     (x0, y0), (x1, y1) = line.baseline
-    near = letters[(letters[:, 0] > x0 - size) & (letters[:, 0] < x1 + size)]
-    middle = np.interp(near[:, 0], [x0, x1], [y0, y1]) - LETTER_MIDDLE * size
-    return bool(len(near)) and bool((np.abs(middle - near[:, 1]) < MATCH_SHARE * size).mean() > 0.5)
+    line_letters = letters[(letters[:, 0] > x0 - size) & (letters[:, 0] < x1 + size)]
+    middle = np.interp(line_letters[:, 0], [x0, x1], [y0, y1]) - LETTER_MIDDLE * size
+    return bool(len(line_letters)) and bool((np.abs(middle - line_letters[:, 1]) < MATCH_SHARE * size).mean() > 0.5)
 
 
 def _touches(line: "LostLine", points: "Points") -> bool:
@@ -161,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables.append({"holes": f"{len(rows[True])} without text", "false claims": claimed / len(rows[True])})
     for table in tables:
         print(format_table([table], 3))
-    times = [row["ms"] for part in rows.values() for row in part]
+    times = [row["ms"] for kind_rows in rows.values() for row in kind_rows]
     print(f"measuring took {np.mean(times):.1f} ms of processor time a hole, at most {max(times):.1f}")
     if args.report:
         write_report(args.report, [*rows[False], *rows[True]], tables, {}, vars(args))

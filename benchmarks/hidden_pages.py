@@ -127,9 +127,9 @@ def draw_mask(rng: np.random.Generator, height: int, width: int, size: float = 1
         matrix[:, 2] = np.array([width / 2, height / 2]) - matrix[:, :2] @ middle
     box, layer = warp(occluder, matrix, height, width)
     reach = box.padded(GROWTH_PX + 2, height, width)
-    part = np.zeros((reach.height, reach.width), bool)
-    part[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > OPAQUE
-    return reach, grow(part, GROWTH_PX)
+    pixels = np.zeros((reach.height, reach.width), bool)
+    pixels[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > OPAQUE
+    return reach, grow(pixels, GROWTH_PX)
 
 
 def draw_sample(seed: int, number: int, bare: bool) -> Sample | None:
@@ -184,8 +184,10 @@ def _bare_hole(
     if where == ON_PICTURE and on_picture.any():
         free = on_picture
     elif where != ANYWHERE and free.any():
-        near = _under(text, cv2.dilate(np.pad(shape, NEAR_PX // MAP_STEP), np.ones((2 * NEAR_PX // MAP_STEP + 1,) * 2)))
-        free &= near >= np.quantile(near[free], NEAREST)
+        text_nearby = _under(
+            text, cv2.dilate(np.pad(shape, NEAR_PX // MAP_STEP), np.ones((2 * NEAR_PX // MAP_STEP + 1,) * 2))
+        )
+        free &= text_nearby >= np.quantile(text_nearby[free], NEAREST)
     places = np.argwhere(free)
     if not len(places):
         return None

@@ -49,14 +49,14 @@ def _lying_rules(darkness: Plane, hole: Mask) -> list[Mask]:
     """The lying rules that enter the hole, each as `(h, w)` bool."""
     dark = cv2.dilate((darkness >= RULE_LEVELS).astype(np.uint8), np.ones((3, 1), np.uint8))  # they may slope
     lines = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, RULE_PX), np.uint8))
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(lines)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(lines)
     rules = []
-    for part in np.unique(parts[hole & (parts > 0)]).tolist():
-        rule = parts == part
+    for label in np.unique(labels[hole & (labels > 0)]).tolist():
+        rule = labels == label
         covered = int(np.count_nonzero((rule & hole).any(axis=0)))
-        seen = int(np.count_nonzero((rule & ~hole).any(axis=0)))
-        thin = stats[part, cv2.CC_STAT_AREA] < THICK_PX * stats[part, cv2.CC_STAT_WIDTH]
-        if covered >= COVERED_PX and seen >= RULE_PX // 2 and thin:
+        visible_px = int(np.count_nonzero((rule & ~hole).any(axis=0)))
+        thin = stats[label, cv2.CC_STAT_AREA] < THICK_PX * stats[label, cv2.CC_STAT_WIDTH]
+        if covered >= COVERED_PX and visible_px >= RULE_PX // 2 and thin:
             rules.append(rule)
     return rules
 
@@ -67,8 +67,8 @@ def _arrives(drawn: Plane, true: Plane, hole: Mask, rule: Mask) -> bool:
     reach = np.arange(-SOUGHT_PX, SOUGHT_PX + 1)
     around = np.clip(rows[None] + reach[:, None], 0, hole.shape[0] - 1)
     levels = drawn[around, columns[None]].astype(int)
-    near = levels[np.abs(reach) <= ARRIVES_PX].max(axis=0)
-    right = (near >= levels.max(axis=0)) & (near >= STRONG_SHARE * true[rows, columns])
+    core = levels[np.abs(reach) <= ARRIVES_PX].max(axis=0)
+    right = (core >= levels.max(axis=0)) & (core >= STRONG_SHARE * true[rows, columns])
     return bool(right.mean() >= ARRIVED_SHARE)
 
 

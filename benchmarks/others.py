@@ -42,8 +42,8 @@ def load_lama(path: str | Path) -> Fill:
     whole_numbers = "uint8" in inputs["image"].type
 
     def fill(image: Image, hole: Mask) -> Image:
-        def draw(part: Image, covered: Mask) -> Image:
-            small = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1].transpose(2, 0, 1)[None]
+        def draw(picture: Image, covered: Mask) -> Image:
+            small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1].transpose(2, 0, 1)[None]
             mask = cv2.resize(covered.astype(np.uint8), (side, side), interpolation=cv2.INTER_AREA)[None, None] > 0
             feeds: dict[str, Any] = {
                 "image": np.ascontiguousarray(small),
@@ -71,10 +71,10 @@ def load_patchmatch() -> Fill | None:
         return None
 
     def fill(image: Image, hole: Mask) -> Image:
-        def draw(part: Image, covered: Mask) -> Image:
-            size = max(1, part.shape[1] // PATCH_SCALE), max(1, part.shape[0] // PATCH_SCALE)
+        def draw(picture: Image, covered: Mask) -> Image:
+            size = max(1, picture.shape[1] // PATCH_SCALE), max(1, picture.shape[0] // PATCH_SCALE)
             mask = (cv2.resize(covered.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
             drawn = patch_match.inpaint(small, 255 * mask[..., None], patch_size=PATCH_PX)
             return cv2.resize(np.asarray(drawn, np.uint8), covered.shape[::-1], interpolation=cv2.INTER_LINEAR)
 

@@ -123,9 +123,9 @@ def read_label(folder: str | None, photo: Path, shape: tuple[int, ...]) -> tuple
     label = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
     if label.shape != shape[:2]:
         raise ValueError(f"'{path}' is {label.shape}, its photo {shape[:2]}")
-    beside = path.parent / HANDS / path.name
-    if beside.is_file():
-        hands = np.asarray(cv2.imread(str(beside), cv2.IMREAD_GRAYSCALE)) > 0
+    hands_path = path.parent / HANDS / path.name
+    if hands_path.is_file():
+        hands = np.asarray(cv2.imread(str(hands_path), cv2.IMREAD_GRAYSCALE)) > 0
     return label, hands
 
 
@@ -148,17 +148,17 @@ def scores(mask: "Mask", label: "Plane", hands: "Mask") -> Row:
 
     occluder = label == 128
     rest = label == 192
-    near = grow(occluder | rest, NEAR_SHARE * max(label.shape))
+    close = grow(occluder | rest, NEAR_SHARE * max(label.shape))
     page, surroundings = label == 0, (label == 64) & ~hands
 
     def share(area: "Mask") -> float:
-        return float(np.count_nonzero(mask & area & ~near) / max(1, int(np.count_nonzero(area))))
+        return float(np.count_nonzero(mask & area & ~close) / max(1, int(np.count_nonzero(area))))
 
     row = {"erased": share(page), "beside": share(surroundings)}
     if not occluder.any():
         return {**row, "touched": float(bool((mask & (page | surroundings)).any()))}
     recall = np.count_nonzero(mask & occluder) / np.count_nonzero(occluder)
-    counted = (page & ~near) | occluder | (surroundings & ~near)
+    counted = (page & ~close) | occluder | (surroundings & ~close)
     perfect = recall >= PERFECT_RECALL and row["erased"] <= PERFECT_ERASED
     return {"recall": recall, **row, "iou": iou(mask & counted, occluder), "perfect": float(perfect)}
 

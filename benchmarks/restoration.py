@@ -445,14 +445,14 @@ def write_pair(folder: Path, pair: "Pair") -> None:
     from utils.preprocess import MASK_LEVEL
 
     mask = np.rint(pair.alpha * (MASK_LEVEL / 255)).astype(np.uint8)
-    for part, image in (("clean", pair.clean), ("covered", pair.covered), ("mask", mask)):
-        (folder / "train_data_1" / part).mkdir(parents=True, exist_ok=True)
-        write_image(folder / "train_data_1" / part / f"{pair.name}.png", image)
+    for kind, image in (("clean", pair.clean), ("covered", pair.covered), ("mask", mask)):
+        (folder / "train_data_1" / kind).mkdir(parents=True, exist_ok=True)
+        write_image(folder / "train_data_1" / kind / f"{pair.name}.png", image)
 
 
 def write_annotation(folder: Path, names: Sequence[str]) -> None:
     """The file that names every triple, tab-separated so that names may hold spaces."""
-    lines = ["\t".join(f"{part}/{name}.png" for part in ("clean", "covered", "mask")) for name in names]
+    lines = ["\t".join(f"{kind}/{name}.png" for kind in ("clean", "covered", "mask")) for name in names]
     (folder / "train_data_1").mkdir(parents=True, exist_ok=True)
     (folder / "train_data_1" / "annotation.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 

@@ -96,8 +96,8 @@ class _Sheet:
         lo, hi = corners.min(0), corners.max(0)
         share_x = np.clip(np.minimum(xs + 0.5, hi[0]) - np.maximum(xs - 0.5, lo[0]), 0, 1)
         share_y = np.clip(np.minimum(ys + 0.5, hi[1]) - np.maximum(ys - 0.5, lo[1]), 0, 1)
-        part = self.rules_ink[y_lo:y_hi, x_lo:x_hi]
-        np.maximum(part, np.rint(np.outer(share_y, share_x) * shade).astype(np.uint8), out=part)
+        window = self.rules_ink[y_lo:y_hi, x_lo:x_hi]
+        np.maximum(window, np.rint(np.outer(share_y, share_x) * shade).astype(np.uint8), out=window)
 
     def text(self, x: float, y: float, size: float, width: float, shade: int) -> None:
         """Words from (x, y), the baseline, as long as `width` allows."""
@@ -249,8 +249,8 @@ def draw_hole(rng: np.random.Generator) -> NDArray[np.bool_]:
     normal = np.array([-inward[1], inward[0]])
     t = np.linspace(-0.1, 1, 40)
     path = start + inward * reach * t[:, None] + normal * (bend * np.sin(np.pi * t))[:, None]
-    for point, part in zip(path, t, strict=True):
-        cv2.circle(mask, tuple(np.rint(point).astype(int).tolist()), int(width / 2 * (1 - 0.25 * part)), 1, -1)
+    for point, share in zip(path, t, strict=True):
+        cv2.circle(mask, tuple(np.rint(point).astype(int).tolist()), int(width / 2 * (1 - 0.25 * share)), 1, -1)
     return mask > 0
 
 
@@ -312,15 +312,15 @@ def _distances(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDAr
     result = np.full(len(points), np.inf)
     for start in range(0, len(points), 512):
         if len(others):
-            part = points[start : start + 512]
-            squares = ((part[:, None] - others) ** 2).sum(axis=2)
+            chunk = points[start : start + 512]
+            squares = ((chunk[:, None] - others) ** 2).sum(axis=2)
             # Points lie up to a pixel apart along the line: half their spacing is no distance.
             two = np.sort(np.partition(squares, min(1, len(others) - 1), axis=1)[:, :2], axis=1)
             if two.shape[1] == 1:
                 two = np.repeat(two, 2, axis=1)
-            near, far = two[:, 0], two[:, 1]
-            along = (far - near - 4) / 4  # for neighbours two pixels apart on one straight line
-            across = near - np.where(np.abs(along) <= 1.01, along**2, 0)
+            nearest, second = two[:, 0], two[:, 1]
+            along = (second - nearest - 4) / 4  # for neighbours two pixels apart on one straight line
+            across = nearest - np.where(np.abs(along) <= 1.01, along**2, 0)
             result[start : start + 512] = np.sqrt(np.maximum(across, 0))
     return result
 
@@ -373,8 +373,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _ratio(part: int, whole: int) -> str:
-    return f"{100 * part / whole:5.1f} %" if whole else "   –   "
+def _ratio(count: int, total: int) -> str:
+    return f"{100 * count / total:5.1f} %" if total else "   –   "
 
 
 if __name__ == "__main__":

@@ -171,10 +171,10 @@ def compare_data(pairs: int, workers: int) -> None:
             first = rate(partial(first_epoch, ours, workers))
             second = rate(partial(one_epoch, Mixture([ours], samples=100 * pairs), workers, collate_fn=collate))
             print(f"{network} data, {workers} workers, samples a second (a second of processor time):")
-            for title, found in (("decoded for every sample", old), ("ours, check and first epoch", first),
+            for title, times_ms in (("decoded for every sample", old), ("ours, check and first epoch", first),
                                  ("ours, later epochs", second)):  # fmt: skip
-                times = f"{found[0] / old[0]:.1f} × ({found[1] / old[1]:.1f} ×)"
-                print(f"  {title:28} {found[0]:9.1f} ({found[1]:9.1f})  {times}")
+                times = f"{times_ms[0] / old[0]:.1f} × ({times_ms[1] / old[1]:.1f} ×)"
+                print(f"  {title:28} {times_ms[0]:9.1f} ({times_ms[1]:9.1f})  {times}")
 
 
 # --- step
@@ -339,9 +339,9 @@ def compare_steps(
                     torch.cuda.synchronize()
                 return steps * batch_size
 
-            found = rate(several)
+            rates = rate(several)
             if turn:  # the first turn warms up
-                best[name], thrifty[name] = max(best[name], found[0]), max(thrifty[name], found[1])
+                best[name], thrifty[name] = max(best[name], rates[0]), max(thrifty[name], rates[1])
             if gpu:
                 peak[name] = torch.cuda.max_memory_allocated() / 2**30
     where = torch.cuda.get_device_name(device) if gpu else f"cpu, {torch.get_num_threads()} threads"

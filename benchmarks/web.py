@@ -140,12 +140,12 @@ def serving(provider: str) -> Iterator[str]:
         assert process.stdout is not None
         try:
             said = ""
-            while not (found := re.search(r"http://\S+", said)):
+            while not (address := re.search(r"http://\S+", said)):
                 line = process.stdout.readline()
                 if not line:
                     raise SystemExit(f"the server ended: {said}")
                 said += line
-            yield found[0]
+            yield address[0]
         finally:
             process.terminate()
             process.wait()

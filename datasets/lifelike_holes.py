@@ -53,7 +53,7 @@ class LifelikeInpainting(DrawnSamples):
         follow_hole: crop and ratio follow from the hole (`utils.crops`); else all is drawn at the scale of a scene,
             which is that of a photo of 12 megapixels reduced six times.
         in_channels: of the network, one of `GENERATOR_CHANNELS`.
-        part: side of samples that show a part of the crop at its own scale: they train several times as fast. None
+        part_side: side of samples that show a part of the crop at its own scale: they train several times as fast. None
             shows all of it. `PARTS` samples share a crop, of which each shows another part.
 
     A sample is `(image (3, side, side) float32 in [0, 1], mask (1, side, side) float32 in [0, 1])`; with guidance the
@@ -69,10 +69,10 @@ class LifelikeInpainting(DrawnSamples):
         split: str = "train",
         follow_hole: bool = True,
         in_channels: int = GENERATOR_CHANNELS[0],
-        part: int | None = None,
+        part_side: int | None = None,
     ) -> None:
         super().__init__(count, seed, f"{LIFELIKE}:{folder}")
-        self.side, self.part = side, part
+        self.side, self.part_side = side, part_side
         self.follow_hole = follow_hole
         self.guided = in_channels == GENERATOR_CHANNELS[1]
         self.photos = LifelikeScenes(folder, split)
@@ -87,11 +87,11 @@ class LifelikeInpainting(DrawnSamples):
     def picture(self, index: int) -> tuple[Image, Floats]:
         """`(h, w, 3)` uint8 BGR, with guidance `(h, w, 7)`, and the hole `(h, w)` float32, before they are tensors."""
         self.check_index(index)
-        if self.part is None:
+        if self.part_side is None:
             return self._draw_crop(self.epoch, index)
         small, mask = self._crop(self.epoch, index // PARTS)
-        rng = np.random.default_rng((self.seed, self.epoch, index, self.part))
-        within = choose_part(mask > 0.5, self.part, rng)
+        rng = np.random.default_rng((self.seed, self.epoch, index, self.part_side))
+        within = choose_part(mask > 0.5, self.part_side, rng)
         mirrored = slice(None, None, -1 if rng.random() < 0.5 else 1)
         return (
             np.ascontiguousarray(crop(small, within)[:, mirrored]),
@@ -162,8 +162,8 @@ def find_hole(covered: Floats, rng: np.random.Generator) -> Mask:
     knots = rng.standard_normal((int(height / length) + 2, int(width / length) + 2)).astype(np.float32)
     waves = cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC) * np.float32(WAVES_PX * unit)
     reach = growth_px(RemovalOptions(), height, width) + unit * rng.uniform(*STRAY_PX)
-    found = distance <= reach + waves
-    return found if found.any() else grow(core, 1)
+    mask = distance <= reach + waves
+    return mask if mask.any() else grow(core, 1)
 
 
 def _free_form(rng: np.random.Generator, height: int, width: int) -> Mask:

@@ -158,18 +158,18 @@ def open_data(
         options.synthetic_ratios, (options.seg_crop[0], options.seg_crop[1]) if options.seg_crop else None,
         workers=allowed_cores(), say=say, check=rank == 0,
         progress=lambda items, total: tqdm(items, "checking pictures", total, leave=False, disable=rank > 0),
-        part=options.inpaint_crop,
+        part_side=options.inpaint_crop,
     )  # fmt: skip
     drawn = options.samples_per_epoch or DRAWN_SAMPLES
-    parts, held_out = sources.open(
+    data_sets, held_out = sources.open(
         options.baseroot, options.val_root, options.val_fraction, drawn, options.val_samples
     )  # fmt: skip
     if options.augment and spec.network == GENERATOR and spec.in_channels != GENERATOR_CHANNELS[0]:
         raise ValueError(f"--augment True: --in_channels {spec.in_channels} is for roots lifelike:DATA_DIR alone")
     if options.augment:
         changes = options.augmentations
-        parts.append(CleanCrops(options.augment_data_path, spec.input_height, options.holes, changes, options.seed))
-    data = Mixture(parts, options.root_weights, options.samples_per_epoch, options.seed)
+        data_sets.append(CleanCrops(options.augment_data_path, spec.input_height, options.holes, changes, options.seed))
+    data = Mixture(data_sets, options.root_weights, options.samples_per_epoch, options.seed)
     if learns_batch_norm and min(options.overfit or len(data), len(data)) == 1:
         raise ValueError("one sample: batch norm needs 2 or more, or --freeze_bn True")
     return TrainingData(

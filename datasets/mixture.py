@@ -27,8 +27,8 @@ class Mixture(Dataset[tuple[Tensor, Tensor, str]]):
     """Data sets joined for training.
 
     Args:
-        parts: data sets of `(image, target)` with `set_epoch(epoch)`.
-        weights: share of each part in an epoch; None takes every sample of every part once.
+        data_sets: data sets of `(image, target)` with `set_epoch(epoch)`.
+        weights: share of each data set in an epoch; None takes every sample of every one once.
         samples: length of an epoch; None is the sum of the parts.
         seed: of the choice of samples.
 
@@ -38,13 +38,13 @@ class Mixture(Dataset[tuple[Tensor, Tensor, str]]):
 
     def __init__(
         self,
-        parts: Sequence[Any],
+        data_sets: Sequence[Any],
         weights: Sequence[float] | None = None,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.parts = list(parts)
-        self.sizes = [len(part) for part in self.parts]
+        self.data_sets = list(data_sets)
+        self.sizes = [len(data_set) for data_set in self.data_sets]
         self.weights = weights
         self.samples = samples or sum(self.sizes)
         self.seed = seed
@@ -55,30 +55,30 @@ class Mixture(Dataset[tuple[Tensor, Tensor, str]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the samples of an epoch; the same epoch and seed give the same ones."""
-        for part in self.parts:
-            part.set_epoch(epoch)
+        for data_set in self.data_sets:
+            data_set.set_epoch(epoch)
         counts = _shares(self.samples, self.weights or self.sizes)
         rng = np.random.default_rng((self.seed, epoch))
         self.order = [
-            (part, int(index))
-            for part, (size, count) in enumerate(zip(self.sizes, counts, strict=True))
+            (number, int(index))
+            for number, (size, count) in enumerate(zip(self.sizes, counts, strict=True))
             for index in _draw(rng, size, count)
         ]
 
     def __getitem__(self, position: int) -> Sample:
         problems: list[str] = []
         for offset in range(REPLACEMENTS_TRIED):
-            part, index = self.order[(position + offset) % len(self.order)]
+            number, index = self.order[(position + offset) % len(self.order)]
             try:
-                image, target = self.parts[part][index]
+                image, target = self.data_sets[number][index]
                 return image, target, "\n".join(problems)
             except (OSError, ValueError) as error:
-                problems.append(f"{self._describe(part, index)}: {error}".replace("\n", " "))
+                problems.append(f"{self._describe(number, index)}: {error}".replace("\n", " "))
         raise TooManyBad("\n".join([IN_A_ROW, *problems]))
 
-    def _describe(self, part: int, index: int) -> str:
-        describe = getattr(self.parts[part], "describe", None)
-        return describe(index) if describe else f"sample {index} of data set {part}"
+    def _describe(self, number: int, index: int) -> str:
+        describe = getattr(self.data_sets[number], "describe", None)
+        return describe(index) if describe else f"sample {index} of data set {number}"
 
 
 def _shares(total: int, weights: Sequence[float]) -> list[int]:

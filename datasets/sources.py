@@ -28,7 +28,7 @@ class Sources:
         seed: of everything random.
         ratios: further reductions at which synthetic inpainting samples are drawn.
         crop: height and width of the part of the input that synthetic segmentation samples show; None is all of it.
-        part: side of the part of the input that life-like inpainting samples show; None is all of it.
+        part_side: side of the part of the input that life-like inpainting samples show; None is all of it.
         workers: threads that check the pictures.
         progress: wraps an iterable of known length for a bar.
         say: prints a line.
@@ -47,14 +47,14 @@ class Sources:
         progress: Progress = lambda items, total: items,
         say: Callable[[str], None] = print,
         check: bool = True,
-        part: int | None = None,
+        part_side: int | None = None,
     ) -> None:
         self.spec = spec
         self.augmentations = augmentations
         self.seed = seed
         self.ratios = ratios
         self.crop = crop
-        self.part = part
+        self.part_side = part_side
         self.workers = workers
         self.progress = progress
         self.say = say
@@ -105,9 +105,9 @@ class Sources:
             folder = parse_lifelike(root, flag)
             if spec.network == SEGMENTER:
                 return LifelikeSegmentation(count, seed, *size, folder, split, **look)
-            part = self.part if split == "train" else None
+            part_side = self.part_side if split == "train" else None
             rule = spec.follows_hole
-            return LifelikeInpainting(count, seed, spec.input_height, folder, split, rule, spec.in_channels, part)
+            return LifelikeInpainting(count, seed, spec.input_height, folder, split, rule, spec.in_channels, part_side)
         pages, occluders = parse_synthetic(root, flag)
         if spec.network == SEGMENTER:
             return SyntheticSegmentation(count, seed, *size, pages, occluders, split, **look)
@@ -132,16 +132,16 @@ class Sources:
             DataError: data that cannot be used.
         """
         self._check_guidance([*roots, *val_roots])
-        parts: list[Any] = []
+        data_sets: list[Any] = []
         held_out: list[Any] = []
         for number, root in enumerate(roots):
             if is_synthetic(root):
-                parts.append(self.synthetic(root, drawn, self.seed + number, "train"))
+                data_sets.append(self.synthetic(root, drawn, self.seed + number, "train"))
                 if val_fraction:
                     held_out.append(self.synthetic(root, drawn_for_validation, VALIDATION_SEED + number, "val"))
                 continue
             to_train, to_hold_out = split_by_picture(read_annotations(root), val_fraction)
-            parts.append(self.photos(to_train, augment=True))
+            data_sets.append(self.photos(to_train, augment=True))
             if to_hold_out:
                 held_out.append(self.photos(to_hold_out, augment=False))
         for number, root in enumerate(val_roots):
@@ -151,13 +151,15 @@ class Sources:
             else:
                 held_out.append(self.photos(read_annotations(root, "--val_root"), augment=False))
         if self.check:
-            drawn_from = [part.photos for part in (*parts, *held_out) if not isinstance(part, ContestData)]
+            drawn_from = [
+                data_set.photos for data_set in (*data_sets, *held_out) if not isinstance(data_set, ContestData)
+            ]
             refuse([problem for photos in drawn_from for problem in photos.find_problems()], "file")
-        photographed = [part for part in (*parts, *held_out) if isinstance(part, ContestData)]
+        photographed = [data_set for data_set in (*data_sets, *held_out) if isinstance(data_set, ContestData)]
         self._announce_cache(photographed)
         if self.check:
-            refuse([p for part in photographed for p in part.find_problems(self.workers, self.progress)])
-        return parts, Mixture(held_out) if held_out else None
+            refuse([p for data_set in photographed for p in data_set.find_problems(self.workers, self.progress)])
+        return data_sets, Mixture(held_out) if held_out else None
 
     def _check_guidance(self, roots: Sequence[str]) -> None:
         """Guidance and parts of samples are drawn for life-like roots only."""
@@ -166,11 +168,11 @@ class Sources:
             return
         if self.spec.in_channels != GENERATOR_CHANNELS[0]:
             raise DataError(f"{others[0]}: --in_channels {self.spec.in_channels} is for roots lifelike:DATA_DIR alone")
-        if self.part is not None:
+        if self.part_side is not None:
             raise DataError(f"{others[0]}: --inpaint_crop is for roots lifelike:DATA_DIR alone")
 
-    def _announce_cache(self, parts: Sequence[ContestData]) -> None:
-        groups = [part.files(triple) for part in parts for triple in part.triples]
+    def _announce_cache(self, data_sets: Sequence[ContestData]) -> None:
+        groups = [data_set.files(triple) for data_set in data_sets for triple in data_set.triples]
         if not self.cache or not groups:
             return
         missing, replaced = self.cache.missing(groups)

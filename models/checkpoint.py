@@ -352,7 +352,7 @@ def _copy_matching(network: nn.Module, state: State, source: str | Path) -> tupl
 
 def _widened(state: State, wanted: State) -> State:
     """Weights of two classes for a network of four: both bits of a class begin with what is known of the first."""
-    names = [f"{LAST_LAYER}.{part}" for part in ("weight", "bias")]
+    names = [f"{LAST_LAYER}.{kind}" for kind in ("weight", "bias")]
     if any(name not in state or name not in wanted or len(wanted[name]) != 2 * len(state[name]) for name in names):
         return state
     return {**state, **{name: torch.cat([state[name]] * 2) for name in names}}

@@ -96,9 +96,9 @@ def gathered(values: dict[str, list[float]]) -> dict[str, list[float]]:
     """Lists of all processes joined, in the order of the processes."""
     if not dist.is_initialized():
         return values
-    parts: list[dict[str, list[float]]] = [{} for _ in range(dist.get_world_size())]
-    dist.all_gather_object(parts, values)
-    return {name: [value for part in parts for value in part[name]] for name in values}
+    gathered_values: list[dict[str, list[float]]] = [{} for _ in range(dist.get_world_size())]
+    dist.all_gather_object(gathered_values, values)
+    return {name: [value for rank_values in gathered_values for value in rank_values[name]] for name in values}
 
 
 def distribute(network: nn.Module, device: torch.device) -> nn.Module:

@@ -67,8 +67,8 @@ def segmentation_scores(
             logits = network(images)
         codes, answers = labels.cpu().numpy().astype(np.uint8), logits.argmax(1).cpu().numpy()
         if logits.shape[1] == 4:
-            beside, known = classes.beside(codes)
-            pages = zip((answers < classes.SURROUNDINGS) & known, ~beside & known, strict=True)
+            off_page, known = classes.off_page(codes)
+            pages = zip((answers < classes.SURROUNDINGS) & known, ~off_page & known, strict=True)
             scores.setdefault("page_iou", []).extend(metrics.iou(prediction, mask) for prediction, mask in pages)
         covered, known = classes.covered(codes)
         for prediction, mask in zip((answers % 2 == 1) & known, covered & known, strict=True):
@@ -125,8 +125,8 @@ def segmentation_grid(
 def _tinted(probs: Tensor) -> Tensor:
     """Probabilities `(N, C, H, W)` as pictures `(N, 3, H, W)` BGR in [0, 1]: red is covered, blue beside the page."""
     covered = probs[:, 1::2].sum(1)
-    beside = probs[:, 2:].sum(1) if probs.shape[1] > 2 else torch.zeros_like(covered)
-    return torch.stack([beside, torch.zeros_like(covered), covered], 1)
+    off_page = probs[:, 2:].sum(1) if probs.shape[1] > 2 else torch.zeros_like(covered)
+    return torch.stack([off_page, torch.zeros_like(covered), covered], 1)
 
 
 def sample_pictures(images: Tensor, masks: Tensor, coarse: Tensor, refined: Tensor) -> dict[str, NDArray[np.uint8]]:

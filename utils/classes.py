@@ -38,7 +38,7 @@ def covered(labels: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.
     return np.isin(labels, (OCCLUDER, OCCLUDER_BESIDE, COVERED)), np.isin(labels, (*range(4), NOT_COVERED, COVERED))
 
 
-def beside(labels: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def off_page(labels: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which pixels lie beside the page, and of which that is known, both of the labels' shape."""
     return np.isin(labels, (SURROUNDINGS, OCCLUDER_BESIDE, BESIDE)), np.isin(labels, (*range(4), BESIDE, ON_PAGE))
 
@@ -83,8 +83,8 @@ def states_page(mask: NDArray[np.uint8]) -> bool:
         mask: `(H, W)` uint8.
     """
     square = np.ones((SOFT_EDGE_PX, SOFT_EDGE_PX), np.uint8)
-    beside = (LEVELS[SURROUNDINGS], LEVELS[OCCLUDER_BESIDE])
-    return any(bool(cv2.erode((mask == level).astype(np.uint8), square, borderValue=0).any()) for level in beside)
+    levels = (LEVELS[SURROUNDINGS], LEVELS[OCCLUDER_BESIDE])
+    return any(bool(cv2.erode((mask == level).astype(np.uint8), square, borderValue=0).any()) for level in levels)
 
 
 def from_levels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -340,7 +340,7 @@ def list_photos(
                 raise named from None
             on_error(named)
             continue
-        key = tuple((1, natural_key(part)) for part in place.relative_to(folder).parts)
+        key = tuple((1, natural_key(segment)) for segment in place.relative_to(folder).parts)
         for entry in entries:
             if recursive and entry.is_dir(follow_symlinks=False):
                 waiting.append(place / entry.name)

@@ -18,8 +18,8 @@ def paint(
     inpainter: Inpainter,
     window: Image,
     hole: Mask,
-    beside: Mask | None = None,
-    found: Structure | None = None,
+    no_page: Mask | None = None,
+    structure: Structure | None = None,
     coarse: bool = False,
 ) -> Image:
     """A window with what the network draws in its hole, in the tone of what surrounds that.
@@ -28,8 +28,8 @@ def paint(
         inpainter: one whose crops follow the hole draws each part of it in a crop of its own.
         window: `(h, w, 3)` uint8.
         hole: `(h, w)` bool.
-        beside: `(h, w)` bool, where there is no page; None where nobody knows.
-        found: the window's structure, if it is known; else it is measured where the network reads of it.
+        no_page: `(h, w)` bool, where there is no page; None where nobody knows.
+        structure: the window's structure, if it is known; else it is measured where the network reads of it.
         coarse: show what the first of the generator's two networks draws.
 
     Returns:
@@ -37,7 +37,7 @@ def paint(
     """
     hints = None
     if inpainter.guided:
-        hints = guide(window, hole, beside) if found is None else guidance_of(found)
+        hints = guide(window, hole, no_page) if structure is None else guidance_of(structure)
     if not inpainter.spec.follows_hole:
         return _paint_crop(inpainter, window, hole, Box(0, 0, hole.shape[1], hole.shape[0]), hints, coarse)
     painted = window.copy()
@@ -45,20 +45,22 @@ def paint(
         box = hole_crop(bounds, inpainter.side, *hole.shape).box
         inner = bounds.shifted(-box.x0, -box.y0)
         drawn = crop(_paint_crop(inpainter, window, hole, box, hints, coarse), inner)
-        own = crop(hole, bounds)
-        crop(painted, bounds)[own] = drawn[own]
+        pixels = crop(hole, bounds)
+        crop(painted, bounds)[pixels] = drawn[pixels]
     return painted
 
 
 def _paint_crop(inpainter: Inpainter, window: Image, hole: Mask, box: Box, hints: Image | None, coarse: bool) -> Image:
     """What the network draws of a box of the window, at the window's scale."""
-    part, covered = np.ascontiguousarray(crop(window, box)), np.ascontiguousarray(crop(hole, box))
+    picture, covered = np.ascontiguousarray(crop(window, box)), np.ascontiguousarray(crop(hole, box))
     guidance = None if hints is None else [np.ascontiguousarray(crop(hints, box))]
-    (small,) = inpainter.draw([part], [covered], coarse, guidance)
-    return preprocess.resize(blend.match_tone(small, part, covered), *covered.shape)
+    (small,) = inpainter.draw([picture], [covered], coarse, guidance)
+    return preprocess.resize(blend.match_tone(small, picture, covered), *covered.shape)
 
 
-def improve(inpainter: Inpainter, found: Structure, hole: Mask, beside: Mask | None = None) -> tuple[Structure, bool]:
+def improve(
+    inpainter: Inpainter, structure: Structure, hole: Mask, no_page: Mask | None = None
+) -> tuple[Structure, bool]:
     """A repair with the network's picture where structure does not explain what surrounds the hole.
 
     The network is asked only there, and believed only where it draws visible pixels nearby, hidden from both, clearly
@@ -66,25 +68,25 @@ def improve(inpainter: Inpainter, found: Structure, hole: Mask, beside: Mask | N
 
     Args:
         inpainter: the network.
-        found: the repaired window.
-        hole, beside: as `structure.repair` was given them.
+        structure: the repaired window.
+        hole, no_page: as `structure.repair` was given them.
 
     Returns:
         The repair, and whether anything of it is the network's.
     """
-    doubts = find_doubts(found.image, hole, found.surface, found.textured)
+    doubts = find_doubts(structure.image, hole, structure.surface, structure.textured)
     if not doubts:
-        return found, False
+        return structure, False
     # What is seen is without the occluder's shadow, which neither of the two should draw.
-    seen, hidden = found.lifted, hole.copy()
+    lifted, hidden = structure.lifted, hole.copy()
     for doubt in doubts:
         hidden |= doubt.patches
-    guess = repair(seen, hidden, beside)
-    drawn = paint(inpainter, seen, hidden, beside, guess)
-    proven = [doubt for doubt in doubts if is_better(drawn, guess.image, seen, doubt.patches)]
+    guess = repair(lifted, hidden, no_page)
+    drawn = paint(inpainter, lifted, hidden, no_page, guess)
+    proven = [doubt for doubt in doubts if is_better(drawn, guess.image, lifted, doubt.patches)]
     if not proven:
-        return found, False
-    image, drawn = found.image, paint(inpainter, seen, hole, beside, found)
+        return structure, False
+    image, drawn = structure.image, paint(inpainter, lifted, hole, no_page, structure)
     for doubt in proven:
         image = doubt.replace(image, drawn)
-    return replace(found, image=image), True
+    return replace(structure, image=image), True

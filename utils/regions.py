@@ -128,11 +128,11 @@ def connected_bounds(mask: Mask) -> list[Box]:
 def connected_parts(mask: Mask) -> Iterator[tuple[Box, Mask]]:
     """The bounds of each connected part, as `connected_bounds` gives them, and `(h, w)` bool, its pixels in there."""
     for label, bounds, (labels, loose) in _labelled(mask):
-        own = cv2.resize(
+        component = cv2.resize(
             (labels == label).astype(np.uint8), None, fx=LABEL_STEP, fy=LABEL_STEP, interpolation=cv2.INTER_NEAREST
         ).view(bool)
         inner = bounds.shifted(-loose.x0, -loose.y0)
-        yield bounds, crop(mask, bounds) & crop(own, inner)
+        yield bounds, crop(mask, bounds) & crop(component, inner)
 
 
 def _labelled(mask: Mask) -> Iterator[tuple[int, Box, tuple[Labels, Box]]]:

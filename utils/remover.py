@@ -88,11 +88,11 @@ class OccluderRemover:
         """Repair a photo, `(H, W, 3)` uint8 BGR, of which `look` saw what covers it. Raises as when called."""
         return self.repair_found(image, locate(image, sight, self.options))
 
-    def repair_found(self, image: Image, found: Finding) -> Removal:
+    def repair_found(self, image: Image, finding: Finding) -> Removal:
         """Repair what was found in a photo, `(H, W, 3)` uint8 BGR. Raises as when called."""
-        removal = self.repair(image, found.mask, lift_shadow=self.options.lift_shadow, finding=found)
-        lost = with_confidence(removal.lost, {region.box: region.confidence for region in found.regions})
-        return removal._replace(regions=found.regions, doubtful=found.doubtful, lost=lost)
+        removal = self.repair(image, finding.mask, lift_shadow=self.options.lift_shadow, finding=finding)
+        lost = with_confidence(removal.lost, {region.box: region.confidence for region in finding.regions})
+        return removal._replace(regions=finding.regions, doubtful=finding.doubtful, lost=lost)
 
     def look(self, image: Image) -> Sight:
         """What covers a photo, roughly, seen at the network's size: `(H, W, 3)` uint8 BGR, which may be reduced."""
@@ -134,48 +134,48 @@ class OccluderRemover:
         groups = regions.find_regions(mask, self._window_side)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         hidden = mask if finding is None else mask | finding.hidden
-        beside = None if finding is None else finding.beside
+        off_page = None if finding is None else finding.off_page
         structures, boxes = [], [region for group in groups for region in group.regions]
         lost: list[LostRegion] = []
         shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
-            patch, found, drawn = self._patch(image, hidden, group, coarse, beside)
-            if found is not None:
-                structures.append((group.box, found))
-            lost += describe_regions(image, mask, group, found, network=drawn)
-            if found is not None and shade is not None and found.shade.any():
-                own = found.shade.copy()
+            patch, measured, drawn = self._patch(image, hidden, group, coarse, off_page)
+            if measured is not None:
+                structures.append((group.box, measured))
+            lost += describe_regions(image, mask, group, measured, network=drawn)
+            if measured is not None and shade is not None and measured.shade.any():
+                lit = measured.shade.copy()
                 for region in group.regions:
                     inner = region.shifted(-group.box.x0, -group.box.y0)
-                    crop(own, inner)[:] |= crop(mask, region)
+                    crop(lit, inner)[:] |= crop(mask, region)
                 # Below the mask too: the repair fades in from there.
-                cv2.copyTo(found.lifted, own.astype(np.uint8), crop(repaired, group.box))
-                crop(shade, group.box)[:] |= own
+                cv2.copyTo(measured.lifted, lit.astype(np.uint8), crop(repaired, group.box))
+                crop(shade, group.box)[:] |= lit
             for region in group.regions:
                 rim = region.padded(1, *mask.shape[:2])  # paste must see where the mask ends
-                inside = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
-                blend.paste(repaired, inside, crop(mask, rim), rim, feather_px)
+                pixels = crop(patch, rim.shifted(-group.box.x0, -group.box.y0))
+                blend.paste(repaired, pixels, crop(mask, rim), rim, feather_px)
         if shade is not None:
             shade &= ~mask
         shade = shade if shade is not None and shade.any() else None
         return Removal(repaired, mask, boxes, structures, shade, lost=lost)
 
     def _patch(
-        self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, beside: Floats | None
+        self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, off_page: Floats | None
     ) -> tuple[Image, Structure | None, bool]:
         """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's.
 
-        `beside` is what the network says of the whole photo, `(h, w)`. Besides the pixels: what was measured, if
+        `off_page` is what the network says of the whole photo, `(h, w)`. Besides the pixels: what was measured, if
         anything was, and whether the inpainting network drew any of them.
         """
         photo, hole = crop(image, group.box), crop(mask, group.box)
-        no_page = None if beside is None else regions.enlarge_part(beside, group.box, *mask.shape) > 0.5
+        no_page = None if off_page is None else regions.enlarge_part(off_page, group.box, *mask.shape) > 0.5
         if self.inpainter is not None and (coarse or self.options.structure == "off"):
             return proof.paint(self.inpainter, photo, hole, no_page, coarse=coarse), None, True
-        found, drawn = structure.repair(photo, hole, no_page), False
+        measured, drawn = structure.repair(photo, hole, no_page), False
         if self.inpainter is not None:
-            found, drawn = proof.improve(self.inpainter, found, hole, no_page)
-        return found.image, found, drawn
+            measured, drawn = proof.improve(self.inpainter, measured, hole, no_page)
+        return measured.image, measured, drawn
 
     @property
     def _window_side(self) -> int:

@@ -26,16 +26,16 @@ class Answer(NamedTuple):
 
     Attributes:
         covered: `(h, w)` float32 in [0, 1], the probability that something covers it.
-        beside: `(h, w)` float32 in [0, 1], that it is no page, nor would be without what covers it; None where the
+        off_page: `(h, w)` float32 in [0, 1], that it is no page, nor would be without what covers it; None where the
             network does not tell.
     """
 
     covered: Floats
-    beside: Floats | None = None
+    off_page: Floats | None = None
 
     def transposed(self) -> "Answer":
         """Height and width swapped."""
-        return Answer(self.covered.T, None if self.beside is None else self.beside.T)
+        return Answer(self.covered.T, None if self.off_page is None else self.off_page.T)
 
 
 class Segmenter:

@@ -44,16 +44,16 @@ class Entry:
 
     def status(self) -> str:
         """`done`, `failed`, `waiting` (not looked at yet), `clean`, `sure` or `look` (a person should)."""
-        found = self.session.found
+        search = self.session.search
         if self.is_written and self.written_revision in (-1, self.session.revision):
             return "done"
-        if self.failure or (self.session.error and found is None):
+        if self.failure or (self.session.error and search is None):
             return "failed"
-        if found is None:
+        if search is None:
             return "waiting"
-        if found.doubts or any(r.is_doubtful or r.confidence < SURE_FROM for r in found.regions):
+        if search.doubts or any(r.is_doubtful or r.confidence < SURE_FROM for r in search.regions):
             return "look"
-        return "sure" if found.regions else "clean"
+        return "sure" if search.regions else "clean"
 
 
 class Album:
@@ -163,7 +163,7 @@ class Album:
             images.copy_photo(repaired.path, target)
         else:
             photo = self.workshop.photo(session)
-            if session.found is None:
+            if session.search is None:
                 self.workshop.search(session)
             made = self.workshop.made(session, self.workshop.remover_with())
             self.originals.refuse(target, session.path)  # the folders may have changed since
@@ -182,10 +182,10 @@ class Album:
                 "name": entry.name,
                 "status": entry.status(),
                 "queued": queued.get(id, ""),
-                "regions": sum(not r.is_doubtful for r in entry.session.found.regions) if entry.session.found else 0,
-                "doubtful": sum(r.is_doubtful for r in entry.session.found.regions) if entry.session.found else 0,
+                "regions": sum(not r.is_doubtful for r in entry.session.search.regions) if entry.session.search else 0,
+                "doubtful": sum(r.is_doubtful for r in entry.session.search.regions) if entry.session.search else 0,
                 "note": entry.failure
-                or (entry.session.error if entry.session.found is None else entry.session.found.doubts),
+                or (entry.session.error if entry.session.search is None else entry.session.search.doubts),
                 "thumbnail": entry.session.searches,
             }
             for id, entry in self.entries.items()
@@ -196,5 +196,5 @@ class Album:
 def _is_current(repaired: Repaired, session: Session) -> bool:
     """Whether a repair is of the mask as it is now, and its file is there."""
     repaired.is_written.wait()
-    found = session.found.number if session.found else 0
-    return repaired.path is not None and (repaired.revision, repaired.found) == (session.revision, found)
+    number = session.search.number if session.search else 0
+    return repaired.path is not None and (repaired.revision, repaired.search_number) == (session.revision, number)

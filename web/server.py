@@ -311,7 +311,7 @@ class Site:
 
     def _described(self, session: Session) -> dict[str, Any]:
         waiting = self.workshop.jobs.of(session.id)
-        found, repaired = session.found, session.repaired
+        search, repaired = session.search, session.repaired
         state: dict[str, Any] = {
             "id": session.id,
             "name": session.name,
@@ -329,19 +329,19 @@ class Site:
         if waiting is not None:
             job, before = waiting
             state["job"] = {"kind": job.kind, "is_running": job.is_running, "before": before}
-        if found is not None:
+        if search is not None:
             state["found"] = {
-                "number": found.number,
-                "scope": found.scope,
-                "grow_px": found.grow_px,
-                "doubts": found.doubts,
-                "regions": [{**vars(region), "box": list(region.box)} for region in found.regions],
+                "number": search.number,
+                "scope": search.scope,
+                "grow_px": search.grow_px,
+                "doubts": search.doubts,
+                "regions": [{**vars(region), "box": list(region.box)} for region in search.regions],
             }
         if repaired is not None:
             state["result"] = {
                 "number": repaired.number,
                 "revision": repaired.revision,
-                "found": repaired.found,
+                "found": repaired.search_number,
                 "boxes": [list(box) for box in repaired.boxes],
                 "area_share": repaired.area_share,
                 "shade_share": repaired.shade_share,

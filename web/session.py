@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,14 +93,14 @@ class FoundRegion:
 
 
 @dataclass(frozen=True)
-class Found:
+class Search:
     """What one search found.
 
     Attributes:
         number: of the search, from 1.
         scope, grow_px: it was made with.
         mask, hidden: as in `Finding`.
-        doubted, beside: likewise.
+        doubted, off_page: likewise.
         doubts: what speaks against the mask, or nothing.
     """
 
@@ -110,7 +111,7 @@ class Found:
     mask: PackedMask
     hidden: PackedMask
     doubted: PackedMask | None
-    beside: PackedFloats | None
+    off_page: PackedFloats | None
     doubts: str
 
 
@@ -136,7 +137,7 @@ class Repaired:
 
     Attributes:
         number: of the repair, from 1.
-        revision, found: of the steps and the search it was made from.
+        revision, search_number: of the steps and the search it was made from.
         settings: it was made with.
         path: the file, once it is written.
         is_written: set once it is, or failed.
@@ -144,7 +145,7 @@ class Repaired:
 
     number: int
     revision: int
-    found: int
+    search_number: int
     settings: dict[str, Any]
     boxes: list[Box]
     area_share: float
@@ -184,7 +185,7 @@ class Session:
     steps: list[Step] = field(default_factory=list)
     revision: int = 0
     masks: dict[str, PackedMask] = field(default_factory=dict)
-    found: Found | None = None
+    search: Search | None = None
     searches: int = 0
     repaired: Repaired | None = None
     repairs: int = 0
@@ -268,32 +269,34 @@ class Workshop:
     def mask(self, session: Session) -> Mask:
         """`(H, W)` bool, what is found and corrected by now; not to be changed."""
         with session.lock:
-            found, steps, revision = session.found, session.steps, session.revision
-        key = session.id, "mask", found.number if found else 0, revision
+            search, steps, revision = session.search, session.steps, session.revision
+        key = session.id, "mask", search.number if search else 0, revision
 
         def made() -> Mask:
             self.cache.drop(session.id, "mask")
-            start = self._found_mask(session, found)
-            return draw(steps, start, lambda name: self._part(session, found, name), lambda name: _own(session, name))
+            start = self._searched_mask(session, search)
+            find_region, find_mask = partial(self._region_mask, session, search), partial(_own_mask, session)
+            return draw(steps, start, find_region, find_mask)
 
         return self.cache.get(key, made, lambda mask: mask.nbytes)
 
-    def _found_mask(self, session: Session, found: Found | None) -> Mask:
-        if found is None:
+    def _searched_mask(self, session: Session, search: Search | None) -> Mask:
+        if search is None:
             return np.zeros((session.height, session.width), bool)
-        return self.cache.get((session.id, "found", found.number), found.mask.unpacked, lambda mask: mask.nbytes)
+        return self.cache.get((session.id, "found", search.number), search.mask.unpacked, lambda mask: mask.nbytes)
 
-    def _part(self, session: Session, found: Found | None, name: str) -> Part | None:
-        if found is None:
+    def _region_mask(self, session: Session, search: Search | None, name: str) -> Part | None:
+        if search is None:
             return None
 
-        def parts() -> dict[str, Part]:
-            masks = [self._found_mask(session, found), found.doubted.unpacked() if found.doubted else None]
-            listed = [part for mask in masks if mask is not None for part in connected_parts(mask)]
-            return {_region_name(found.number, index): part for index, part in enumerate(listed)}
+        def regions_by_name() -> dict[str, Part]:
+            masks = [self._searched_mask(session, search), search.doubted.unpacked() if search.doubted else None]
+            listed = [region for mask in masks if mask is not None for region in connected_parts(mask)]
+            return {_region_name(search.number, index): region for index, region in enumerate(listed)}
 
-        key = session.id, "parts", found.number
-        return self.cache.get(key, parts, lambda made: sum(inside.nbytes for _, inside in made.values())).get(name)
+        key = session.id, "parts", search.number
+        regions = self.cache.get(key, regions_by_name, lambda made: sum(pixels.nbytes for _, pixels in made.values()))
+        return regions.get(name)
 
     def result(self, session: Session, repaired: Repaired) -> Image:
         """`(H, W, 3)` uint8 BGR, the repaired photo."""
@@ -355,7 +358,7 @@ class Workshop:
         sight = remover.look(replace(photo).preview(*PREVIEW_SIDES))
         finding = locate(photo.image, sight, remover.options)
         number = session.searches + 1
-        found = Found(
+        search = Search(
             number,
             remover.options.scope,
             remover.options.grow_px,
@@ -363,13 +366,13 @@ class Workshop:
             PackedMask.of(finding.mask),
             PackedMask.of(finding.hidden),
             None if finding.doubted is None else PackedMask.of(finding.doubted),
-            None if finding.beside is None else PackedFloats.of(finding.beside),
+            None if finding.off_page is None else PackedFloats.of(finding.off_page),
             doubts(finding.mask),
         )
         small = layers.preview(photo.image, layers.THUMBNAIL_SIDE)
         shown = overlay(small, layers.preview(finding.mask, layers.THUMBNAIL_SIDE))
         with session.lock:
-            session.found, session.searches, session.thumbnail = found, number, layers.jpeg(shown)
+            session.search, session.searches, session.thumbnail = search, number, layers.jpeg(shown)
         self.cache.drop(session.id, "mask")
         self.cache.drop(session.id, "found")
         self.cache.put((session.id, "found", number), finding.mask, finding.mask.nbytes)
@@ -419,13 +422,13 @@ class Workshop:
     ) -> None:
         photo = self.photo(session)
         with session.lock:
-            found, revision, number = session.found, session.revision, session.repairs + 1
+            search, revision, number = session.search, session.revision, session.repairs + 1
         made = self.made(session, remover, lift_shadow)
         removal = made.removal
         repaired = Repaired(
             number,
             revision,
-            found.number if found else 0,
+            search.number if search else 0,
             settings,
             removal.boxes,
             np.count_nonzero(removal.mask) / removal.mask.size,
@@ -457,13 +460,13 @@ class Workshop:
         Raises:
             ValueError: next to nothing of the photo is visible.
         """
-        photo, mask, found = self.photo(session), self.mask(session), session.found
-        if found is not None and np.array_equal(mask, self._found_mask(session, found)):
+        photo, mask, search = self.photo(session), self.mask(session), session.search
+        if search is not None and np.array_equal(mask, self._searched_mask(session, search)):
             lifts = remover.options.lift_shadow if lift_shadow is None else lift_shadow
-            beside = None if found.beside is None else found.beside.unpacked()
-            regions = [Region(region.box, region.confidence) for region in found.regions if not region.is_doubtful]
-            finding = Finding(mask, found.hidden.unpacked(), regions, [], beside)
-            options = replace(remover.options, scope=found.scope, grow_px=found.grow_px, lift_shadow=lifts)
+            off_page = None if search.off_page is None else search.off_page.unpacked()
+            regions = [Region(region.box, region.confidence) for region in search.regions if not region.is_doubtful]
+            finding = Finding(mask, search.hidden.unpacked(), regions, [], off_page)
+            options = replace(remover.options, scope=search.scope, grow_px=search.grow_px, lift_shadow=lifts)
             remover = OccluderRemover(self.segmenter, remover.inpainter, options)
             return Made(remover.repair_found(photo.image, finding), options)
         lifts = remover.options.lift_shadow if lift_shadow is None else lift_shadow
@@ -569,7 +572,7 @@ def _region_name(search: int, index: int) -> str:
     return f"{search}.{index}"
 
 
-def _own(session: Session, name: str) -> Mask | None:
+def _own_mask(session: Session, name: str) -> Mask | None:
     packed = session.masks.get(name)
     return None if packed is None else packed.unpacked()
 

@@ -122,34 +122,38 @@ def _number(value: Any, what: str, lowest: float, highest: float) -> float:
 
 
 def draw(
-    steps: Sequence[Step], found: Mask, part_of: Callable[[str], Part | None], own_mask: Callable[[str], Mask | None]
+    steps: Sequence[Step],
+    start_mask: Mask,
+    find_region: Callable[[str], Part | None],
+    find_mask: Callable[[str], Mask | None],
 ) -> Mask:
     """The mask after all steps.
 
     Args:
         steps: from `parse`, in their order.
-        found: `(H, W)` bool, what was found.
-        part_of: the pixels of a region by its name; None for one that there is not: the step has no effect.
-        own_mask: `(H, W)` bool by its name, likewise.
+        start_mask: `(H, W)` bool, what was found.
+        find_region: the pixels of a region by its name; None for one that there is not: the step has no effect.
+        find_mask: `(H, W)` bool by its name, likewise.
 
     Returns:
-        `(H, W)` bool, no view of `found`.
+        `(H, W)` bool, no view of `start_mask`.
     """
-    mask = found.copy()
+    mask = start_mask.copy()
     for step in steps:
         if isinstance(step, Brush):
             _fill(mask, step)
         elif isinstance(step, Region):
-            part = part_of(step.name)
-            if part is not None:
-                box, inside = part
-                crop(mask, box)[inside] = step.takes
+            region = find_region(step.name)
+            if region is not None:
+                box, pixels = region
+                crop(mask, box)[pixels] = step.takes
         elif isinstance(step, Growth):
             _grow(mask, step.grow_px)
         else:
-            start = found if step.mask == "found" else own_mask(step.mask) if step.mask else np.zeros_like(found)
-            if start is not None:
-                mask = start.copy()
+            bare = np.zeros_like(start_mask)
+            base = start_mask if step.mask == "found" else find_mask(step.mask) if step.mask else bare
+            if base is not None:
+                mask = base.copy()
     return mask
 
 

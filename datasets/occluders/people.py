@@ -85,12 +85,12 @@ def draw_hand(rng: np.random.Generator, side: int) -> Canvas:
         tip = base + rng.uniform(0.24, 0.34) * np.array([np.sin(angle), -np.cos(angle)])
         _finger_onto(canvas, base, tip, rng.uniform(0.05, 0.062), skin, nails)
 
-    parts = [fingers, thumb] if rng.random() < 0.5 else [thumb, fingers]
-    parts.insert(
+    part_drawers = [fingers, thumb] if rng.random() < 0.5 else [thumb, fingers]
+    part_drawers.insert(
         int(rng.integers(0, 3)), lambda: canvas.paint(canvas.stroke(palm, [wrist, wrist, 0.185, 0.17]), skin, 0.3)
     )
-    for part in parts:
-        part()
+    for draw_part in part_drawers:
+        draw_part()
     _sleeve(canvas, rng, chance=0.45, width=wrist)
     return canvas
 

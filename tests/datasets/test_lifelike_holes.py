@@ -40,7 +40,7 @@ def test_guidance_is_four_channels_that_equal_the_picture_outside_the_hole(folde
 
 @pytest.mark.slow
 def test_parts_of_one_crop_are_shared_by_samples_and_show_some_hole(folder):
-    data = LifelikeInpainting(2 * PARTS, 5, 64, folder, part=32)
+    data = LifelikeInpainting(2 * PARTS, 5, 64, folder, part_side=32)
     for index in range(2 * PARTS):
         image, mask = data[index]
         assert image.shape == (3, 32, 32) and 0 < mask.mean() < 1

@@ -31,11 +31,11 @@ def values(mixture):
 
 
 def test_without_weights_an_epoch_holds_every_sample_once():
-    parts = Numbers(0, 5), Numbers(100, 3)
-    mixture = Mixture(parts)
+    data_sets = Numbers(0, 5), Numbers(100, 3)
+    mixture = Mixture(data_sets)
     mixture.set_epoch(2)
     assert values(mixture) == [0, 1, 2, 3, 4, 100, 101, 102]
-    assert [part.epoch for part in parts] == [2, 2]
+    assert [part.epoch for part in data_sets] == [2, 2]
 
 
 def test_weights_set_the_shares_and_every_sample_comes_equally_often():

@@ -25,16 +25,16 @@ def sources(tmp_path, spec=INPAINTING, **more):
 
 def test_roots_become_parts_and_held_out_samples_are_not_varied(tmp_path):
     roots = [str(write_root(tmp_path / name, count=5)) for name in "ab"]
-    parts, held_out = sources(tmp_path).open(roots, [], 0.2, drawn=3, drawn_for_validation=2)
-    assert [len(part) for part in parts] == [4, 4] and len(held_out) == 2
-    assert isinstance(held_out, Mixture) and all(isinstance(part, InpaintingData) for part in parts)
-    assert parts[0].augmentations == ("flip",) and held_out.parts[0].augmentations == ()
+    data_sets, held_out = sources(tmp_path).open(roots, [], 0.2, drawn=3, drawn_for_validation=2)
+    assert [len(part_side) for part_side in data_sets] == [4, 4] and len(held_out) == 2
+    assert isinstance(held_out, Mixture) and all(isinstance(part_side, InpaintingData) for part_side in data_sets)
+    assert data_sets[0].augmentations == ("flip",) and held_out.data_sets[0].augmentations == ()
 
 
 def test_validation_root_is_held_out_whole_and_nothing_without_one(tmp_path):
     a, b = (str(write_root(tmp_path / name, count=3)) for name in "ab")
-    parts, held_out = sources(tmp_path, segmenter_spec("mobilenetv2")).open([a], [b], 0.0, 3, 2)
-    assert len(parts[0]) == len(held_out) == 3 and isinstance(parts[0], SegmentationData)
+    data_sets, held_out = sources(tmp_path, segmenter_spec("mobilenetv2")).open([a], [b], 0.0, 3, 2)
+    assert len(data_sets[0]) == len(held_out) == 3 and isinstance(data_sets[0], SegmentationData)
     assert sources(tmp_path).open([a], [], 0.0, 3, 2)[1] is None
 
 

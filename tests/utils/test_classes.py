@@ -31,7 +31,7 @@ def test_soft_edges_of_a_contest_mask_do_not_state_the_page():
 @pytest.mark.parametrize("code", [*range(8), classes.UNKNOWN])
 def test_what_is_known_of_a_label_is_what_its_possible_classes_agree_in(code):
     possible = np.flatnonzero(classes.ALLOWED[code])
-    for bit, (value, known) in enumerate(f(np.array([code])) for f in (classes.covered, classes.beside)):
+    for bit, (value, known) in enumerate(f(np.array([code])) for f in (classes.covered, classes.off_page)):
         bits = set(((possible >> bit) & 1).tolist())
         assert bool(known[0]) == (len(bits) == 1)
         if known[0]:

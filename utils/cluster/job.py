@@ -149,8 +149,8 @@ class Worker:
         if self.target is None:
             _settle(written)
             return
-        beside = sorted(file for file in folder.save_dir.rglob("*") if file.is_file() and file != written)
-        for file in (*beside, written):  # the result last: where it stands, all of it does
+        companions = sorted(file for file in folder.save_dir.rglob("*") if file.is_file() and file != written)
+        for file in (*companions, written):  # the result last: where it stands, all of it does
             self.target.put(file.relative_to(folder.save_dir).as_posix(), file.read_bytes())
 
 

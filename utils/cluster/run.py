@@ -158,10 +158,10 @@ def _all_photos(job: Job, choices: Choices, program: str) -> Iterable[Listed]:
         return read_list(choices.list)
     if is_url(job.source):
         return Bucket(job.source).photos(job.folder.recursive)
-    found, unreadable = find_photos(job.folder)
+    photos, unreadable = find_photos(job.folder)
     for line in unreadable:
         print(f"{program}: {line}", file=sys.stderr)
-    return (Listed(path.relative_to(job.folder.src_image_dir).as_posix()) for path in found)
+    return (Listed(path.relative_to(job.folder.src_image_dir).as_posix()) for path in photos)
 
 
 def _forget_what_counts_no_more(ledger: Ledger, job: Job, retry_failed: bool) -> None:

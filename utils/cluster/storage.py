@@ -63,7 +63,7 @@ class Bucket:
     def photos(self, recursive: bool) -> Iterator[Listed]:
         """The files whose extension is a picture's, hidden ones left out, as a list has them."""
         for name, size, time in self.names(recursive):
-            is_hidden = any(part.startswith(".") for part in name.split("/"))
+            is_hidden = any(segment.startswith(".") for segment in name.split("/"))
             if Path(name).suffix.lower() in EXTENSIONS and not is_hidden:
                 yield Listed(name, size, time)
 

@@ -62,7 +62,7 @@ class Finding(NamedTuple):
             and what is in doubt. What a page is made of is never measured there.
         regions: the connected parts of `mask`.
         doubtful: what may be an occluder or a print, and is left alone.
-        beside: `(h, w)` float32, the probability that there is no page, at the network's size; None where it does not
+        off_page: `(h, w)` float32, the probability that there is no page, at the network's size; None where it does not
             tell.
         doubted: `(H, W)` bool, the pixels of `doubtful`, beside `mask`; None where there are none.
     """
@@ -71,11 +71,11 @@ class Finding(NamedTuple):
     hidden: Mask
     regions: list[Region]
     doubtful: list[Region]
-    beside: Floats | None = None
+    off_page: Floats | None = None
     doubted: Mask | None = None
 
 
-class _Part(NamedTuple):
+class _Candidate(NamedTuple):
     """A connected part of what the network found, at its size: `mask` `(h, w)` bool and how sure it is."""
 
     mask: Mask
@@ -89,18 +89,18 @@ class Sight(NamedTuple):
     Attributes:
         small: `(h, w, 3)` uint8 BGR.
         answer: what the network says of it.
-        taken, left: the parts that are removed and those in doubt.
+        removed, in_doubt: the parts that are removed and those in doubt.
     """
 
     small: Image
     answer: Answer
-    taken: list[_Part]
-    left: list[_Part]
+    removed: list[_Candidate]
+    in_doubt: list[_Candidate]
 
     @property
     def is_clean(self) -> bool:
         """Whether there is nothing to remove and nothing in doubt."""
-        return not self.taken and not self.left
+        return not self.removed and not self.in_doubt
 
 
 def find(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Finding:
@@ -118,9 +118,13 @@ def look(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Sight:
     """
     small = segmenter.reduced(image)
     answer = segmenter(small)
-    parts = [part for part in _judged(small, answer, options) if _on_page(part.mask, answer.beside)]
+    candidates = [
+        candidate for candidate in _judged(small, answer, options) if _on_page(candidate.mask, answer.off_page)
+    ]
     both = options.doubtful == "remove"
-    return Sight(small, answer, [p for p in parts if p.sure or both], [p for p in parts if not (p.sure or both)])
+    return Sight(
+        small, answer, [p for p in candidates if p.sure or both], [p for p in candidates if not (p.sure or both)]
+    )
 
 
 def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
@@ -131,60 +135,60 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
         sight: what `look` saw of it.
         options: scope, growth and smallest area.
     """
-    small, answer, taken, left = sight
+    small, answer, removed, in_doubt = sight
     shape = image.shape[:2]
-    whole = _enlarged(_union(taken, small), shape, options)
-    mask = whole
-    if answer.beside is not None and options.scope != "whole" and whole.any():
-        mask = without_rest(small, answer.beside, [part.mask for part in taken], whole, options)
+    covered = _enlarged(_union(removed, small), shape, options)
+    mask = covered
+    if answer.off_page is not None and options.scope != "whole" and covered.any():
+        mask = without_rest(small, answer.off_page, [candidate.mask for candidate in removed], covered, options)
     if mask.any() and growth_px(options, *shape) > 0:  # ungrown it ends at the occluder's own
         mask = with_outlines(image, mask)
-    hidden = mask if mask is whole else mask | whole
-    if not left:
-        return Finding(mask, hidden, _regions(mask, taken), [], answer.beside)
-    doubted = _enlarged(_union(left, small), shape, options)
+    hidden = mask if mask is covered else mask | covered
+    if not in_doubt:
+        return Finding(mask, hidden, _regions(mask, removed), [], answer.off_page)
+    doubted = _enlarged(_union(in_doubt, small), shape, options)
     hidden = hidden | doubted
     doubted &= ~mask
-    doubtful = _regions(doubted, left)
-    return Finding(mask, hidden, _regions(mask, taken), doubtful, answer.beside, doubted if doubtful else None)
+    doubtful = _regions(doubted, in_doubt)
+    return Finding(mask, hidden, _regions(mask, removed), doubtful, answer.off_page, doubted if doubtful else None)
 
 
-def _judged(image: Image, answer: Answer, options: RemovalOptions) -> Iterator[_Part]:
+def _judged(image: Image, answer: Answer, options: RemovalOptions) -> Iterator[_Candidate]:
     """The parts found, with what the network says of each; those that it doubts come too."""
     everything = follow_outlines(image, answer, options.threshold)
-    for box, inside in _parts(everything):
-        probs = crop(answer.covered, box)[inside]
+    for box, pixels in _components(everything):
+        probs = crop(answer.covered, box)[pixels]
         certain = probs[probs >= options.threshold]
         confidence = float(np.quantile(certain, TYPICAL)) if certain.size else 0.0
-        whole = np.zeros_like(everything)
-        crop(whole, box)[:] = inside
-        needed = options.confidence if _enters(whole, answer.beside) else options.confidence_inside
+        region = np.zeros_like(everything)
+        crop(region, box)[:] = pixels
+        needed = options.confidence if _enters(region, answer.off_page) else options.confidence_inside
         if confidence >= DOUBT_FROM:
-            yield _Part(whole, confidence, confidence >= needed)
+            yield _Candidate(region, confidence, confidence >= needed)
 
 
-def _enters(part: Mask, beside: Floats | None) -> bool:
+def _enters(region: Mask, off_page: Floats | None) -> bool:
     """Whether a region comes in over the photo's border or over the page's edge: prints lie inside, hands do not."""
     reach = ENTRY_PX
-    border = np.count_nonzero(part[:reach]) + np.count_nonzero(part[-reach:])
-    border += np.count_nonzero(part[:, :reach]) + np.count_nonzero(part[:, -reach:])
+    border = np.count_nonzero(region[:reach]) + np.count_nonzero(region[-reach:])
+    border += np.count_nonzero(region[:, :reach]) + np.count_nonzero(region[:, -reach:])
     if border >= ENTRY_LEAST * reach:
         return True
-    if beside is None:
+    if off_page is None:
         return False
-    return bool(np.count_nonzero(grow(part, reach) & (beside >= 0.5)) >= ENTRY_LEAST * reach)
+    return bool(np.count_nonzero(grow(region, reach) & (off_page >= 0.5)) >= ENTRY_LEAST * reach)
 
 
-def _on_page(part: Mask, beside: Floats | None) -> bool:
+def _on_page(region: Mask, off_page: Floats | None) -> bool:
     """Whether a region lies on a page, in part at least: what lies beside every page stays."""
-    return beside is None or bool(np.count_nonzero(part & (beside < 0.5)) >= TOUCH_LEAST)
+    return off_page is None or bool(np.count_nonzero(region & (off_page < 0.5)) >= TOUCH_LEAST)
 
 
-def _union(parts: list[_Part], small: Image) -> Mask:
-    whole = np.zeros(small.shape[:2], bool)
-    for part in parts:
-        whole |= part.mask
-    return whole
+def _union(candidates: list[_Candidate], small: Image) -> Mask:
+    union = np.zeros(small.shape[:2], bool)
+    for candidate in candidates:
+        union |= candidate.mask
+    return union
 
 
 def _enlarged(small_mask: Mask, shape: tuple[int, ...], options: RemovalOptions) -> Mask:
@@ -197,17 +201,17 @@ def _enlarged(small_mask: Mask, shape: tuple[int, ...], options: RemovalOptions)
     return to_mask(levels, HALF_LEVEL, growth_px(options, height, width), options.min_area_px * scale**2)
 
 
-def _regions(mask: Mask, parts: list[_Part]) -> list[Region]:
+def _regions(mask: Mask, candidates: list[_Candidate]) -> list[Region]:
     """The connected regions of a photo's mask, each as sure as the surest part in it."""
     regions = []
     for box in connected_bounds(mask):
         sure = 0.0
-        for part in parts:
-            rows, columns = part.mask.shape[0] / mask.shape[0], part.mask.shape[1] / mask.shape[1]
+        for candidate in candidates:
+            rows, columns = candidate.mask.shape[0] / mask.shape[0], candidate.mask.shape[1] / mask.shape[1]
             y0, y1 = int(box.y0 * rows), max(int(box.y0 * rows) + 1, round(box.y1 * rows))
             x0, x1 = int(box.x0 * columns), max(int(box.x0 * columns) + 1, round(box.x1 * columns))
-            if part.mask[y0:y1, x0:x1].any():
-                sure = max(sure, part.confidence)
+            if candidate.mask[y0:y1, x0:x1].any():
+                sure = max(sure, candidate.confidence)
         regions.append(Region(box, round(sure, 3)))
     return regions
 
@@ -226,13 +230,13 @@ def follow_outlines(image: Image, answer: Answer, threshold: float) -> Mask:
     """
     probs = answer.covered
     mask = np.zeros(probs.shape, bool)
-    for box, part in _parts(probs >= (TWO_CLASS_SHARE if answer.beside is None else 1) * threshold):
-        if crop(probs, box)[part].max() < threshold:
+    for box, pixels in _components(probs >= (TWO_CLASS_SHARE if answer.off_page is None else 1) * threshold):
+        if crop(probs, box)[pixels].max() < threshold:
             continue
         margin = max(FEWEST_SURROUNDINGS, round(SURROUNDINGS * max(box.width, box.height)))
         window = box.padded(margin, *probs.shape)
         region = np.zeros((window.height, window.width), bool)
-        crop(region, box.shifted(-window.x0, -window.y0))[:] = part
+        crop(region, box.shifted(-window.x0, -window.y0))[:] = pixels
         crop(mask, window)[:] |= _cut(crop(image, window), _leave_open(region, crop(probs, window) >= SURE_OCCLUDER))
     return mask
 
@@ -276,10 +280,10 @@ def _cut(image: Image, classes: Plane) -> Mask:
     # The line itself is drawn among all pixels where it may run, with one pixel of sure paper around them.
     bounds = bounds_of(classes != cv2.GC_BGD)
     assert bounds is not None
-    around = bounds.padded(1, *classes.shape)
-    part = np.ascontiguousarray(crop(classes, around))
-    cv2.grabCut(np.ascontiguousarray(crop(image, around)), part, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
-    crop(classes, around)[:] = part
+    window = bounds.padded(1, *classes.shape)
+    open_classes = np.ascontiguousarray(crop(classes, window))
+    cv2.grabCut(np.ascontiguousarray(crop(image, window)), open_classes, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
+    crop(classes, window)[:] = open_classes
     return _without_gaps(_is_occluder(classes))
 
 
@@ -295,7 +299,7 @@ def _is_occluder(classes: Plane) -> Mask:
     return (classes == cv2.GC_FGD) | (classes == cv2.GC_PR_FGD)
 
 
-def _parts(mask: Mask) -> Iterator[tuple[Box, Mask]]:
+def _components(mask: Mask) -> Iterator[tuple[Box, Mask]]:
     """The connected parts of an `(h, w)` mask: the bounds of each and its pixels within them."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     for label, (x, y, w, h, _) in enumerate(stats[:count].tolist()):

@@ -27,63 +27,65 @@ SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is
 ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
 
 
-def without_rest(small: Image, beside: Floats, parts: Sequence[Mask], whole: Mask, options: RemovalOptions) -> Mask:
+def without_rest(
+    small: Image, off_page: Floats, occluders: Sequence[Mask], grown: Mask, options: RemovalOptions
+) -> Mask:
     """Cut off the rest of occluders where it shall stay.
 
     Args:
         small: `(h, w, 3)` uint8 BGR, the photo at the network's size.
-        beside: `(h, w)` float32, the probability that a pixel is no page.
-        parts: each `(h, w)` bool, an occluder.
-        whole: `(H, W)` bool, all of them in the photo, grown.
+        off_page: `(h, w)` float32, the probability that a pixel is no page.
+        occluders: each `(h, w)` bool, an occluder.
+        grown: `(H, W)` bool, all of them in the photo, grown.
         options: `scope` is `page` or `auto`.
 
     Returns:
-        `(H, W)` bool, `whole` itself where nothing is cut off.
+        `(H, W)` bool, `grown` itself where nothing is cut off.
     """
     covered = np.zeros(small.shape[:2], bool)
-    for part in parts:
-        covered |= part
-    page = beside < 0.5
-    kept = np.zeros_like(covered)  # parts that are repaired as a whole
-    for part in parts:
-        rest = part & ~page
-        if not rest.any() or (options.scope == "auto" and _may_go(small, beside, rest, part, covered)):
-            kept |= grow(part, 2 * CLEAR_PX)
-    if (kept | page | ~covered).all():
-        return whole
-    height, width = whole.shape
-    outside = preprocess.resize(np.where(kept, np.float32(0), beside), height, width) >= 0.5
-    mask = whole & ~outside
-    least = options.min_area_px * scale_of(height, width) ** 2
+    for occluder in occluders:
+        covered |= occluder
+    page = off_page < 0.5
+    complete = np.zeros_like(covered)  # parts that are repaired as a whole
+    for occluder in occluders:
+        remainder = occluder & ~page
+        if not remainder.any() or (options.scope == "auto" and _may_go(small, off_page, remainder, occluder, covered)):
+            complete |= grow(occluder, 2 * CLEAR_PX)
+    if (complete | page | ~covered).all():
+        return grown
+    height, width = grown.shape
+    no_page = preprocess.resize(np.where(complete, np.float32(0), off_page), height, width) >= 0.5
+    mask = grown & ~no_page
+    min_area = options.min_area_px * scale_of(height, width) ** 2
     for bounds in connected_bounds(mask):
-        if np.count_nonzero(crop(mask, bounds)) < least:
+        if np.count_nonzero(crop(mask, bounds)) < min_area:
             crop(mask, bounds)[:] = False
     return mask
 
 
-def _may_go(small: Image, beside: Floats, rest: Mask, part: Mask, covered: Mask) -> bool:
-    little = bool(np.count_nonzero(rest) <= SMALL_REST * np.count_nonzero(part))
-    return little or is_continuable(small, beside, rest, covered)
+def _may_go(small: Image, off_page: Floats, remainder: Mask, occluder: Mask, covered: Mask) -> bool:
+    little = bool(np.count_nonzero(remainder) <= SMALL_REST * np.count_nonzero(occluder))
+    return little or is_continuable(small, off_page, remainder, covered)
 
 
-def is_continuable(small: Image, beside: Floats, rest: Mask, covered: Mask) -> bool:
+def is_continuable(small: Image, off_page: Floats, remainder: Mask, covered: Mask) -> bool:
     """Whether what surrounds an occluder's rest beside the page is even, or one texture.
 
     Args:
         small: `(h, w, 3)` uint8 BGR.
-        beside: `(h, w)` float32.
-        rest: `(h, w)` bool, the part of the occluder beside the page.
+        off_page: `(h, w)` float32.
+        remainder: `(h, w)` bool, the part of the occluder beside the page.
         covered: `(h, w)` bool, all occluders.
     """
-    page = grow(beside < SURELY_BESIDE, CLEAR_PX)
-    visible = grow(rest, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
+    page = grow(off_page < SURELY_BESIDE, CLEAR_PX)
+    visible = grow(remainder, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
     if np.count_nonzero(visible) < LEAST_SEEN:
         return False
     soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)
     if soft[visible].std(axis=0).max() < EVEN_LEVELS:
         return True
     ys, xs = np.nonzero(visible)
-    middle_y, middle_x = (float(values.mean()) for values in np.nonzero(rest))
+    middle_y, middle_x = (float(values.mean()) for values in np.nonzero(remainder))
     sector = ((np.arctan2(ys - middle_y, xs - middle_x) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
     means, contrasts = [], []
     for number in range(SECTORS):

@@ -234,8 +234,8 @@ def nearest_index(colours: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDA
     distinct, place = np.unique(colours, axis=0, return_inverse=True)
     nearest = np.empty(len(distinct), np.uint8)
     for start in range(0, len(distinct), 65536):  # 64 MB of distances at a time
-        part = distinct[start : start + 65536].astype(np.float32)
+        chunk = distinct[start : start + 65536].astype(np.float32)
         # |c - p|² without |c|², which is the same for every p
-        scores = (palette.astype(np.float32) ** 2).sum(1) - 2 * part @ palette.T.astype(np.float32)
-        nearest[start : start + len(part)] = scores.argmin(1)
+        scores = (palette.astype(np.float32) ** 2).sum(1) - 2 * chunk @ palette.T.astype(np.float32)
+        nearest[start : start + len(chunk)] = scores.argmin(1)
     return nearest[place.reshape(-1)]

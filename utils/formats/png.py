@@ -250,18 +250,18 @@ def _compressed(rows: NDArray[np.uint8 | np.uint16], is_filtered: bool, is_flat:
     above: AnyArray | None = None
     step = max(1, 2**22 // max(1, rows[0].nbytes))
     for start in range(0, len(rows), step):
-        part = rows[start : start + step]
-        if part.dtype == np.uint16:
-            part = part.astype(">u2").view(np.uint8)
-        lines = np.empty((len(part), part.shape[1] + 1), np.uint8)
+        strip = rows[start : start + step]
+        if strip.dtype == np.uint16:
+            strip = strip.astype(">u2").view(np.uint8)
+        lines = np.empty((len(strip), strip.shape[1] + 1), np.uint8)
         if is_filtered:
             lines[:, 0] = 2
-            lines[0, 1:] = part[0] - above if above is not None else part[0]
-            np.subtract(part[1:], part[:-1], out=lines[1:, 1:])
-            above = part[-1].copy()
+            lines[0, 1:] = strip[0] - above if above is not None else strip[0]
+            np.subtract(strip[1:], strip[:-1], out=lines[1:, 1:])
+            above = strip[-1].copy()
         else:
             lines[:, 0] = 0
-            lines[:, 1:] = part
+            lines[:, 1:] = strip
         parts.append(compressor.compress(lines.data))
     return b"".join([*parts, compressor.flush()])
 

@@ -245,11 +245,11 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     if detail.alpha == ASSOCIATED:
         alpha = stored[:, :, detail.colours].astype(np.float32)
         top = np.float32(np.iinfo(stored.dtype).max)
-        part = alpha < top
-        if part.any():
-            free = shown[part] * (top / np.maximum(alpha[part], 1))[:, None]
+        translucent = alpha < top
+        if translucent.any():
+            free = shown[translucent] * (top / np.maximum(alpha[translucent], 1))[:, None]
             shown = shown.copy()
-            shown[part] = np.minimum(np.rint(free), top).astype(shown.dtype)
+            shown[translucent] = np.minimum(np.rint(free), top).astype(shown.dtype)
     return pixels.to_bgr8(shown[:, :, ::-1] if detail.colours == 3 else shown)
 
 

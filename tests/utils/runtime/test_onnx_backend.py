@@ -29,8 +29,8 @@ def test_graph_of_four_classes_tells_what_is_covered_and_what_is_no_page(tmp_pat
         write_segmenter(tmp_path / "s.onnx", segmenter_spec("mobilenetv2", out_channels=4), classes=4)
     )
     answer = Segmenter(run, spec)(np.full((100, 80, 3), 200, np.uint8))
-    assert answer.covered.shape == answer.beside.shape == (640, 480)
-    assert np.allclose(answer.beside, 2 / 3, atol=0.01) and (answer.covered < 0.4).all()  # three classes alike
+    assert answer.covered.shape == answer.off_page.shape == (640, 480)
+    assert np.allclose(answer.off_page, 2 / 3, atol=0.01) and (answer.covered < 0.4).all()  # three classes alike
 
 
 @pytest.mark.parametrize("opset", [11, 18])
