@@ -9,6 +9,8 @@ COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM python:3.12-slim
+# Writes exact JPEG in half the time of jpeglib, which stands in for it.
+RUN apt-get update && apt-get install --yes --no-install-recommends libturbojpeg0 && rm -rf /var/lib/apt/lists/*
 # What pyproject.toml lists, with the runtime for CPUs, a tenth of the size; jpeglib keeps untouched JPEG blocks.
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
     pip install --no-cache-dir "onnxruntime>=1.27" "opencv-python-headless>=5.0" "numpy>=2.0" "pillow>=11.0" \

@@ -165,7 +165,8 @@ def write_photo(
         changed: `(H, W)` bool, where `image` may differ from the photo; elsewhere the photo's pixels count. None:
             everywhere.
         jpeg: how JPEG is written: "match" encodes everything anew with the source's tables, "exact" copies the
-            coefficients of untouched blocks (needs the package jpeglib), "auto" is exact where it is possible.
+            coefficients of untouched blocks (needs libturbojpeg or the package jpeglib), "auto" is exact where that is
+            possible.
         mark: text for the XMP, to say what was repainted, or with all that `Mark` adds; added to an earlier one. BMP
             has no place for it.
         finish: takes the whole file before it is written and gives what is written instead, as one that is signed.

@@ -187,7 +187,8 @@ def add_writing_flags(parser: argparse._ActionsContainer) -> None:
         "--jpeg",
         choices=JPEG_MODES,
         default="auto",
-        help="exact keeps untouched blocks identical (needs jpeglib), match keeps quality and chroma sampling",
+        help="exact keeps untouched blocks identical (needs libturbojpeg or jpeglib), match keeps quality and chroma "
+        "sampling",
     )
     parser.add_argument("--max_pixels", type=positive_int, help="refuse larger pictures (default: 200 megapixels)")
 

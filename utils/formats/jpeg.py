@@ -2,23 +2,12 @@
 
 Two ways to write a repaired photo. "match" encodes all of it anew with the quantisation tables and chroma sampling of
 the source. "exact" encodes only the MCUs (blocks of 8 × 8, or 16 × 16 pixels and the like with subsampled colour) that
-were touched and takes the coefficients of all others from the source, through the optional package jpeglib.
-
-Sources: ITU-T T.81 (JPEG), T.871 (JFIF), T.872 (Adobe's APP14).
+were touched and takes the coefficients of all others from the source, where a library for that is installed.
 """
 
 import contextlib
-import copy
-import functools
-import os
 import re
-import struct
-import tempfile
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
@@ -26,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.formats import exif, metadata, photoshop, pixels, xmp
+from utils.formats import exif, jpeg_blocks, jpeg_exact, jpeg_segments, metadata, photoshop, pixels, turbojpeg, xmp
+from utils.formats.jpeg_segments import APP0, BASELINE, COM, EXTENDED, PROGRESSIVE, JpegDetail, Segment, is_metadata
 from utils.formats.metadata import Header
 from utils.formats.xmp import Mark
 
@@ -46,57 +36,11 @@ PICTURE_LEADS = (
     b"AROT\0",
 )
 MAX_SEGMENT = 65533  # payload bytes; the length field counts itself
-# Progressive files have about 10 scans; each costs the decoder a pass over the picture, however little it holds.
-MAX_SCANS = 64
-
-SOI, EOI, SOS, DQT, DRI, COM, APP0, APP15 = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE, 0xE0, 0xEF
-BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
-FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-
-# natural (row by row) position of the k-th coefficient in a file
-ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
 PILLOW_SAMPLING: dict[tuple[float, float], int] = {
     (1, 1): 0,
     (2, 1): 1,
     (2, 2): 2,
 }  # (horizontal, vertical) of luma over chroma
-
-_JPEGLIB = threading.Lock()  # the package keeps markers in global variables
-
-
-@dataclass(frozen=True)
-class Component:
-    """One colour component of the frame: identifier, sampling factors, number of its quantisation table."""
-
-    identifier: int
-    horizontal: int
-    vertical: int
-    table: int
-
-
-@dataclass(frozen=True)
-class JpegDetail:
-    """What the segments of a JPEG say.
-
-    Attributes:
-        segments: marker and payload of all segments but scans, in order.
-        head: how many of them come before the first scan.
-        scans: where in the file the first scan begins and the last one ends.
-        frame: marker of the frame (SOF).
-        components: in the order of the frame.
-        tables: quantisation tables by number, 64 values row by row.
-        is_rgb: whether the components are R, G and B rather than Y, Cb and Cr.
-        restart_interval: MCUs between restart markers, 0 for none.
-    """
-
-    segments: list[tuple[int, bytes]]
-    head: int
-    scans: tuple[int, int]
-    frame: int
-    components: list[Component]
-    tables: dict[int, list[int]]
-    is_rgb: bool
-    restart_interval: int
 
 
 def matches(data: bytes) -> bool:
@@ -110,52 +54,23 @@ def read_header(data: bytes) -> Header:
     Raises:
         ValueError: the file is truncated or its structure is damaged.
     """
-    segments, head, scans, entropy_bytes = _walk(data)
-    frames = [(marker, payload) for marker, payload in segments[:head] if marker in FRAMES]
-    if len(frames) != 1:
-        raise ValueError(f"the file is damaged ({len(frames)} frame headers before its pixels)")
-    marker, payload = frames[0]
-    if len(payload) < 6 or len(payload) < 6 + 3 * payload[5] or not payload[5]:
-        raise ValueError("the file is damaged (its frame header is too short)")
-    precision, height, width, count = struct.unpack_from(">BHHB", payload)
-    components = [
-        Component(payload[i], payload[i + 1] >> 4, payload[i + 1] & 15, payload[i + 2])
-        for i in range(6, 6 + 3 * count, 3)
-    ]
-    if not all(1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4 for c in components) or not width or not height:
-        raise ValueError("the file is damaged (its frame header makes no sense)")
-    blocks = sum(
-        -(-width * c.horizontal // (8 * max(k.horizontal for k in components)))
-        * -(-height * c.vertical // (8 * max(k.vertical for k in components)))
-        for c in components
-    )
-    if entropy_bytes < blocks // 8:  # no block takes less than one bit
-        raise ValueError(f"the file is truncated ({entropy_bytes} bytes cannot hold {width}×{height} pixels)")
-    blocks = [exif.without_lead(p) for m, p in segments if m == 0xE1 and p.startswith(exif.LEAD)]
+    detail = jpeg_segments.read(data)
+    count = len(detail.components)
     refusal = None
     if count not in (1, 3):
         refusal = f"JPEG with {count} colour components (CMYK) cannot be kept; convert it to RGB first"
-    elif precision != 8 or marker not in (BASELINE, EXTENDED, PROGRESSIVE):
+    elif detail.precision != 8 or detail.frame not in (BASELINE, EXTENDED, PROGRESSIVE):
         refusal = "only 8-bit baseline and progressive JPEG can be kept"
-    interval = next((p for m, p in segments if m == DRI), b"\0\0")
+    blocks = [exif.without_lead(p) for m, p in detail.segments if m == 0xE1 and p.startswith(exif.LEAD)]
     return Header(
         format="JPEG",
-        width=width,
-        height=height,
+        width=detail.width,
+        height=detail.height,
         channels=count,
-        bit_depth=precision,
+        bit_depth=detail.precision,
         orientation=exif.orientation(next((b for b in blocks if b[:2] in (b"II", b"MM")), b"")),
         refusal=refusal,
-        detail=JpegDetail(
-            segments,
-            head,
-            scans,
-            marker,
-            components,
-            _quantisation_tables(segments),
-            _is_rgb(segments, components),
-            int.from_bytes(interval[:2], "big"),
-        ),
+        detail=detail,
     )
 
 
@@ -219,7 +134,7 @@ def encode(
         changed: `(H, W)` bool, pixels that differ from the source.
         mark: text for the XMP mark, or None.
         dropped: what of the file's metadata went is added, in words.
-        method: "match", "exact", or "auto": exact where jpeglib is installed and the file allows it.
+        method: "match", "exact", or "auto": exact where a library for it is installed and the file allows it.
 
     Raises:
         ValueError: "exact" was asked for and is not possible, or the mark cannot be added.
@@ -233,122 +148,27 @@ def encode(
         raise ValueError(reason)
     if method != "match" and reason is None:
         try:
-            return _encode_exact(data, header, image, changed, kept)
+            return _encode_exact(data, header.detail, image, changed, kept)
         except ValueError:
             if method == "exact":
                 raise
-    return _assemble(kept, _encode_match(header, image))
-
-
-@functools.cache
-def has_jpeglib() -> bool:
-    """Whether the optional package for exact writing is installed and loads."""
-    try:
-        import jpeglib  # noqa: F401
-    except (ImportError, OSError):  # OSError: a library that it is built on is missing
-        return False
-    return True
+    return jpeg_segments.assembled(kept, _encode_match(header, image))
 
 
 def exact_refusal(header: Header) -> str | None:
     """Why a JPEG cannot be written with the coefficients of its untouched blocks, or None if it can."""
-    if not has_jpeglib():
-        return "exact JPEG needs the package jpeglib, which does not load: pip install jpeglib"
+    if not turbojpeg.is_installed() and not jpeg_exact.has_jpeglib():
+        return "exact JPEG needs libturbojpeg or the package jpeglib, and neither loads: pip install jpeglib"
     if header.detail.is_rgb:
         return "exact JPEG is not possible for a JPEG stored as RGB"
     return None
 
 
-def _walk(data: bytes) -> tuple[list[tuple[int, bytes]], int, tuple[int, int], int]:
-    """Segments to the end of the image, how many precede the scans, the scans' span, bytes of compressed data."""
-    values = np.frombuffer(data, np.uint8)
-    starts = np.flatnonzero(values[:-1] == 0xFF)
-    after = values[starts + 1]
-    # within compressed data 0xFF is followed by 0 (a data byte) or by a restart marker; anything else ends it
-    ends = starts[(after != 0) & (after != 0xFF) & ((after < 0xD0) | (after > 0xD7))]
-    segments: list[tuple[int, bytes]] = []
-    head = scans = scans_start = entropy_bytes = 0
-    position = 2
-    while True:
-        position = data.find(b"\xff", position)  # libjpeg, too, skips stray bytes between segments
-        while position >= 0 and data[position + 1 : position + 2] == b"\xff":
-            position += 1
-        if position < 0 or position + 2 > len(data):
-            raise ValueError("the file is truncated")
-        marker = data[position + 1]
-        if marker == EOI:
-            if not scans:
-                raise ValueError("the file is damaged (no pixels in it)")
-            return segments, head, (scans_start, position + 2), entropy_bytes
-        if marker in (0, 1, SOI) or 0xD0 <= marker <= 0xD7:
-            position += 2
-            continue
-        if position + 4 > len(data):
-            raise ValueError("the file is truncated")
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if end > len(data):
-            raise ValueError("the file is truncated")
-        if end < position + 4:
-            raise ValueError("the file is damaged (a segment of no length)")
-        if marker != SOS:
-            segments.append((marker, data[position + 4 : end]))
-            position = end
-            continue
-        if not scans:
-            head, scans_start = len(segments), position
-        scans += 1
-        if scans > MAX_SCANS:
-            raise ValueError(f"the file is damaged (more than {MAX_SCANS} scans)")
-        place = int(np.searchsorted(ends, end))
-        if place == len(ends):
-            raise ValueError("the file is truncated")
-        position = int(ends[place])
-        entropy_bytes += position - end
-
-
-def _quantisation_tables(segments: list[tuple[int, bytes]]) -> dict[int, list[int]]:
-    tables = {}
-    for marker, payload in segments:
-        position = 0
-        while marker == DQT and position < len(payload):
-            size, code = (128, ">64H") if payload[position] >> 4 else (64, ">64B")
-            if position + 1 + size > len(payload):
-                raise ValueError("the file is damaged (a quantisation table is too short)")
-            natural = [0] * 64
-            for k, value in enumerate(struct.unpack_from(code, payload, position + 1)):
-                natural[ZIGZAG[k]] = value
-            if 0 in natural:
-                raise ValueError("the file is damaged (a quantisation table holds a zero)")
-            tables[payload[position] & 15] = natural
-            position += 1 + size
-    return tables
-
-
-def _is_rgb(segments: list[tuple[int, bytes]], components: list[Component]) -> bool:
-    """libjpeg's rules: JFIF means YCbCr, then Adobe's marker decides, then the components' names."""
-    if len(components) != 3 or any(m == APP0 and p.startswith(b"JFIF\0") for m, p in segments):
-        return False
-    adobe = next((p for m, p in segments if m == 0xEE and p.startswith(b"Adobe") and len(p) >= 12), None)
-    if adobe is not None:
-        return adobe[11] == 0
-    return bytes(c.identifier for c in components) == b"RGB"
-
-
-def _segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
-def _is_metadata(marker: int) -> bool:
-    return APP0 <= marker <= APP15 or marker == COM
-
-
-def _kept_metadata(
-    segments: list[tuple[int, bytes]], mark: Mark | str | None, dropped: list[str]
-) -> list[tuple[int, bytes]]:
+def _kept_metadata(segments: list[Segment], mark: Mark | str | None, dropped: list[str]) -> list[Segment]:
     """The segments that say something about the photo and hold no picture, the mark among them."""
     kept = []
     for marker, payload in segments:
-        if not _is_metadata(marker):
+        if not is_metadata(marker):
             continue
         if marker == APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 14:
             if len(payload) > 14:
@@ -404,13 +224,6 @@ def _xmp_payload(packet: bytes | None, mark: Mark | str | None, dropped: list[st
     return payload
 
 
-def _assemble(metadata_segments: list[tuple[int, bytes]], encoded: bytes) -> bytes:
-    """A JPEG with other metadata."""
-    segments, head, (start, end), _ = _walk(encoded)
-    parts = [_segment(m, p) for m, p in [*metadata_segments, *(s for s in segments[:head] if not _is_metadata(s[0]))]]
-    return b"".join([b"\xff\xd8", *parts, memoryview(encoded)[start:end]])
-
-
 def _encode_match(header: Header, image: NDArray[np.uint8]) -> bytes:
     detail: JpegDetail = header.detail
     height, width = image.shape[:2]
@@ -450,157 +263,10 @@ def _saved(picture: Image.Image, file: BinaryIO, **options: Any) -> bytes:
 
 
 def _encode_exact(
-    data: bytes,
-    header: Header,
-    image: NDArray[np.uint8],
-    changed: NDArray[np.bool_],
-    kept: list[tuple[int, bytes]],
+    data: bytes, detail: JpegDetail, image: NDArray[np.uint8], changed: NDArray[np.bool_], kept: list[Segment]
 ) -> bytes:
-    detail: JpegDetail = header.detail
-    # jpeglib holds 50 segments at most; it needs those that tell the colour space
-    telling = [s for s in detail.segments if s[0] in (APP0, 0xEE) and s[1].startswith((b"JFIF\0", b"Adobe"))]
-    source = _read_coefficients(_assemble(telling, data))
-    planes = _planes(source)
-    widest = max(c.horizontal for c in detail.components), max(c.vertical for c in detail.components)
-    touched = _touched(changed, *widest)
-    for row in np.flatnonzero(touched.any(1)):
-        _encode_mcus(planes, detail, widest, image, int(row), np.flatnonzero(touched[row]))
-    try:
-        with _scratch() as target:
-            with _JPEGLIB, pixels.quiet():
-                source.write_dct(str(target))
-            encoded = _assemble(kept, _with_identifiers(target.read_bytes(), detail.components))
-    except OSError as error:
-        raise ValueError(f"jpeglib cannot write it ({error})") from None
-    written = _planes(_read_coefficients(_assemble(telling, encoded), like=source))
-    same_tables = [_quantisation_tables(_walk(encoded)[0])[c.table] for c in detail.components] == [
-        detail.tables[c.table] for c in detail.components
-    ]
-    if not same_tables or not all(np.array_equal(a, b) for a, b in zip(planes, written, strict=True)):
-        raise ValueError("the check failed: jpeglib wrote other coefficients than it was given")
-    return encoded
-
-
-def _touched(changed: NDArray[np.bool_], horizontal: int, vertical: int) -> NDArray[np.bool_]:
-    """Which MCUs hold a changed pixel, `(rows, columns)` bool."""
-    height, width = changed.shape
-    rows = np.logical_or.reduceat(changed, np.arange(0, height, 8 * vertical), axis=0)
-    return np.logical_or.reduceat(rows, np.arange(0, width, 8 * horizontal), axis=1)
-
-
-def _encode_mcus(
-    planes: list[NDArray[np.int16]],
-    detail: JpegDetail,
-    widest: tuple[int, int],
-    image: NDArray[np.uint8],
-    row: int,
-    columns: NDArray[np.intp],
-) -> None:
-    """Write the coefficients of the MCUs at `row` and `columns` into `planes`, `(rows, columns, 8, 8)` each."""
-    wide, high = 8 * widest[0], 8 * widest[1]
-    first, last = int(columns[0]), int(columns[-1]) + 1
-    part = image[row * high : (row + 1) * high, first * wide : last * wide]
-    # libjpeg fills the MCUs at the right and bottom edge by repeating the last pixels
-    part = cv2.copyMakeBorder(
-        part, 0, high - part.shape[0], 0, (last - first) * wide - part.shape[1], cv2.BORDER_REPLICATE
-    )
-    if len(planes) == 1:
-        values = [cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)]
-    else:
-        luma, red, blue = cv2.split(cv2.cvtColor(part, cv2.COLOR_BGR2YCrCb))
-        values = [luma, blue, red]
-    for plane, component, value in zip(planes, detail.components, values, strict=True):
-        across, down = component.horizontal, component.vertical
-        small = cv2.resize(
-            value.astype(np.float32), (8 * across * (last - first), 8 * down), interpolation=cv2.INTER_AREA
-        )
-        blocks = small.reshape(down, 8, across * (last - first), 8).transpose(0, 2, 1, 3) - 128
-        table = np.array(detail.tables[component.table], np.float32).reshape(8, 8)
-        coefficients = np.rint(_DCT @ blocks @ _DCT.T / table).astype(np.int16)
-        for column in columns:
-            of_component = coefficients[:, (column - first) * across : (column - first + 1) * across]
-            target = plane[row * down : (row + 1) * down, column * across : (column + 1) * across]
-            # The file holds no blocks outside the picture.
-            target[:] = of_component[: target.shape[0], : target.shape[1]]
-
-
-_DCT = np.array(
-    [[np.sqrt((1 if k == 0 else 2) / 8) * np.cos((2 * n + 1) * k * np.pi / 16) for n in range(8)] for k in range(8)],
-    np.float32,
-)
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """A file for jpeglib, which takes names alone: in memory where the system has a name for that.
-
-    Raises:
-        OSError: there is neither that nor a temporary folder.
-    """
-    file = None
-    with contextlib.suppress(OSError):
-        file = pixels.memory_file()
-    if file is not None:
-        with file:
-            path = Path(f"/proc/self/fd/{file.fileno()}")
-            if path.exists():
-                yield path
-                return
-    handle, name = tempfile.mkstemp(suffix=".jpg")
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _read_coefficients(data: bytes, like: Any = None) -> Any:
-    """jpeglib's view of a file, coefficients loaded.
-
-    Args:
-        data: a JPEG without metadata.
-        like: an earlier result for a picture of the same size and sampling, which saves decoding the file once more.
-
-    Raises:
-        ValueError: jpeglib cannot read it.
-    """
-    import jpeglib  # optional
-
-    try:
-        with _scratch() as path, _JPEGLIB, pixels.quiet():
-            # the package's default is libjpeg 6b of 1998; this one is twice as fast and hardened
-            jpeglib.version.set("turbo210")
-            if like is None:
-                path.write_bytes(data)
-                content = jpeglib.read_dct(str(path))
-            else:
-                content = copy.copy(like)
-                content.content = data
-                content.Y = content.Cb = content.Cr = content.qt = content.quant_tbl_no = None
-            content.load()
-    except OSError as error:
-        raise ValueError(f"jpeglib cannot read it ({error})") from None
-    return content
-
-
-def _planes(content: Any) -> list[NDArray[np.int16]]:
-    """Coefficients of each component, `(rows, columns, 8, 8)`."""
-    return [plane for plane in (content.Y, content.Cb, content.Cr) if plane is not None]
-
-
-def _with_identifiers(encoded: bytes, components: list[Component]) -> bytes:
-    """jpeglib renames the components 0, 1, 2: give them their names again, which may tell the colour space."""
-    result = bytearray(encoded)
-    position = 2
-    while True:
-        marker = result[position + 1]
-        if marker in FRAMES:
-            for i, component in enumerate(components):
-                result[position + 10 + 3 * i] = component.identifier
-        elif marker == SOS:
-            if result[position + 4] != len(components):
-                raise ValueError("the check failed: jpeglib split the scan")
-            for i, component in enumerate(components):
-                result[position + 5 + 2 * i] = component.identifier
-            return bytes(result)
-        position += 2 + int.from_bytes(result[position + 2 : position + 4], "big")
+    tables = detail.tables_of_components()
+    blocks = jpeg_blocks.new_blocks(image, changed, detail.components, tables)
+    # what the segments say here, and nothing behind the picture, is what the library shall see
+    encoded = jpeg_exact.replaced(jpeg_segments.assembled((), data), detail, blocks)
+    return jpeg_segments.assembled(kept, encoded)

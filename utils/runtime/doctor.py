@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from utils.formats import turbojpeg
 from utils.options import PROVIDERS
 from utils.runtime import onnx_backend
 from utils.runtime.onnx_backend import Graph
@@ -39,6 +40,7 @@ def examine(segmenter_graph: str) -> tuple[list[str], list[str]]:
     lines, problems = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"], []
     versions = {name: _version(name) for name in PACKAGES}
     lines += [f"{name} {version or 'not installed'}" for name, version in versions.items()]
+    lines.append(f"libturbojpeg {'found' if turbojpeg.is_installed() else 'not found'}")
     if versions["onnxruntime"] and versions["onnxruntime-gpu"]:
         problems.append(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: run `pip uninstall -y "

@@ -1,5 +1,4 @@
 import struct
-import sys
 
 import cv2
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.utils.formats import samples
-from tests.utils.formats.repairs import FILES, PATCH, opened, repair, repaired, save
+from tests.utils.formats.repairs import FILES, opened, repaired, save
 from utils import images
 from utils.formats import jpeg
 from utils.images import read_image, read_photo, write_photo
@@ -87,73 +86,9 @@ def test_noise_in_the_finest_progressive_jpeg_can_be_written(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_exact_without_jpeglib_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(jpeg, "has_jpeglib", lambda: False)
-    with pytest.raises(ValueError, match=r"^cannot write 'repaired_420.jpg': .*pip install jpeglib"):
-        repaired(save(tmp_path, "420.jpg"), jpeg="exact")
-    repaired(save(tmp_path, "420.jpg"), jpeg="auto")
-
-
 def test_an_unknown_jpeg_method_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="auto, exact, match"):
         repaired(save(tmp_path, "420.jpg"), jpeg="best")
-
-
-@pytest.mark.parametrize("name", sorted(n for n in FILES if n.endswith(".jpg") and n != "rgb.jpg"))
-def test_exact_copies_every_untouched_block(tmp_path, name):
-    jpeglib = pytest.importorskip("jpeglib")
-    photo, again, target = repaired(save(tmp_path, name), jpeg="exact", mark="text")
-    before, after = jpeglib.read_dct(str(photo.path)), jpeglib.read_dct(str(target))
-    components = photo.header.detail.components
-    wide, high = (8 * max(getattr(c, n) for c in components) for n in ("horizontal", "vertical"))
-    rows, columns = (slice(p.start // s, (p.stop - 1) // s + 1) for p, s in zip(PATCH, (high, wide), strict=True))
-    for plane, component in zip(("Y", "Cb", "Cr"), components, strict=False):
-        first, second = getattr(before, plane).copy(), getattr(after, plane)
-        touched = np.zeros(first.shape[:2], bool)
-        touched[
-            rows.start * component.vertical : rows.stop * component.vertical,
-            columns.start * component.horizontal : columns.stop * component.horizontal,
-        ] = True
-        assert np.array_equal(first[~touched], second[~touched])
-        assert not np.array_equal(first[touched], second[touched])
-    assert [c.identifier for c in components] == [c.identifier for c in again.header.detail.components]
-    assert np.abs(again.image[PATCH].astype(int) - repair(photo)[0][PATCH]).mean() < (60 if "grey" in name else 12)
-
-
-def test_exact_blocks_are_as_close_to_the_repair_as_those_of_libjpeg(tmp_path):
-    pytest.importorskip("jpeglib")
-    photo = read_photo(save(tmp_path, "420.jpg"))
-    image = cv2.GaussianBlur(photo.image[::-1], (0, 0), 2)
-    errors = {}
-    for method in ("exact", "match"):
-        write_photo(tmp_path / "out.jpg", photo, image, jpeg=method)
-        errors[method] = np.abs(read_image(tmp_path / "out.jpg").astype(int) - image).mean()
-    assert errors["exact"] < 1.05 * errors["match"] + 0.05
-
-
-def test_exact_checks_what_was_written_before_it_takes_the_place_of_a_file(tmp_path, monkeypatch):
-    jpeglib = pytest.importorskip("jpeglib")
-    write = jpeglib.DCTJPEG.write_dct
-
-    def spoil(content, *args, **options):
-        content.Y[1, 1, 3, 3] += 1
-        write(content, *args, **options)
-        content.Y[1, 1, 3, 3] -= 1
-
-    monkeypatch.setattr(jpeglib.DCTJPEG, "write_dct", spoil)
-    path = save(tmp_path, "420.jpg")
-    with pytest.raises(ValueError, match=r"^cannot write 'repaired_420.jpg': the check failed"):
-        repaired(path, jpeg="exact")
-    assert not path.with_name("repaired_420.jpg").exists()
-    repaired(path, jpeg="auto")  # encodes anew
-
-
-def test_exact_refuses_rgb_and_auto_falls_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(jpeg, "has_jpeglib", lambda: True)
-    path = save(tmp_path, "rgb.jpg")
-    with pytest.raises(ValueError, match="stored as RGB"):
-        repaired(path, jpeg="exact")
-    repaired(path, jpeg="auto")
 
 
 def test_a_jpeg_without_its_last_two_bytes_is_refused(tmp_path):
@@ -174,17 +109,6 @@ def test_a_small_jpeg_cannot_claim_many_pixels_below_the_limit(tmp_path):
     data = plain[: frame + 5] + struct.pack(">HH", 9000, 9000) + plain[frame + 9 :]
     with pytest.raises(ValueError, match=r"truncated \(\d+ bytes cannot hold 9000×9000 pixels\)"):
         read_photo(save(tmp_path, "x.jpg", data))
-
-
-def test_jpeglib_that_does_not_load_counts_as_missing(tmp_path, monkeypatch):
-    broken = tmp_path / "jpeglib"
-    broken.mkdir()
-    (broken / "__init__.py").write_text("raise ImportError('libjpeg.so.9: cannot open shared object file')")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "jpeglib", raising=False)
-    jpeg.has_jpeglib.cache_clear()
-    assert not jpeg.has_jpeglib()
-    jpeg.has_jpeglib.cache_clear()
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
