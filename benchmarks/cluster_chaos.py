@@ -37,8 +37,8 @@ from utils.flags import EXIT_FAILED, positive_int
 from utils.report import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
-ENGINES, STORES = ("shards", "ray"), ("files", "s3")
-SIDES = (64, 160)  # pixels, least and most
+TRIED_ENGINES, STORES = ("shards", "ray"), ("files", "s3")
+PHOTO_SIDES = (64, 160)  # pixels, least and most
 NODES = 2  # of Ray, of a core each, beside the first
 # What is killed in the first run and in the one after it, each between these shares of the photos; all is killed at the
 # end of both. Only Ray has nodes: without it a worker goes instead.
@@ -134,7 +134,9 @@ class RayEngine(Engine):
 def build_parser() -> argparse.ArgumentParser:
     """The flags of this benchmark."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--engine", choices=ENGINES, default="shards", help="what does them (default %(default)s)")
+    parser.add_argument(
+        "--engine", choices=TRIED_ENGINES, default="shards", help="what does them (default %(default)s)"
+    )
     parser.add_argument("--store", choices=STORES, default="files", help="where they lie (default %(default)s)")
     parser.add_argument("--count", type=positive_int, default=300, help="photos (default %(default)s)")
     parser.add_argument("--workers", type=positive_int, default=2, help="shares (default %(default)s)")
@@ -264,7 +266,7 @@ class Chaos:
 def draw_photos(folder: Path, count: int, chance: random.Random) -> Path:
     """Small pages, two of three with something red on them, in a folder of folders."""
     for index in range(count):
-        height, width = (chance.randint(*SIDES) for _ in range(2))
+        height, width = (chance.randint(*PHOTO_SIDES) for _ in range(2))
         image = np.random.default_rng(index).integers(190, 212, (height, width, 3), np.uint8)
         if index % 3:
             image[height // 4 : height // 2, : width // 4] = RED

@@ -18,20 +18,20 @@ SAME_BASELINE = 0.3  # of a text's size
 LETTER_MIDDLE = 0.35  # of a text's size, over its baseline
 LETTER_REACH = 0.6  # of a text's size, from that middle to the foot of a long letter and the head of a capital
 GROWTH_PX = 7  # of a photo 4000 pixels high: a mask holds the occluder's soft edge
-CONTEXT_PX = 420  # drawn around a hole
+VIEW_PX = 420  # drawn around a hole
 OCCLUDERS, OCCLUDER_SIDE = 400, 900  # how many are drawn, and their longer side in pixels
 PLACEMENTS = 30  # tried for a hole over text
 OPAQUE = 0.02  # alpha from which an occluder is seen
 SKIN = (120, 150, 190)  # BGR of what lies in the hole
 
 # A hole without text lies anywhere on the page, with lines as near as can be, or on a picture, code or tinted box.
-ANYWHERE, BESIDE_TEXT, ON_PICTURE = PLACES = ("anywhere", "beside text", "on a picture")
+ANYWHERE, BESIDE_TEXT, ON_PICTURE = HOLE_PLACES = ("anywhere", "beside text", "on a picture")
 BARE_SIZES = (0.7, 0.5, 0.35, 0.25)  # of an occluder's own size: what fits between the lines is smaller
 MAP_STEP = 8  # pixels of the photo that are one of the map in which a place is looked for
-ON_PAGE = 0.7  # share of a hole that lies on the page
+ON_PAGE_SHARE = 0.7  # share of a hole that lies on the page
 MOST_PICTURE = 0.5  # share of a hole on a picture
 NEAREST = 0.9  # quantile of the places by how much text is near
-NEAR_PX = 120  # pixels: so near the hole text counts for that
+TEXT_NEARBY_PX = 120  # pixels: so near the hole text counts for that
 
 
 class Letters(NamedTuple):
@@ -140,14 +140,16 @@ def draw_sample(seed: int, number: int, bare: bool) -> Sample | None:
     letters, ink = find_letters(layout, camera), find_ink(layout, camera)
     if bare:
         sizes = rng.permutation(BARE_SIZES)
-        tries = (_bare_hole(rng, layout, camera, letters, size, PLACES[number % len(PLACES)]) for size in sizes)
+        tries = (
+            _bare_hole(rng, layout, camera, letters, size, HOLE_PLACES[number % len(HOLE_PLACES)]) for size in sizes
+        )
     else:
         tries = (_text_hole(rng, camera, letters) for _ in range(PLACEMENTS))
     hole = next((hole for hole in tries if hole is not None), None)
     if hole is None:
         return None
     box, mask = hole
-    view = box.padded(CONTEXT_PX, camera.height, camera.width)
+    view = box.padded(VIEW_PX, camera.height, camera.width)
     window = photograph(layout, camera, 1.0, (view.x0, view.y0, view.x1, view.y1))
     whole = np.zeros(window.shape[:2], bool)
     whole[box.shifted(-view.x0, -view.y0).slices()] = mask
@@ -172,20 +174,21 @@ def _bare_hole(
         rng: chooses the occluder, and its place among those that there are.
         layout, camera, letters: of the page.
         size: of the occluder, of its own.
-        where: one of `PLACES`; without a picture to lie on, it lies beside text.
+        where: one of `HOLE_PLACES`; without a picture to lie on, it lies beside text.
     """
     box, mask = draw_mask(rng, camera.height, camera.width, size)
     high, wide = (-(-length // MAP_STEP) for length in mask.shape)
     padded = np.pad(mask, [(0, high * MAP_STEP - mask.shape[0]), (0, wide * MAP_STEP - mask.shape[1])])
     shape = np.asarray(padded.reshape(high, MAP_STEP, wide, MAP_STEP).any(axis=(1, 3)), np.float32)
     text, page, pictures = _maps(layout, camera, letters)
-    free = (_under(text, shape) < 0.5) & (_under(page, shape) >= ON_PAGE * shape.sum())
+    free = (_under(text, shape) < 0.5) & (_under(page, shape) >= ON_PAGE_SHARE * shape.sum())
     on_picture = free & (_under(pictures, shape) > MOST_PICTURE * shape.sum())
     if where == ON_PICTURE and on_picture.any():
         free = on_picture
     elif where != ANYWHERE and free.any():
         text_nearby = _under(
-            text, cv2.dilate(np.pad(shape, NEAR_PX // MAP_STEP), np.ones((2 * NEAR_PX // MAP_STEP + 1,) * 2))
+            text,
+            cv2.dilate(np.pad(shape, TEXT_NEARBY_PX // MAP_STEP), np.ones((2 * TEXT_NEARBY_PX // MAP_STEP + 1,) * 2)),
         )
         free &= text_nearby >= np.quantile(text_nearby[free], NEAREST)
     places = np.argwhere(free)

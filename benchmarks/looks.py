@@ -9,7 +9,7 @@ import numpy as np
 from utils.arrays import Floats, Image, Mask, Plane
 
 THICK_PX = 15  # a line is thinner
-RULE_LEVELS = 20  # a rule is darker than what lies around it by so much
+DRAWN_RULE_LEVELS = 20  # a rule is darker than what lies around it by so much
 RULE_PX = 61  # its least length; strokes of letters are shorter
 COVERED_PX = 12  # so much of it at least is hidden
 ARRIVES_PX = 1  # so far from where it was it may be drawn
@@ -18,7 +18,7 @@ STRONG_SHARE = 0.4  # of its darkness that must be drawn
 ARRIVED_SHARE = 0.8  # of its hidden length that must be drawn so
 GRAIN_SIGMA_PX = 2.0  # blur that grain does not survive
 LEAST_GRAIN = 0.05  # levels; less is rounding
-RING_PX = (3, 40)  # from where to where around the hole grain is measured; from the first on inside it
+GRAIN_RING_PX = (3, 40)  # from where to where around the hole grain is measured; from the first on inside it
 
 
 def rules_continued(image: Image, clean: Image, hole: Mask) -> float | None:
@@ -47,7 +47,7 @@ def _darkness(image: Image) -> Plane:
 
 def _lying_rules(darkness: Plane, hole: Mask) -> list[Mask]:
     """The lying rules that enter the hole, each as `(h, w)` bool."""
-    dark = cv2.dilate((darkness >= RULE_LEVELS).astype(np.uint8), np.ones((3, 1), np.uint8))  # they may slope
+    dark = cv2.dilate((darkness >= DRAWN_RULE_LEVELS).astype(np.uint8), np.ones((3, 1), np.uint8))  # they may slope
     lines = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, RULE_PX), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(lines)
     rules = []
@@ -87,7 +87,7 @@ def grain_kept(image: Image, hole: Mask) -> float | None:
     grain: Floats = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), GRAIN_SIGMA_PX))
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    inside, ring = depth > RING_PX[0], (distance > RING_PX[0]) & (distance <= RING_PX[1])
+    inside, ring = depth > GRAIN_RING_PX[0], (distance > GRAIN_RING_PX[0]) & (distance <= GRAIN_RING_PX[1])
     if not inside.any() or not ring.any():
         return None
     around = float(np.median(grain[ring]))

@@ -11,7 +11,7 @@ from utils.arrays import Image, Mask
 from utils.regions import Box, connected_bounds, crop, crop_box
 
 GRAPH_SIDE = 512  # pixels, of a graph that takes any size: what both were trained at
-PATCH_PX = 15  # side of PatchMatch's patches, its package's own choice
+PATCHMATCH_PX = 15  # side of PatchMatch's patches, its package's own choice
 PATCH_SCALE = 2  # times that a crop is reduced for PatchMatch, which takes a minute at full size
 
 Fill = Callable[[Image, Mask], Image]
@@ -75,7 +75,7 @@ def load_patchmatch() -> Fill | None:
             size = max(1, picture.shape[1] // PATCH_SCALE), max(1, picture.shape[0] // PATCH_SCALE)
             mask = (cv2.resize(covered.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
             small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            drawn = patch_match.inpaint(small, 255 * mask[..., None], patch_size=PATCH_PX)
+            drawn = patch_match.inpaint(small, 255 * mask[..., None], patch_size=PATCHMATCH_PX)
             return cv2.resize(np.asarray(drawn, np.uint8), covered.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
         return _fill_crops(image, hole, GRAPH_SIDE, draw)

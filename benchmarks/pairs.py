@@ -20,8 +20,8 @@ from utils.images import read_photo
 
 # Share of the page that an occluder takes before what lies beyond the border is cut off. The contest's holes take 2 to
 # 6 % of a page; a finger is smaller than a hand.
-SHARES = {"finger": (0.015, 0.035), "hand": (0.025, 0.065), "head": (0.03, 0.065)}
-OTHER_SHARES = (0.015, 0.04)
+PAIR_SHARES = {"finger": (0.015, 0.035), "hand": (0.025, 0.065), "head": (0.03, 0.065)}
+OTHER_PAIR_SHARES = (0.015, 0.04)
 VISIBLE_SHARES = (0.005, 0.08)  # a placement whose visible share falls outside is drawn again
 KIND_TURNS = {"finger": 3, "hand": 3, "head": 3}  # the contest's kinds come three times as often as any other
 PLACEMENTS_TRIED = 50
@@ -178,7 +178,7 @@ def cover(
     if cutout.cut_edge:
         pixels = np.ascontiguousarray(np.rot90(pixels, TO_BOTTOM[cutout.cut_edge] // 90))
     for _ in range(PLACEMENTS_TRIED):
-        share = rng.uniform(*SHARES.get(cutout.kind, OTHER_SHARES))
+        share = rng.uniform(*PAIR_SHARES.get(cutout.kind, OTHER_PAIR_SHARES))
         scale = float(np.sqrt(share * height * width / (pixels[..., 3] > 127).sum()))
         layer = _scaled(pixels[:, ::-1] if rng.random() < 0.5 else pixels, scale)
         matrix = _placement(layer.shape[:2], height, width, cutout, rng)

@@ -26,10 +26,10 @@ from utils.baselines import opencv_inpaint
 from utils.flags import positive_int
 from utils.page.structure import repair
 
-HEIGHT, WIDTH = 3600, 2700
+SHEET_HEIGHT, SHEET_WIDTH = 3600, 2700
 CONTEXT_PX = 400
 AGREE_PX = 3.0
-KINDS = ("table", "ruled", "form", "text")
+SHEET_KINDS = ("table", "ruled", "form", "text")
 STYLES = ("solid", "solid", "solid", "dotted", "dashed", "double")
 
 
@@ -111,37 +111,35 @@ class _Sheet:
 
 
 def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
-    """A photographed page of one of `KINDS`."""
-    sheet = _Sheet(rng, HEIGHT, WIDTH)
+    """A photographed page of one of `SHEET_KINDS`."""
+    sheet = _Sheet(rng, SHEET_HEIGHT, SHEET_WIDTH)
     shade = int(rng.uniform(120, 235))
-    margin = rng.uniform(0.03, 0.12) * WIDTH
-    y = rng.uniform(0.02, 0.1) * HEIGHT
-    while y < HEIGHT * 0.97:
+    margin = rng.uniform(0.03, 0.12) * SHEET_WIDTH
+    y = rng.uniform(0.02, 0.1) * SHEET_HEIGHT
+    while y < SHEET_HEIGHT * 0.97:
         if kind == "ruled":
             pitch, style = rng.uniform(70, 130), str(rng.choice(["solid", "solid", "dotted"]))
             thickness = rng.uniform(1.5, 4)
             margin_line = rng.random() < 0.5
-            for line_y in np.arange(y, HEIGHT, pitch):
-                sheet.rule(0, line_y, WIDTH, line_y, thickness, shade // 2, style)
+            for line_y in np.arange(y, SHEET_HEIGHT, pitch):
+                sheet.rule(0, line_y, SHEET_WIDTH, line_y, thickness, shade // 2, style)
                 if rng.random() < 0.5:
-                    sheet.text(margin, line_y - 8, pitch * 0.45, rng.uniform(0.3, 0.8) * WIDTH, shade)
+                    sheet.text(margin, line_y - 8, pitch * 0.45, rng.uniform(0.3, 0.8) * SHEET_WIDTH, shade)
             if margin_line:
-                sheet.rule(margin, 0, margin, HEIGHT, thickness, shade // 2, "solid")
+                sheet.rule(margin, 0, margin, SHEET_HEIGHT, thickness, shade // 2, "solid")
             break
         if kind == "table" or (kind == "form" and rng.random() < 0.4):
             y += _draw_table(sheet, margin, y, shade)
         elif kind == "form" and rng.random() < 0.6:
             size = rng.uniform(28, 44)
-            sheet.text(margin, y + size, size, WIDTH * 0.2, shade)
-            sheet.rule(
-                margin + WIDTH * 0.22, y + size + 6, WIDTH - margin, y + size + 6, rng.uniform(1.5, 5), shade,
-                str(rng.choice(STYLES)),
-            )  # fmt: skip
+            sheet.text(margin, y + size, size, SHEET_WIDTH * 0.2, shade)
+            line_y, thickness, style = y + size + 6, rng.uniform(1.5, 5), str(rng.choice(STYLES))
+            sheet.rule(margin + SHEET_WIDTH * 0.22, line_y, SHEET_WIDTH - margin, line_y, thickness, shade, style)
             y += size * rng.uniform(1.8, 2.6)
         else:
             size = rng.uniform(26, 60)
             for _ in range(int(rng.integers(1, 8))):
-                sheet.text(margin, y + size, size, rng.uniform(0.2, 0.8) * WIDTH, shade)
+                sheet.text(margin, y + size, size, rng.uniform(0.2, 0.8) * SHEET_WIDTH, shade)
                 y += size * rng.uniform(1.5, 2.0)
             y += size
     return _photograph(rng, sheet)
@@ -152,7 +150,7 @@ def _draw_table(sheet: _Sheet, margin: float, y: float, shade: int) -> float:
     rng = sheet.rng
     row = rng.uniform(55, 150)
     rows = int(rng.integers(2, 14))
-    x0, x1 = margin, WIDTH - margin * rng.uniform(0.5, 1.5)
+    x0, x1 = margin, SHEET_WIDTH - margin * rng.uniform(0.5, 1.5)
     inner = np.sort(rng.uniform(x0 + 60, x1 - 60, int(rng.integers(1, 8))))
     thickness = rng.uniform(1.5, 5)
     style = str(rng.choice(STYLES))
@@ -179,20 +177,20 @@ def _draw_table(sheet: _Sheet, margin: float, y: float, shade: int) -> float:
 def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     """Perspective, turn, curl, light, blur and noise."""
     turn = np.radians(rng.uniform(-5, 5))
-    corners = np.array([(0, 0), (WIDTH, 0), (WIDTH, HEIGHT), (0, HEIGHT)], np.float32)
+    corners = np.array([(0, 0), (SHEET_WIDTH, 0), (SHEET_WIDTH, SHEET_HEIGHT), (0, SHEET_HEIGHT)], np.float32)
     desk_seen = rng.random() < 0.4
     zoom = rng.uniform(1.0, 1.12) if desk_seen else rng.uniform(0.8, 0.9)  # of the photo's frame over the sheet
-    centre = np.array([WIDTH / 2, HEIGHT / 2])
+    centre = np.array([SHEET_WIDTH / 2, SHEET_HEIGHT / 2])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    frame = centre + (corners - centre) @ rotation.T * zoom + rng.uniform(-0.02, 0.02, (4, 2)) * WIDTH
+    frame = centre + (corners - centre) @ rotation.T * zoom + rng.uniform(-0.02, 0.02, (4, 2)) * SHEET_WIDTH
     to_sheet = cv2.getPerspectiveTransform(corners, frame.astype(np.float32))
     to_photo = np.linalg.inv(to_sheet)
     curl = rng.uniform(-12, 12) if rng.random() < 0.5 else 0.0
 
     def bent(x: AnyArray) -> AnyArray:
-        return curl * np.sin(np.pi * x / WIDTH)
+        return curl * np.sin(np.pi * x / SHEET_WIDTH)
 
-    clean = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    clean = np.empty((SHEET_HEIGHT, SHEET_WIDTH, 3), np.uint8)
     textless = np.empty_like(clean)
     paper = np.array([rng.uniform(165, 235)] * 3) * (1 + rng.normal(0, 0.02, 3))
     desk = rng.uniform(30, 150, 3)
@@ -202,14 +200,16 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     sigma = rng.uniform(1.5, 4)
     inks = [np.maximum(sheet.rules_ink, sheet.text_ink), sheet.rules_ink]
     step = 600
-    for top in range(0, HEIGHT, step):  # in bands: a whole photo of float64 coordinates would take most of the memory
-        y, x = np.mgrid[top : min(HEIGHT, top + step), 0:WIDTH].astype(np.float32)
+    for top in range(
+        0, SHEET_HEIGHT, step
+    ):  # in bands: a whole photo of float64 coordinates would take most of the memory
+        y, x = np.mgrid[top : min(SHEET_HEIGHT, top + step), 0:SHEET_WIDTH].astype(np.float32)
         w = to_sheet[2, 0] * x + to_sheet[2, 1] * y + to_sheet[2, 2]
         sx = ((to_sheet[0, 0] * x + to_sheet[0, 1] * y + to_sheet[0, 2]) / w).astype(np.float32)
         sy = ((to_sheet[1, 0] * x + to_sheet[1, 1] * y + to_sheet[1, 2]) / w).astype(np.float32)
         sy = (sy + bent(sx)).astype(np.float32)
-        on = np.clip(np.minimum(np.minimum(sx, WIDTH - sx), np.minimum(sy, HEIGHT - sy)) + 0.5, 0, 1)
-        dx, dy = x / WIDTH - 0.5, y / HEIGHT - 0.5
+        on = np.clip(np.minimum(np.minimum(sx, SHEET_WIDTH - sx), np.minimum(sy, SHEET_HEIGHT - sy)) + 0.5, 0, 1)
+        dx, dy = x / SHEET_WIDTH - 0.5, y / SHEET_HEIGHT - 0.5
         light = 1 + slope[0] * dx + slope[1] * dy + bow * (dx**2 + dy**2)
         grain = cv2.GaussianBlur(rng.standard_normal((*x.shape, 3)).astype(np.float32), (0, 0), 0.6)
         grain *= sigma / grain.std()
@@ -230,16 +230,25 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
 
 def draw_hole(rng: np.random.Generator) -> NDArray[np.bool_]:
     """A finger, a forearm or a head and shoulders from an edge of the photo, 2 to 6 % of it."""
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask = np.zeros((SHEET_HEIGHT, SHEET_WIDTH), np.uint8)
     kind = rng.choice(["finger", "arm", "head"])
     if kind == "head":
-        x, size = rng.uniform(0.2, 0.8) * WIDTH, rng.uniform(260, 380)
-        cv2.ellipse(mask, (int(x), int(HEIGHT - size * 1.7)), (int(size * 0.6), int(size * 0.8)), 0, 0, 360, 1, -1)
-        cv2.ellipse(mask, (int(x), HEIGHT), (int(size * 1.3), int(size * 1.1)), 0, 0, 360, 1, -1)
+        x, size = rng.uniform(0.2, 0.8) * SHEET_WIDTH, rng.uniform(260, 380)
+        cv2.ellipse(
+            mask, (int(x), int(SHEET_HEIGHT - size * 1.7)), (int(size * 0.6), int(size * 0.8)), 0, 0, 360, 1, -1
+        )
+        cv2.ellipse(mask, (int(x), SHEET_HEIGHT), (int(size * 1.3), int(size * 1.1)), 0, 0, 360, 1, -1)
         return mask > 0
     side = int(rng.integers(4))
     along = rng.uniform(0.15, 0.85)
-    start = np.array([(0, along * HEIGHT), (WIDTH, along * HEIGHT), (along * WIDTH, 0), (along * WIDTH, HEIGHT)][side])
+    start = np.array(
+        [
+            (0, along * SHEET_HEIGHT),
+            (SHEET_WIDTH, along * SHEET_HEIGHT),
+            (along * SHEET_WIDTH, 0),
+            (along * SHEET_WIDTH, SHEET_HEIGHT),
+        ][side]
+    )
     inward = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)][side], float)
     angle = rng.uniform(-0.5, 0.5)
     inward = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ inward
@@ -340,7 +349,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = []
     for number in range(args.count):
         rng = np.random.default_rng((args.seed, number))
-        kind = KINDS[number % len(KINDS)]
+        kind = SHEET_KINDS[number % len(SHEET_KINDS)]
         row = score(draw_page(rng, kind), draw_hole(rng))
         rows.append({"kind": kind, **row})
         print(
@@ -357,7 +366,7 @@ def main(argv: list[str] | None = None) -> int:
             cv2.imwrite(str(out / f"{number:03d}_{kind}.png"), picture)
         for key in ("result", "window", "inside", "clean"):
             del rows[-1][key]
-    for kind in [*KINDS, "all"]:
+    for kind in [*SHEET_KINDS, "all"]:
         chosen = [row for row in rows if kind in ("all", row["kind"])]
         if not chosen:
             continue

@@ -42,7 +42,7 @@ from models.training import choose_precision
 from utils.flags import add_switch, positive_int
 from utils.spec import DISCRIMINATOR, GENERATOR, PUBLISHED_CROP, inpaint_spec
 
-HEIGHT, WIDTH = 3648, 2736  # 10 megapixels
+PHOTO_HEIGHT, PHOTO_WIDTH = 3648, 2736  # 10 megapixels
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -112,14 +112,14 @@ def write_pairs(root: Path, count: int) -> None:
     lines = []
     for number in range(count):
         rng = np.random.default_rng(number)
-        clean = np.full((HEIGHT, WIDTH, 3), 215, np.uint8)
-        for y in range(120, HEIGHT, 90):
+        clean = np.full((PHOTO_HEIGHT, PHOTO_WIDTH, 3), 215, np.uint8)
+        for y in range(120, PHOTO_HEIGHT, 90):
             text = "".join(chr(code) for code in rng.integers(65, 91, 60))
             cv2.putText(clean, text, (80, y), cv2.FONT_HERSHEY_SIMPLEX, 2, (60, 55, 50), 4)
-        noise = rng.normal(0, 4, (HEIGHT, WIDTH, 1)).astype(np.int16)
+        noise = rng.normal(0, 4, (PHOTO_HEIGHT, PHOTO_WIDTH, 1)).astype(np.int16)
         clean = np.clip(clean + noise, 0, 255).astype(np.uint8)
-        centre = int(rng.integers(300, WIDTH - 300)), int(rng.integers(300, HEIGHT - 300))
-        covered, mask = clean.copy(), np.zeros((HEIGHT, WIDTH), np.uint8)
+        centre = int(rng.integers(300, PHOTO_WIDTH - 300)), int(rng.integers(300, PHOTO_HEIGHT - 300))
+        covered, mask = clean.copy(), np.zeros((PHOTO_HEIGHT, PHOTO_WIDTH), np.uint8)
         cv2.circle(covered, centre, 280, (90, 120, 200), -1)
         cv2.circle(mask, centre, 280, 128, -1)
         for name, picture in (("clean", clean), ("covered", covered)):

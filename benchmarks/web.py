@@ -29,8 +29,8 @@ from utils.options import PROVIDERS
 from utils.report import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDES = 4000, 3000  # pixels, longer and shorter: 12 megapixels
-JPEG_QUALITY = 92
+UPLOAD_SIDES = 4000, 3000  # pixels, longer and shorter: 12 megapixels
+UPLOAD_QUALITY = 92
 # Milliseconds that each may take on two cores: what people wait for without wondering.
 LIMITS = {"photo shown": 1500, "mask there": 3000, "thumb repaired": 1500, "longest frame while painting": 50}
 STROKE_STEPS = 120  # of the mouse, in one stroke
@@ -123,11 +123,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def photo_of_12_megapixels(path: Path) -> bytes:
-    """A photo enlarged to `SIDES`, as a JPEG file."""
+    """A photo enlarged to `UPLOAD_SIDES`, as a JPEG file."""
     image = read_image(path)
-    height, width = SIDES if image.shape[0] >= image.shape[1] else SIDES[::-1]
+    height, width = UPLOAD_SIDES if image.shape[0] >= image.shape[1] else UPLOAD_SIDES[::-1]
     enlarged = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-    return cv2.imencode(".jpg", enlarged, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    return cv2.imencode(".jpg", enlarged, [cv2.IMWRITE_JPEG_QUALITY, UPLOAD_QUALITY])[1].tobytes()
 
 
 @contextmanager

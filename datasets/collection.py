@@ -32,9 +32,9 @@ SOURCE_CAP = 40  # a source with more files counts no more than this
 DOCUMENT_SIDE = 1200  # pixels: longer side at which documents are kept in memory
 FIGURE_SIDE = 360  # the same of printed figures
 SURFACE_SIDE = 700  # the same of surfaces
-CUTOUT_SIDE = 420  # the same of cut-outs
+KEPT_CUTOUT_SIDE = 420  # the same of cut-outs
 FREE = "none"  # the cut edge of what lies free
-EDGES = ("bottom", "left", "right", "top")
+CUT_EDGES = ("bottom", "left", "right", "top")
 
 
 class Source:
@@ -112,7 +112,7 @@ class Collection:
     def cutout(self, rng: np.random.Generator, kind: str) -> tuple[NDArray[np.uint8], str]:
         """A cut-out of a kind, a key of `cutouts`: `(h, w, 4)` uint8 BGR and alpha, and its cut edges joined by `+`."""
         path = self.cutouts[kind].draw(rng)
-        return _with_alpha(_reduced(path, CUTOUT_SIDE)), self.cut_edges[path]
+        return _with_alpha(_reduced(path, KEPT_CUTOUT_SIDE)), self.cut_edges[path]
 
 
 def source_of(path: Path) -> str:

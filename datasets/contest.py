@@ -113,7 +113,7 @@ def _read_holes(path: Path) -> NDArray[np.uint8]:
 
 
 def vary(pixels: NDArray[np.uint8], augmentations: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change a sample as `AUGMENTATIONS` name it, jointly for picture and mask.
+    """Change a sample as `AUGMENTERS` name it, jointly for picture and mask.
 
     Args:
         pixels: `(H, W, 4)` uint8, BGR and mask.
@@ -122,7 +122,7 @@ def vary(pixels: NDArray[np.uint8], augmentations: Sequence[str], rng: np.random
         The same shape; the input is left alone.
     """
     for name in augmentations:
-        pixels = AUGMENTATIONS[name](pixels, rng)
+        pixels = AUGMENTERS[name](pixels, rng)
     return pixels
 
 
@@ -138,7 +138,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     return np.dstack([*changed, pixels[:, :, 3]])
 
 
-AUGMENTATIONS = {"flip": _flip, "light": _light}
+AUGMENTERS = {"flip": _flip, "light": _light}
 
 
 class ContestData(Dataset[tuple[Tensor, Tensor]]):
@@ -243,7 +243,7 @@ class InpaintingData(ContestData):
         triples: lines of the annotation files.
         imgsize, imgresize: side of the crop in pixels of the photo and how many times it is reduced.
         cache: of `inpainting_cache`; None decodes two photos a sample.
-        augmentations: keys of `AUGMENTATIONS`.
+        augmentations: keys of `AUGMENTERS`.
         seed: of the random changes.
         follow_hole: see `inpainting_pixels`.
 

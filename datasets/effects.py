@@ -26,7 +26,7 @@ RING_THICKNESS_PX, RING_BLUR_PX = (1, 5), 1.0  # the second end exclusive
 LOBED_CHANCE = 0.5  # of a shadow like a hand's or a head's; the others have one to four fingers
 SHADOW_RADIUS, FINGER_THICKNESS, SHADOW_SOFTNESS = (0.05, 0.35), (0.015, 0.06), (0.002, 0.03)
 FINGER_COUNT, FINGER_SPREAD = (1, 5), 0.08  # the second end exclusive; of their tips around one point
-SHADOW_STRENGTH, SHADOW_TINT = (0.1, 0.45), (0, 0.15)
+PAGE_SHADOW_STRENGTH, SHADOW_TINT = (0.1, 0.45), (0, 0.15)
 PRINT_SIDE, PRINT_BLACK, GREY_PRINT_CHANCE = (0.04, 0.25), (0.1, 0.35), 0.5
 LEAST_PRINT_PX = 4  # of a print's side; a smaller one shows nothing
 PRINT_LIGHT_PX = 15  # side of the patch of paper from which a print takes its light
@@ -38,11 +38,11 @@ DARK_HOLES_CHANCE, DARK_HOLES, ANY_HOLES = 0.7, (5, 60), (5, 230)  # grey levels
 
 # The camera and the file. Gains are natural logarithms, haze is a part of white.
 STRONG_CHANCE, WEAK = 0.5, 0.3  # otherwise all that follows is this part as strong
-GAMMA_SPREAD, GAIN_SPREAD, BALANCE_SPREAD = 0.3, 0.18, 0.06
-HAZE_CHANCE, MOST_HAZE = 0.3, 0.15
-BLUR_CHANCE, SHAKEN_CHANCE, BLUR_PX, SHAKE_PX = 0.25, 0.4, (0.4, 1.6), (3, 5, 7)
-NOISE_CHANCE, NOISE_LEVELS = 0.4, (1, 10)
-JPEG_CHANCE, JPEG_QUALITY = 0.4, (25, 96)  # the second end exclusive
+CAMERA_GAMMA_SPREAD, CAMERA_GAIN_SPREAD, CAMERA_BALANCE_SPREAD = 0.3, 0.18, 0.06
+CAMERA_HAZE_CHANCE, CAMERA_MOST_HAZE = 0.3, 0.15
+BLUR_CHANCE, SHAKEN_CHANCE, BLUR_PX, CAMERA_SHAKE_PX = 0.25, 0.4, (0.4, 1.6), (3, 5, 7)
+CAMERA_NOISE_CHANCE, CAMERA_NOISE_LEVELS = 0.4, (1, 10)
+FILE_JPEG_CHANCE, FILE_JPEG_QUALITY = 0.4, (25, 96)  # the second end exclusive
 LAMP_GAIN_SPREAD, LAMP_TINT_SPREAD, LAMP_GAMMA_SPREAD = 0.25, 0.18, 0.2  # of `relight`
 
 
@@ -137,7 +137,7 @@ def _shadow(image: Image, rng: np.random.Generator, unit: float) -> None:
             )
     sigma = unit * _log_uniform(rng, SHADOW_SOFTNESS)
     shadow = cv2.GaussianBlur(shadow, (0, 0), sigma)
-    _shade(image, 1 - rng.uniform(*SHADOW_STRENGTH) * shadow, rng.uniform(*SHADOW_TINT, 3))
+    _shade(image, 1 - rng.uniform(*PAGE_SHADOW_STRENGTH) * shadow, rng.uniform(*SHADOW_TINT, 3))
 
 
 def _printed(image: Image, rng: np.random.Generator, unit: float, picture: Callable[[int, int], Image]) -> None:
@@ -196,10 +196,10 @@ def develop(image: Image, rng: np.random.Generator) -> Image:
     """
     strength = 1.0 if rng.random() < STRONG_CHANCE else WEAK
     level = np.arange(256)[:, None] / 255
-    gamma = np.exp(rng.normal(0, GAMMA_SPREAD) * strength)
-    gain = np.exp(rng.normal(0, GAIN_SPREAD) * strength)
-    balance = np.exp(rng.normal(0, BALANCE_SPREAD, 3) * strength)
-    haze = rng.uniform(0, MOST_HAZE) * strength if rng.random() < HAZE_CHANCE else 0.0
+    gamma = np.exp(rng.normal(0, CAMERA_GAMMA_SPREAD) * strength)
+    gain = np.exp(rng.normal(0, CAMERA_GAIN_SPREAD) * strength)
+    balance = np.exp(rng.normal(0, CAMERA_BALANCE_SPREAD, 3) * strength)
+    haze = rng.uniform(0, CAMERA_MOST_HAZE) * strength if rng.random() < CAMERA_HAZE_CHANCE else 0.0
     table = haze + (1 - haze) * level**gamma * gain * balance
     image = cv2.LUT(image, lookup_table(255 * table))
     if rng.random() < BLUR_CHANCE * strength:
@@ -208,14 +208,14 @@ def develop(image: Image, rng: np.random.Generator) -> Image:
             if rng.random() < SHAKEN_CHANCE
             else cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR_PX))
         )
-    if rng.random() < NOISE_CHANCE * strength:
-        sigma = rng.uniform(*NOISE_LEVELS) * strength
+    if rng.random() < CAMERA_NOISE_CHANCE * strength:
+        sigma = rng.uniform(*CAMERA_NOISE_LEVELS) * strength
         noise = np.empty(image.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
         cv2.randn(noise, 0, sigma)
         image = cv2.add(image, noise, dtype=cv2.CV_8U)
-    if rng.random() < JPEG_CHANCE * strength:
-        written = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*JPEG_QUALITY))])[1]
+    if rng.random() < FILE_JPEG_CHANCE * strength:
+        written = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*FILE_JPEG_QUALITY))])[1]
         image = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR))
     return image
 
@@ -234,7 +234,7 @@ def relight(image: Image, rng: np.random.Generator) -> Image:
 
 def _moved(image: Image, rng: np.random.Generator) -> Image:
     """Blurred along a line, as by a hand that moves."""
-    side = int(rng.choice(SHAKE_PX))
+    side = int(rng.choice(CAMERA_SHAKE_PX))
     kernel = np.zeros((side, side), np.float32)
     angle = rng.uniform(0, np.pi)
     reach = np.array([np.cos(angle), np.sin(angle)]) * side / 2

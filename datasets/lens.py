@@ -19,7 +19,7 @@ SLOPE_SPREAD = 0.35  # of the light from one end of the scene to the other
 SPOT_CHANCE = 0.12  # of a lamp's or a flash's light
 SPOT_PLACE, SPOT_GAIN, SPOT_SPREAD = (-0.6, 0.6), (0.2, 0.9), (0.02, 0.2)  # the last in squares of a side
 MOST_VIGNETTE = 0.35  # light lost, times the squared distance from the middle
-DIMMEST, BRIGHTEST = 0.2, 2.2  # light that is left and that is added at most
+LEAST_LIGHT, MOST_LIGHT = 0.2, 2.2  # light that is left and that is added at most
 
 # A shadow thrown by something that is not in the picture: one wavy edge, dark beyond it. Lengths in pixels.
 CAST_CHANCE = 0.25
@@ -47,7 +47,7 @@ DEFOCUS_CHANCE, DEFOCUS_PX = 0.3, (0.35, 1.4)
 SHAKE_CHANCE, SHAKE_PX = 0.06, (3, 5, 7)
 ENLARGED_CHANCE = 0.3  # of a small photo that was enlarged
 ENLARGED = (0.35, 0.9)  # its size before, as a share of the size after
-NOISE_SHAPE, NOISE_LEVELS = 1.3, 2.2  # of the gamma distribution that noise is drawn from, in levels of 255
+NOISE_SHAPE, NOISE_SCALE = 1.3, 2.2  # of the gamma distribution that noise is drawn from, in levels of 255
 COLOURED_NOISE_CHANCE = 0.5  # of coarse, coloured noise as well
 SHARPENED_CHANCE, SHARPENED_PX, SHARPENED = 0.25, 1.2, (0.2, 1.2)  # by an unsharp mask of that blur and strength
 JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)  # of a photo that was saved as JPEG, and the range of its quality
@@ -100,7 +100,9 @@ def shine(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
         cx, cy = rng.uniform(*SPOT_PLACE, 2)
         light += rng.uniform(*SPOT_GAIN) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / rng.uniform(*SPOT_SPREAD))
     light -= rng.uniform(0, MOST_VIGNETTE) * (x * x + y * y)
-    field = cv2.resize(np.clip(light, DIMMEST, BRIGHTEST).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+    field = cv2.resize(
+        np.clip(light, LEAST_LIGHT, MOST_LIGHT).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC
+    )
     if rng.random() < CAST_CHANCE:
         field = field * (1 - _cast(h, w, rng))
     return image * field[..., None]
@@ -172,7 +174,7 @@ def soften(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
 def record(image: NDArray[np.float32], rng: np.random.Generator, strength: float = 1.0) -> NDArray[np.uint8]:
     """Noise, sharpening, JPEG: `(h, w, 3)` float32 in [0, 255] → uint8."""
     h, w = image.shape[:2]
-    sigma = rng.gamma(NOISE_SHAPE, NOISE_LEVELS) * strength
+    sigma = rng.gamma(NOISE_SHAPE, NOISE_SCALE) * strength
     noise = rng.standard_normal((h, w, 1), np.float32) * np.float32(sigma)
     if rng.random() < COLOURED_NOISE_CHANCE:
         coarse = rng.standard_normal((h // 2 + 1, w // 2 + 1, 3), np.float32) * np.float32(sigma)

@@ -16,7 +16,7 @@ class MaskStyle:
     """What random holes look like; defaults are the published ones.
 
     Attributes:
-        mask_type: key of `MASK_TYPES`.
+        mask_type: key of `MASK_DRAWERS`.
         margin: pixels between a box and the border.
         bbox_shape: side of a box in pixels before it is shrunk at random.
         mask_num: boxes of `bbox`; strokes of `free_form` are fewer than this.
@@ -38,8 +38,8 @@ class MaskStyle:
         Raises:
             ValueError: it names the flag to change.
         """
-        if self.mask_type not in MASK_TYPES:
-            raise ValueError(f"--mask_type {self.mask_type}: must be one of {', '.join(MASK_TYPES)}")
+        if self.mask_type not in MASK_DRAWERS:
+            raise ValueError(f"--mask_type {self.mask_type}: must be one of {', '.join(MASK_DRAWERS)}")
         for name in ("bbox_shape", "mask_num", "max_angle", "max_len", "max_width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be 1 or more")
@@ -63,7 +63,7 @@ def random_mask(rng: np.random.Generator, side: int, style: MaskStyle) -> NDArra
     Returns:
         `(side, side)` float32, 1 in the hole and 0 elsewhere, never empty.
     """
-    return MASK_TYPES[style.mask_type](rng, side, style)
+    return MASK_DRAWERS[style.mask_type](rng, side, style)
 
 
 def single_bbox(rng: np.random.Generator, side: int, style: MaskStyle) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ def free_form(rng: np.random.Generator, side: int, style: MaskStyle) -> NDArray[
     return mask
 
 
-MASK_TYPES: dict[str, Callable[[np.random.Generator, int, MaskStyle], NDArray[np.float32]]] = {
+MASK_DRAWERS: dict[str, Callable[[np.random.Generator, int, MaskStyle], NDArray[np.float32]]] = {
     "single_bbox": single_bbox,
     "bbox": bbox,
     "free_form": free_form,

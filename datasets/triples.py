@@ -20,7 +20,7 @@ from utils.regions import Box
 from utils.split import select_some
 
 COVERING_COUNTS = {1: 0.62, 2: 0.27, 3: 0.11}  # occluders on a page; a training root takes no page without any
-GREY_PHOTO_CHANCE = 0.1  # of a photo without colour
+GREY_PAGE_CHANCE = 0.1  # of a photo without colour
 FULL_SPRITE_SIDE = 600  # pixels of a drawn occluder's longer side; half as many again are shown at most, mostly
 FULL_CUTOUT_SIDE = 1800  # pixels to which a cut-out from a file is reduced at most
 FULL_COVERAGE = 0.3  # from this coverage on a pixel of the mask is whole: its soft edge must be repaired too
@@ -94,7 +94,7 @@ class TripleSource:
             ValueError: the chosen photograph cannot be decoded.
             OSError: it cannot be read.
         """
-        grey = rng.random() < GREY_PHOTO_CHANCE
+        grey = rng.random() < GREY_PAGE_CHANCE
         if self.files and rng.random() < REAL_SHARE:
             path = self.files[int(rng.integers(len(self.files)))]
             pictures = [_rephotograph(read_image(path), self.size, rng)]

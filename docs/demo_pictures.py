@@ -27,9 +27,9 @@ SHIPPED = Path(__file__).parent.parent / "test_img"
 SEED = 11
 PICTURES = (4, 6, 7, 8)  # of `synthesize.py --seed 11`: hands and a phone over rules and print, a finger
 REAL = ("real1",)  # photographs of test_img/
-SHOWN, FAILED = ("real1", "test1", "test2"), ("test3",)  # in before_after.jpg and in failures.jpg
-WIDTH = 1200  # of both in pixels
-QUALITY = 92
+SHOWN, FAILING_PHOTOS = ("real1", "test1", "test2"), ("test3",)  # in before_after.jpg and in failures.jpg
+PICTURE_WIDTH = 1200  # of both in pixels
+PHOTO_QUALITY = 92
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,7 +40,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=int, nargs="+", default=list(PICTURES), help="numbers to take (4 6 7 8)")
     parser.add_argument("--shown", nargs="+", default=list(SHOWN),
                         help="photos that before_after.jpg shows (real1 test1 test2)")  # fmt: skip
-    parser.add_argument("--failed", nargs="+", default=list(FAILED), help="photos that failures.jpg shows (test3)")
+    parser.add_argument(
+        "--failed", nargs="+", default=list(FAILING_PHOTOS), help="photos that failures.jpg shows (test3)"
+    )
     parser.add_argument("--size", type=positive_int, default=3750, help="longer side in pixels (%(default)s)")
     return parser
 
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made = {path.name.split(".")[0]: path for path in (repaired / "comparisons").iterdir()}
         for name, photos_shown in (("before_after.jpg", args.shown), ("failures.jpg", args.failed)):
             strips = [read_image(made[photo]) for photo in photos_shown]
-            write_image(docs / name, stack(strips, WIDTH), QUALITY)
+            write_image(docs / name, stack(strips, PICTURE_WIDTH), PHOTO_QUALITY)
     print(f"photos and both pictures in '{args.save_dir}': look at them, then copy them over the project's")
     return 0
 
@@ -93,7 +95,7 @@ def draw(folder: Path, seed: int, numbers: Sequence[int], size: int, scratch: Pa
         page = read_image(synthesize.files_of(scratch, settings, number).covered)
         if place == len(numbers) - 1:
             page = np.ascontiguousarray(np.rot90(page))
-        write_image(folder / f"test{place + 1}.jpg", page, QUALITY)
+        write_image(folder / f"test{place + 1}.jpg", page, PHOTO_QUALITY)
 
 
 def stack(strips: Sequence[np.ndarray], width: int) -> np.ndarray:

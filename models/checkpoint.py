@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 
 STATE_KEY = "state_dict"
 VAINF_KEY = "model_state"
-NAMES_SHOWN = 3  # in a message about weights that do not fit
+WEIGHTS_SHOWN = 3  # in a message about weights that do not fit
 
 LAST_LAYER = "decoder.conv4"  # of the segmentation net: one channel a class
 SEGMENTER_FLAGS = {"backbone": "--backbone", "in_channels": "--in_c", "out_channels": "--out_c"}
@@ -382,8 +382,8 @@ def load_strictly(network: nn.Module, state: State, path: str | Path) -> None:
 
 
 def _shorten(names: list[str]) -> str:
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return f"{shown}, … ({len(names)} in all)" if len(names) > NAMES_SHOWN else shown or "nothing"
+    shown = ", ".join(names[:WEIGHTS_SHOWN])
+    return f"{shown}, … ({len(names)} in all)" if len(names) > WEIGHTS_SHOWN else shown or "nothing"
 
 
 def _own_spec(path: str | Path, content: Mapping[str, Any], expected: str) -> NetworkSpec | None:

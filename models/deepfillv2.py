@@ -51,7 +51,7 @@ class InpaintGenerator(nn.Module):
         latent_channels: width of the outermost layers; the innermost have four times as many channels.
         in_channels: picture, mask, and hints where there are any.
         out_channels: of the picture.
-        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATION_LAYERS` and `NORM_LAYERS`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class PatchDiscriminator(nn.Module):
     Args:
         latent_channels: width of the first layer; the inner ones have up to four times as many channels.
         in_channels: picture and mask.
-        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+        pad_type, activation, norm: keys of `gated_conv.PAD_MODES`, `ACTIVATION_LAYERS` and `NORM_LAYERS`.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 PaddingMode = Literal["zeros", "reflect", "replicate"]
 PAD_MODES: dict[str, PaddingMode] = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate"}  # --pad_type
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # --activation
+ACTIVATION_LAYERS: dict[str, Callable[[], nn.Module]] = {  # --activation
     "relu": lambda: nn.ReLU(inplace=True),  # in place: what comes before needs its output no more
     "lrelu": lambda: nn.LeakyReLU(0.2, inplace=True),
     "prelu": nn.PReLU,
@@ -48,7 +48,7 @@ class LayerNorm(nn.Module):
         return scaled.to(features.dtype)
 
 
-NORMS: dict[str, Callable[[int], nn.Module]] = {  # --norm, from the number of channels
+NORM_LAYERS: dict[str, Callable[[int], nn.Module]] = {  # --norm, from the number of channels
     "bn": nn.BatchNorm2d,
     "in": nn.InstanceNorm2d,
     "ln": LayerNorm,
@@ -66,7 +66,7 @@ class Conv2dLayer(nn.Module):
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding: of the convolution.
-        pad_type, activation, norm: keys of `PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+        pad_type, activation, norm: keys of `PAD_MODES`, `ACTIVATION_LAYERS` and `NORM_LAYERS`.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Conv2dLayer(nn.Module):
             in_channels, out_channels, kernel_size, stride, padding, padding_mode=PAD_MODES[pad_type]
         )
         spectral_norm(self.conv2d)
-        self.norm = NORMS[norm](out_channels)
-        self.activation = ACTIVATIONS[activation]()
+        self.norm = NORM_LAYERS[norm](out_channels)
+        self.activation = ACTIVATION_LAYERS[activation]()
 
     def forward(self, features: Tensor) -> Tensor:
         """`(N, in_channels, H, W)` float → `(N, out_channels, H', W')` float."""
@@ -103,7 +103,7 @@ class GatedConv2d(nn.Module):
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding, dilation: of each of the two convolutions.
-        pad_type, activation, norm: keys of `PAD_MODES`, `ACTIVATIONS` and `NORMS`.
+        pad_type, activation, norm: keys of `PAD_MODES`, `ACTIVATION_LAYERS` and `NORM_LAYERS`.
         spectral: normalise the weight of each of the two by its largest singular value.
     """
 
@@ -129,8 +129,8 @@ class GatedConv2d(nn.Module):
         if spectral:
             spectral_norm(self.conv2d)
             spectral_norm(self.mask_conv2d)
-        self.norm = NORMS[norm](out_channels)
-        self.activation = ACTIVATIONS[activation]()
+        self.norm = NORM_LAYERS[norm](out_channels)
+        self.activation = ACTIVATION_LAYERS[activation]()
 
     def forward(self, features: Tensor) -> Tensor:
         """`(N, in_channels, H, W)` float → `(N, out_channels, H', W')` float."""

@@ -9,8 +9,8 @@ from torch import Tensor
 from models.progress import PendingLosses, show
 from models.tasks import Task
 
-SECONDS = 120  # after which the test has failed
-RATE = 1e-3  # learning rate: ten times the published one, for a result within `SECONDS` on a CPU
+OVERFIT_SECONDS = 120  # after which the test has failed
+RATE = 1e-3  # learning rate: ten times the published one, for a result within `OVERFIT_SECONDS` on a CPU
 GOAL = 0.1  # share of the first loss that must be reached
 LEAST_STEPS = 40  # without which a loss that is still high says nothing about the data
 LOOK_STEPS, LOOK_SECONDS = 10, 10  # between two looks at the loss; what comes first
@@ -25,15 +25,15 @@ def overfit(task: Task, images: Tensor, targets: Tensor, say: Callable[[str], No
         say: prints a line.
 
     Returns:
-        0 once the loss has fallen to `GOAL` of its start, 1 if it has not after `SECONDS`, be it that the machine is
-        too slow to tell.
+        0 once the loss has fallen to `GOAL` of its start, 1 if it has not after `OVERFIT_SECONDS`, be it that the
+        machine is too slow to tell.
     """
     task.train_mode()
     task.set_rate_factor(RATE / task.rates[task.predictor])
     pending, begun, seconds = PendingLosses(), time.monotonic(), 0.0
     start: dict[str, float] = {}
     name = task.loss_name
-    say(f"self-test: {len(images)} samples are to be learnt by heart in {SECONDS} s; nothing is saved")
+    say(f"self-test: {len(images)} samples are to be learnt by heart in {OVERFIT_SECONDS} s; nothing is saved")
     for step in itertools.count():
         pending.add(step + 1, task.step(images, targets, step))
         if step % LOOK_STEPS and start and time.monotonic() - begun < seconds + LOOK_SECONDS:
@@ -45,7 +45,7 @@ def overfit(task: Task, images: Tensor, targets: Tensor, say: Callable[[str], No
         if losses[name] <= GOAL * start[name]:
             say(f"passed: {len(images)} samples learnt, {name} {start[name]:.4g} → {losses[name]:.4g}")
             return 0
-        if seconds > SECONDS:
+        if seconds > OVERFIT_SECONDS:
             break
     if step + 1 < LEAST_STEPS:
         say(

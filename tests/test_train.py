@@ -120,11 +120,11 @@ def test_choices_on_the_command_line_are_those_that_are_implemented():
     assert set(train.GAN_TYPES) == set(ADVERSARIAL_LOSSES)
     assert set(train.BACKBONES) == set(backbones.BACKBONES)
     assert set(train.PAD_TYPES) == set(gated_conv.PAD_MODES)
-    assert set(train.ACTIVATIONS) == set(gated_conv.ACTIVATIONS)
-    assert set(train.NORMS) == set(gated_conv.NORMS)
+    assert set(train.ACTIVATIONS) == set(gated_conv.ACTIVATION_LAYERS)
+    assert set(train.NORMS) == set(gated_conv.NORM_LAYERS)
     assert set(train.INIT_TYPES) == set(gated_conv.INITIALISERS)
-    assert set(train.MASK_TYPES) == set(masks.MASK_TYPES)
-    assert set(train.AUGMENTATIONS) == set(contest.AUGMENTATIONS)
+    assert set(train.MASK_TYPES) == set(masks.MASK_DRAWERS)
+    assert set(train.AUGMENTATIONS) == set(contest.AUGMENTERS)
 
 
 def test_published_defaults_hold():
@@ -520,7 +520,7 @@ def test_overfit_passes_on_good_data_and_fails_where_nothing_can_be_learnt(root,
     monkeypatch.setattr(overfit, "GOAL", 0.5)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 0
     assert "passed: 2 samples learnt, second_L1" in capsys.readouterr().out
-    monkeypatch.setattr(overfit, "SECONDS", 0.5)
+    monkeypatch.setattr(overfit, "OVERFIT_SECONDS", 0.5)
     monkeypatch.setattr(overfit, "LEAST_STEPS", 1)
     monkeypatch.setattr(overfit, "RATE", 1e-9)
     assert train.main(flags(root, "out", *INPAINTING, "--overfit", "2")) == 1

@@ -28,7 +28,7 @@ COMPARED_SIDES = 960, 720  # pixels, longer and shorter
 EDGE_PERCENTILE = 97  # of the strength of edges: what is stronger is compared
 SAME_LEVELS = 16  # a median difference at most so large is that of one page
 TIME_SECONDS = 2  # that a file's time moves by when it is copied to a FAT disk
-_MARK = re.compile(r"\[done with ([0-9a-f]+), photo of (\d+) bytes and time (-?\d+)(?:, also ([\w, ]+))?\]$")
+_RECORD_PATTERN = re.compile(r"\[done with ([0-9a-f]+), photo of (\d+) bytes and time (-?\d+)(?:, also ([\w, ]+))?\]$")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def asked_for(source: Path, work: str, extras: tuple[str, ...]) -> Record:
 
 def from_mark(text: str | None) -> Record | None:
     """The record in a picture's mark, the last one where it was repaired several times; None where it holds none."""
-    match = _MARK.search(text or "")
+    match = _RECORD_PATTERN.search(text or "")
     if match is None:
         return None
     return Record(match[1], int(match[2]), int(match[3]), tuple((match[4] or "").split(", ")) if match[4] else ())

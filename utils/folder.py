@@ -40,7 +40,7 @@ from utils.regions import Box, connected_bounds, crop, grow
 from utils.remover import OccluderRemover, Removal
 
 COMPARISON_HEIGHT = 1200  # pixels of the before | mask | after picture
-MASKS, SHADES, COMPARISONS, STRUCTURE = (
+MASKS, SHADES, COMPARISONS, STRUCTURES = (
     "masks",
     "shades",
     "comparisons",
@@ -48,7 +48,7 @@ MASKS, SHADES, COMPARISONS, STRUCTURE = (
 )  # folders in `save_dir` of what is written beside
 PAGES = "page"  # folder in `save_dir` of PAGE-XML, as Transkribus names it
 HIDDEN_SUFFIX = ".hidden.json"  # of what is lost in a photo, beside its result
-UNKNOWN, CHANGED = "nobody knows how", "changed since"  # what is known of a result that is left alone
+UNKNOWN_HOW, CHANGED_SINCE = "nobody knows how", "changed since"  # what is known of a result that is left alone
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
 NAMES_SHOWN = 12  # of photos that need a look
@@ -218,7 +218,7 @@ def _extras(options: FolderOptions) -> tuple[tuple[str, str, bool], ...]:
         ("--save_mask", MASKS, options.save_mask),
         ("--save_mask", SHADES, options.save_mask),
         ("--save_comparison", COMPARISONS, options.save_comparison),
-        ("--save_structure", STRUCTURE, options.save_structure),
+        ("--save_structure", STRUCTURES, options.save_structure),
         ("--save_pagexml", PAGES, options.save_pagexml),
     )
 
@@ -347,7 +347,7 @@ def clean_folder(
 
 def _earlier_runs(again: Counter[str]) -> list[str]:
     """A line for the photos that were done otherwise, and one for those of which nobody knows."""
-    unknown = again.pop(UNKNOWN, 0) + again.pop(CHANGED, 0)
+    unknown = again.pop(UNKNOWN_HOW, 0) + again.pop(CHANGED_SINCE, 0)
     lines = []
     if total := again.total():
         how = ", ".join(f"{count} {why}" for why, count in again.most_common() if count)
@@ -585,7 +585,8 @@ def _is_done(source: _Source, name: Path, run: Run) -> bool:
         result.again = "half-finished"
         return False
     if fault == "changed":
-        result.status, result.message, result.again = "skipped", "changed by somebody since it was written", CHANGED
+        result.status, result.again = "skipped", CHANGED_SINCE
+        result.message = "changed by somebody since it was written"
         return True
     if record is not None:
         result.again = record.difference(asked, source.path)
@@ -593,7 +594,7 @@ def _is_done(source: _Source, name: Path, run: Run) -> bool:
             result.status, result.message = "skipped", "already there"
         return not result.again
     result.status, result.message = "skipped", "already there, made nobody knows how"
-    result.again = UNKNOWN
+    result.again = UNKNOWN_HOW
     return True
 
 
@@ -768,7 +769,7 @@ def _write_extras(image: NDArray[np.uint8], removal: Removal, source: _Source, r
     if options.save_structure:
         for box, structure in removal.structures:
             picture = debug_picture(structure, crop(image, box), crop(removal.mask, box))
-            write(STRUCTURE, f"{name}_{box.x0}_{box.y0}", picture)
+            write(STRUCTURES, f"{name}_{box.x0}_{box.y0}", picture)
 
 
 def _write_lost(photo: Photo, removal: Removal | None, source: _Source, run: Run) -> None:

@@ -26,7 +26,7 @@ import numpy as np
 from utils.arrays import AnyArray, Floats, Image, Mask
 
 DATA_RANGE = 255.0  # levels from black to white
-WINDOW = 11  # side of the Gaussian window of SSIM, in pixels
+SSIM_WINDOW_PX = 11  # side of the Gaussian window of SSIM, in pixels
 SIGMA = 1.5  # standard deviation of that window, in pixels
 K1, K2 = 0.01, 0.03  # of SSIM, Wang et al. 2004
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale first, Wang et al. 2003, section 3.2
@@ -123,7 +123,7 @@ def ms_ssim(a: Image, b: Image) -> float:
 def ms_ssim_scales(height: int, width: int) -> int:
     """How many scales MS-SSIM has on a picture of this size: 5, fewer where a side is under 176 px."""
     scales = 1
-    while scales < len(MS_SSIM_WEIGHTS) and min(height, width) >> scales >= WINDOW:
+    while scales < len(MS_SSIM_WEIGHTS) and min(height, width) >> scales >= SSIM_WINDOW_PX:
         scales += 1
     return scales
 
@@ -252,8 +252,10 @@ def _check_pair(a: AnyArray, b: AnyArray) -> None:
 
 
 def _check_side(a: AnyArray) -> None:
-    if min(a.shape[:2]) < WINDOW:
-        raise ValueError(f"structural similarity needs at least {WINDOW} pixels a side, the picture has {_size(a)}")
+    if min(a.shape[:2]) < SSIM_WINDOW_PX:
+        raise ValueError(
+            f"structural similarity needs at least {SSIM_WINDOW_PX} pixels a side, the picture has {_size(a)}"
+        )
 
 
 def _check_mask(mask: AnyArray, a: AnyArray) -> None:
@@ -288,7 +290,7 @@ def _similarities(x: AnyArray, y: AnyArray, reflect: bool) -> tuple[float, float
         x, y: `(H, W)`, uint8 or float32 in [0, 255].
         reflect: average over all positions, with reflected borders; else only over those where the window fits.
     """
-    half = WINDOW // 2
+    half = SSIM_WINDOW_PX // 2
     if reflect:
         x, y = (cv2.copyMakeBorder(p, half, half, half, half, cv2.BORDER_REFLECT_101) for p in (x, y))
     height, width = x.shape[0] - 2 * half, x.shape[1] - 2 * half
@@ -307,7 +309,7 @@ def _strip_similarities(x: AnyArray, y: AnyArray) -> tuple[float, float]:
     Sum and difference of the two need four blurs where the textbook needs five: with s = x + y and d = x - y,
     2·mean(x)·mean(y) = (mean(s)² - mean(d)²) / 2, and likewise for the sums of squares and for (co)variances.
     """
-    half = WINDOW // 2
+    half = SSIM_WINDOW_PX // 2
     inner = (slice(half, x.shape[0] - half), slice(half, x.shape[1] - half))
     if np.array_equal(x, y):
         count = (x.shape[0] - 2 * half) * (x.shape[1] - 2 * half)
@@ -315,7 +317,7 @@ def _strip_similarities(x: AnyArray, y: AnyArray) -> tuple[float, float]:
     x, y = x.astype(np.float32), y.astype(np.float32)
 
     def blur(p: AnyArray) -> AnyArray:
-        return cv2.GaussianBlur(p, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT_101)[inner]
+        return cv2.GaussianBlur(p, (SSIM_WINDOW_PX, SSIM_WINDOW_PX), SIGMA, borderType=cv2.BORDER_REFLECT_101)[inner]
 
     c1, c2 = np.float32(2 * (K1 * DATA_RANGE) ** 2), np.float32(2 * (K2 * DATA_RANGE) ** 2)
     s, d = x + y, x - y

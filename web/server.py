@@ -30,7 +30,7 @@ from web.store import Arrival, Store, check_picture, safe_name, too_large
 
 STATIC = Path(__file__).parent / "static"
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-SECONDS = re.compile(r"-?\d{1,11}")
+WHOLE_SECONDS = re.compile(r"-?\d{1,11}")
 MASK_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MOST_JSON_BYTES = 32 * 2**20  # a million points
 MOST_UPLOADS = 8  # at a time
@@ -115,7 +115,7 @@ class Site:
             raise Refusal(422, "bad_id", "The id of a photo is 8 to 64 letters, digits, - or _, and no folder-….")
         name = safe_name(request.query_params.get("name", "photo"))
         time = request.query_params.get("time", "")
-        if time and not SECONDS.fullmatch(time):
+        if time and not WHOLE_SECONDS.fullmatch(time):
             raise Refusal(422, "bad_time", "The time of a photo is a whole number of seconds since 1970.")
         with self.store.arriving() as arrival:
             await self._receive(request, arrival)

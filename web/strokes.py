@@ -18,7 +18,7 @@ from utils.arrays import Mask
 from utils.regions import Box, bounds_of, crop, grow
 
 MAX_STEPS = 20_000
-MAX_POINTS = 1_000_000  # in all steps of a photo: hours of drawing
+MAX_STROKE_POINTS = 1_000_000  # in all steps of a photo: hours of drawing
 MAX_GROWTH_PX = 400
 SUBPIXEL_BITS = 4  # of a pixel are kept when a line is filled in
 
@@ -77,8 +77,8 @@ def parse(steps: Any, height: int, width: int) -> list[Step]:
         raise ValueError(f"{len(steps)} steps are more than the {MAX_STEPS} of one photo")
     parsed = [_parse_step(step, number, height, width) for number, step in enumerate(steps)]
     points = sum(len(step.points) for step in parsed if isinstance(step, Brush))
-    if points > MAX_POINTS:
-        raise ValueError(f"{points} points are more than the {MAX_POINTS} of one photo")
+    if points > MAX_STROKE_POINTS:
+        raise ValueError(f"{points} points are more than the {MAX_STROKE_POINTS} of one photo")
     return parsed
 
 

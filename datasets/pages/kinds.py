@@ -261,7 +261,7 @@ def notebook_page(page: Page) -> None:
 
 
 # How often each kind of page is drawn; those with large ruled tables make up four in five.
-KINDS = {
+PAGE_KINDS = {
     table_page: 0.36,
     form_page: 0.16,
     mixed_page: 0.16,
@@ -284,8 +284,8 @@ def draw_layout(rng: np.random.Generator, fonts: list[str] | None = None) -> Lay
     Returns:
         A page of about `PAGE_SIZE`.
     """
-    kinds = list(KINDS)
-    weights = np.array([KINDS[kind] for kind in kinds], float)
+    kinds = list(PAGE_KINDS)
+    weights = np.array([PAGE_KINDS[kind] for kind in kinds], float)
     draw_kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
     page = Page(rng, fonts or [], narrow=draw_kind is receipt_page)
     draw_kind(page)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from datasets.masks import MASK_TYPES, MaskStyle, random_mask
+from datasets.masks import MASK_DRAWERS, MaskStyle, random_mask
 
 
-@pytest.mark.parametrize("mask_type", MASK_TYPES)
+@pytest.mark.parametrize("mask_type", MASK_DRAWERS)
 def test_mask_has_the_size_of_the_sample_is_binary_and_never_empty(mask_type):
     for seed in range(50):
         mask = random_mask(np.random.default_rng(seed), 64, MaskStyle(mask_type))
@@ -12,7 +12,7 @@ def test_mask_has_the_size_of_the_sample_is_binary_and_never_empty(mask_type):
         assert set(np.unique(mask)) <= {0.0, 1.0} and mask.max() == 1
 
 
-@pytest.mark.parametrize("mask_type", MASK_TYPES)
+@pytest.mark.parametrize("mask_type", MASK_DRAWERS)
 def test_same_seed_draws_the_same_mask_and_another_seed_another(mask_type):
     first, again, other = (random_mask(np.random.default_rng(s), 128, MaskStyle(mask_type)) for s in (3, 3, 4))
     assert np.array_equal(first, again) and not np.array_equal(first, other)

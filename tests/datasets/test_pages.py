@@ -5,7 +5,7 @@ import pytest
 
 from datasets import pages
 from datasets.pages import Layout, Rule, Shape, Text, draw_layout, find_fonts, fonts, render, rules_of
-from datasets.pages.kinds import KINDS
+from datasets.pages.kinds import PAGE_KINDS
 from datasets.pages.writer import Page
 
 INK = (0, 0, 0)
@@ -35,7 +35,7 @@ def test_other_seeds_draw_other_pages():
         assert not np.array_equal(pictures[k], pictures[k + 1])
 
 
-@pytest.mark.parametrize("kind", list(KINDS), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(PAGE_KINDS), ids=lambda kind: kind.__name__)
 def test_every_kind_of_page_has_ink_in_both_languages(kind):
     languages = set()
     for seed in range(6):

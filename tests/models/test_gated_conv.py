@@ -24,8 +24,8 @@ def features():
 
 def test_every_choice_of_the_command_line_is_implemented():
     assert tuple(gated_conv.PAD_MODES) == spec.PAD_TYPES
-    assert tuple(gated_conv.ACTIVATIONS) == spec.ACTIVATIONS
-    assert tuple(gated_conv.NORMS) == spec.NORMS
+    assert tuple(gated_conv.ACTIVATION_LAYERS) == spec.ACTIVATIONS
+    assert tuple(gated_conv.NORM_LAYERS) == spec.NORMS
     assert tuple(gated_conv.INITIALISERS) == spec.INIT_TYPES
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from utils.cluster.listing import Listed
 from utils.cluster.records import Row
 
-PAGE = 2000  # photos that are read at a time
+ROWS_READ = 2000  # photos that are read at a time
 
 
 class Known(NamedTuple):
@@ -113,7 +113,7 @@ class Ledger:
             page = self._base.execute(
                 "SELECT place, listed.id, listed.size, listed.time, listed.etag, ours, key, status, records.size, "
                 "records.time, records.etag, result_size FROM listed LEFT JOIN records USING (id) WHERE place > ? "
-                f"ORDER BY place LIMIT {PAGE}",
+                f"ORDER BY place LIMIT {ROWS_READ}",
                 (place,),
             ).fetchall()
             if not page:

@@ -21,7 +21,7 @@ from utils.cluster.records import QUARANTINED, RecordFile, Row, run_name
 
 BLOCKS_AN_ACTOR = 2  # at least, so that none waits long for the last
 BATCH = 16  # photos a task: some seconds of work, against milliseconds of Ray's
-WINDOW = 100_000  # photos that Ray is given at a time: what it keeps of them is all that this process holds
+PHOTOS_AHEAD = 100_000  # photos that Ray is given at a time: what it keeps of them is all that this process holds
 RETRIES = 2  # of a task whose actor died
 LOST = "the machine or process that did it was lost, and so was the one that did it alone"
 
@@ -128,7 +128,7 @@ class RayPool:
             records.close()
 
     def _pass(self, photos: Iterator[Listed], batch: int) -> Iterator[Row]:
-        while window := list(itertools.islice(photos, WINDOW)):
+        while window := list(itertools.islice(photos, PHOTOS_AHEAD)):
             yield from self._window(window, batch)
             if self.should_stop():
                 return

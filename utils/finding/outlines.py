@@ -25,7 +25,7 @@ STRAYING_PX = 5  # an outline that is followed may lie so far beside its directi
 DRIFT_PX = 2  # an outline that goes straight on keeps its place beside that direction within so much
 # Numbers of points of the edge.
 SOFT = 4  # standard deviation of the blur that makes it smooth
-ALONG = 9  # darkness is the mean of so many
+DARK_SAMPLES = 9  # darkness is the mean of so many
 EVEN = 31  # the distance from the edge is compared with that of so many
 SHORTEST = 60  # outline
 SHORT = 20  # piece of one where a longer piece is found
@@ -120,7 +120,7 @@ def _lines_beside(grey: Plane, covered: Plane, edge: Reals, outwards: Reals, sca
     # Print is the darker part of what is seen.
     paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - np.minimum((0.3 * visible_count).astype(int), BEYOND_PX - 1)]
     dark = np.where(hidden | (visible_count < BEYOND_PX // 3)[:, None], 0, paper[:, None] - strip)
-    dark = _around(dark, ALONG).mean(axis=-1)
+    dark = _around(dark, DARK_SAMPLES).mean(axis=-1)
     thin = np.minimum(dark[:, :REACH_PX], 2 * (dark[:, :REACH_PX] - dark[:, THIN_PX : REACH_PX + THIN_PX]))
     place = thin.argmax(axis=1)
     level = thin[np.arange(len(edge)), place]

@@ -18,7 +18,7 @@ from utils.regions import connected_bounds, crop
 # Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
 AROUND_PX = 25  # so far around an occluder's rest its surroundings are looked at
 CLEAR_PX = 4  # surroundings are not looked at so near to an occluder or to the page
-LEAST_SEEN = 150  # pixels of surroundings, below which nothing is known of the surroundings
+LEAST_GROUND_PX = 150  # pixels of surroundings, below which nothing is known of the surroundings
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
 TEXTURE_BLUR_PX = 2.5  # standard deviation of the blur that leaves no texture
 EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
@@ -79,7 +79,7 @@ def is_continuable(small: Image, off_page: Floats, remainder: Mask, covered: Mas
     """
     page = grow(off_page < SURELY_BESIDE, CLEAR_PX)
     visible = grow(remainder, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
-    if np.count_nonzero(visible) < LEAST_SEEN:
+    if np.count_nonzero(visible) < LEAST_GROUND_PX:
         return False
     soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)
     if soft[visible].std(axis=0).max() < EVEN_LEVELS:

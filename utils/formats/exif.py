@@ -23,7 +23,7 @@ MAX_DEPTH = 3  # of directories in directories: the first, EXIF, interoperabilit
 MAX_ENTRIES = 512  # of one directory; cameras write 60 at most
 
 # Tags whose values say something about the photo and cannot hold one, however long they are.
-SAFE_TAGS = frozenset(
+SAFE_EXIF_TAGS = frozenset(
     {
         *range(0, 32),  # GPS, interoperability
         *(256, 257, 258, 259, 262, 266, 269, 270, 271, 272, 274, 277, 282, 283, 284, 285, 296, 297, 301, 305, 306),
@@ -77,8 +77,8 @@ def cleaned(block: bytes, dropped: list[str]) -> bytes:
     """An EXIF block without thumbnail, previews and what else may hold a picture; all else stays where it is.
 
     Maker notes hold offsets that nobody can rewrite: what goes becomes zeros, or is cut off where it ends the block.
-    A thumbnail's directory goes, of the rest what `SAFE_TAGS` does not know and is longer than `HARMLESS_BYTES`, and
-    every JPEG, PNG and the like, be it inside a maker note or where no entry points to.
+    A thumbnail's directory goes, of the rest what `SAFE_EXIF_TAGS` does not know and is longer than `HARMLESS_BYTES`,
+    and every JPEG, PNG and the like, be it inside a maker note or where no entry points to.
 
     Args:
         block: with or without `LEAD`.
@@ -140,7 +140,7 @@ def is_dropped(tag: int, value: bytes) -> bool:
     """Whether an entry goes: it holds a picture, or is long enough to and not known to hold something else."""
     if tag in NEVER_KEPT or (tag != MAKER_NOTE and picture_in(value) is not None):
         return True
-    return tag not in SAFE_TAGS and len(value) > HARMLESS_BYTES
+    return tag not in SAFE_EXIF_TAGS and len(value) > HARMLESS_BYTES
 
 
 def without_preview(note: bytes) -> bytes:

@@ -24,7 +24,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 PALETTE = 3
 MAX_DEFLATE_RATIO = 1032  # of zlib's format: no more bytes come out of one
-XMP_LEAD = b"XML:com.adobe.xmp\0"
+XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 # Chunks that hold no picture but the one that is repaired. What may not be copied into a changed picture is not among
 # them, nor what nobody knows: `iDOT` tells where parts of the old pixels begin, `caBX` holds C2PA's thumbnails.
 SAFE_CHUNKS = frozenset(
@@ -380,15 +380,15 @@ def _raw_profile(text: bytes) -> bytes | None:
 
 def _xmp(content: bytes) -> bytes | None:
     """The XMP packet in an iTXt chunk, or None if it holds another text."""
-    if not content.startswith(XMP_LEAD) or len(content) < len(XMP_LEAD) + 4:
+    if not content.startswith(XMP_KEYWORD) or len(content) < len(XMP_KEYWORD) + 4:
         return None
-    is_compressed = content[len(XMP_LEAD)] == 1
+    is_compressed = content[len(XMP_KEYWORD)] == 1
     try:  # language and translated keyword, both ended by a zero, come before the text
-        packet = content[len(XMP_LEAD) + 2 :].split(b"\0", 2)[2]
+        packet = content[len(XMP_KEYWORD) + 2 :].split(b"\0", 2)[2]
         return zlib.decompressobj().decompress(packet, 2**26) if is_compressed else packet
     except (IndexError, zlib.error):
         return None
 
 
 def _xmp_chunk(packet: bytes) -> bytes:
-    return XMP_LEAD + b"\0\0\0\0" + packet
+    return XMP_KEYWORD + b"\0\0\0\0" + packet

@@ -44,7 +44,7 @@ LAYOUT = {
     *(529, 530, 531),
 }
 # Tags that hold no picture, however long they are, beside EXIF's: what has a cleaner of its own, GeoTIFF's, GDAL's.
-SAFE_TAGS = {XMP, IPTC, PHOTOSHOP, ICC, 337, 33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113}
+SAFE_TIFF_TAGS = {XMP, IPTC, PHOTOSHOP, ICC, 337, 33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113}
 NONE, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP = (
     *(1, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001),
 )
@@ -452,7 +452,7 @@ def _safe(fields: dict[int, Field], dropped: list[str]) -> dict[int, Field]:
     """The entries of a directory that hold no picture; a maker note loses the preview in it."""
     kept = {}
     for tag, field in fields.items():
-        if tag not in SAFE_TAGS and exif.is_dropped(tag, field.value):
+        if tag not in SAFE_TIFF_TAGS and exif.is_dropped(tag, field.value):
             dropped.append(f"TIFF tag {tag}")
             continue
         if tag == MAKER_NOTE and (note := exif.without_preview(field.value)) != field.value:

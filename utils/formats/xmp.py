@@ -13,7 +13,7 @@ from utils.formats.metadata import HARMLESS_BYTES, picture_in
 
 # The mark: one XMP property in a namespace of our own. A URN, since no page on the web stands behind it.
 MARK_NAMESPACE = "urn:occluder-remover:xmp:1#"
-_MARK = re.compile(
+_MARK_PATTERN = re.compile(
     r'<rdf:Description rdf:about="" xmlns:occ="' + re.escape(MARK_NAMESPACE) + r'" occ:repainted="([^"]*)"/>'
 )
 # All that is known of the repaired regions, as JSON: a list with one entry for each time the picture was repaired.
@@ -120,7 +120,7 @@ class _Element:
 
 def read_mark(packet: bytes) -> str | None:
     """The mark that `repaired` left in an XMP packet, or None."""
-    match = _MARK.search(packet.decode("utf-8", "replace"))
+    match = _MARK_PATTERN.search(packet.decode("utf-8", "replace"))
     return html.unescape(match[1]) if match else None
 
 
@@ -155,7 +155,7 @@ def repaired(packet: bytes | None, mark: Mark | str | None, dropped: list[str]) 
     said = {"repainted": mark.text}
     earlier, recorded = (read_mark(packet), read_record(packet)) if packet else (None, None)
     if earlier is not None:
-        text, said["repainted"] = _MARK.sub("", text), f"{earlier}; {mark.text}"
+        text, said["repainted"] = _MARK_PATTERN.sub("", text), f"{earlier}; {mark.text}"
     if mark.record:
         text, said["hidden"] = _RECORD.sub("", text), _joined(recorded, mark.record)
     description = "".join(_described(f'xmlns:occ="{MARK_NAMESPACE}"', f"occ:{n}", v) for n, v in said.items())
