@@ -170,19 +170,42 @@ def find_stroke(profile: AnyArray, peak: float, gap: int) -> Mask:
 
 def fit_polynomial(t: Reals, shift: Reals, degree: int) -> tuple[Reals, float]:
     """Polynomial through points with few outliers: coefficients as for `numpy.polyval`, median misfit."""
-    scale = max(float(np.abs(t).max()), 1e-9)
-    powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=1)
+    lines, misfits = fit_polynomials(t[None], shift[None], np.ones((1, len(t)), bool), degree)
+    return lines[0], float(misfits[0])
+
+
+def fit_polynomials(t: Reals, shift: Reals, known: Mask, degree: int) -> tuple[Reals, Reals]:
+    """Polynomials through points with few outliers, each row by itself.
+
+    Args:
+        t, shift: `(n, m)`, the points.
+        known: `(n, m)`, which of them count; one in each row at least.
+        degree: of the polynomials.
+
+    Returns:
+        `(n, degree + 1)` coefficients as for `numpy.polyval`, and `(n,)` median misfits.
+    """
+    t, shift = np.where(known, t, 0), np.where(known, shift, 0)
+    scale = np.maximum(np.abs(t).max(axis=1), 1e-9)[:, None]
+    powers = np.stack([(t / scale) ** power for power in range(degree, -1, -1)], axis=-1) * known[..., None]
     ridge = RIDGE * np.eye(degree + 1)
     weighted = powers
-    misfit: Reals = np.zeros(len(t))
-    line: Reals = np.zeros(degree + 1)
+    misfits = np.zeros_like(t)
+    lines = np.zeros((len(t), degree + 1))
     for _ in range(POLYNOMIAL_FITS):
-        line = np.linalg.solve(weighted.T @ powers + ridge, weighted.T @ shift)
-        misfit = np.abs(shift - powers @ line)
-        weighted = powers / np.square(1 + (misfit / HALF_WEIGHT_PX) ** 2)[:, None]
-    return line / scale ** np.arange(degree, -1, -1), upper_median(misfit)
+        turned = weighted.transpose(0, 2, 1)
+        lines = np.linalg.solve(turned @ powers + ridge, turned @ shift[..., None])[..., 0]
+        misfits = np.abs(shift - (powers @ lines[..., None])[..., 0])
+        weighted = powers / np.square(1 + (misfits / HALF_WEIGHT_PX) ** 2)[..., None]
+    return lines / scale ** np.arange(degree, -1, -1), upper_medians(misfits, known)
 
 
 def upper_median(values: Reals) -> float:
     """The upper median; of few values `numpy.median` takes ten times as long."""
     return float(np.sort(values)[len(values) // 2])
+
+
+def upper_medians(values: AnyArray, known: Mask) -> AnyArray:
+    """Of each row the upper median of what is known, `(n,)`; both are `(n, m)`, and something of each row is known."""
+    order = np.sort(np.where(known, values, np.inf), axis=1)
+    return np.take_along_axis(order, np.count_nonzero(known, axis=1)[:, None] // 2, axis=1)[:, 0]

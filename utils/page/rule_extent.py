@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.arrays import Reals
-from utils.page.rule import DOUBLE_PX, HALF_PX, LONE_PX, STRONG_PX, find_stroke, least_darkness, upper_median
+from utils.arrays import AnyArray, Indices, Mask, Reals
+from utils.page.rule import DOUBLE_PX, HALF_PX, LONE_PX, STRONG_PX, find_stroke, least_darkness, upper_medians
 
 MIN_STROKE_PX = 20  # visible length that suffices where the other side of the hole agrees
 LEVEL_PX = 60  # the darkness of a solid stroke is that of so much of it, beside the hole
@@ -46,8 +46,8 @@ MAX_THICK_PX = 16  # thicker strokes are no rules but bars
 LIGHTEST_PART = 5  # a solid stroke across is what its lightest fifth shows: print beside it is light in places
 
 
-class Extent(NamedTuple):
-    """How far a stroke goes on.
+class Extents(NamedTuple):
+    """How far strokes go on, each an array `(n,)`.
 
     Attributes:
         length: in pixels, 0 where there is none.
@@ -56,82 +56,121 @@ class Extent(NamedTuple):
         likeness: autocorrelation one period on, 1 for a solid one.
     """
 
-    length: float
-    level: float
-    period: float = 0.0
-    likeness: float = 1.0
+    length: Indices
+    level: Reals
+    period: Reals
+    likeness: Reals
+
+    @classmethod
+    def nothing(cls, count: int) -> "Extents":
+        """Those of what is no stroke."""
+        return cls(np.zeros(count, np.intp), *np.zeros((3, count)))
+
+    def chosen(self, rows: AnyArray) -> "Extents":
+        """Those of some of the strokes."""
+        return Extents(self.length[rows], self.level[rows], self.period[rows], self.likeness[rows])
 
 
-NO_EXTENT = Extent(0.0, 0.0, 0.0, 0.0)  # of what is no stroke
+def measure_extents(cores: Reals, lengths: Indices, noise: float) -> Extents:
+    """How far strokes go on.
+
+    Args:
+        cores: `(n, m)`, their darkness along their courses.
+        lengths: `(n,)`, how much of each course is seen.
+        noise: standard deviation of the grain.
+    """
+    cores = _smooth(cores, lengths)
+    extents = find_solid(cores, lengths, noise)
+    inside = np.arange(cores.shape[1]) < extents.length[:, None]
+    whole = np.maximum(extents.length * extents.level, 1e-9)
+    lacking = 1 - (np.minimum(cores, extents.level[:, None]) * inside).sum(axis=1) / whole
+    # Dots may be run together by the lens.
+    unclear = np.flatnonzero((extents.length == 0) | (lacking > MAX_LACKING_SHORT))
+    dotted = find_dotted(cores[unclear], lengths[unclear], noise)
+    better = (dotted.length > 0) | (extents.length[unclear] == 0)
+    for values, others in zip(extents, dotted, strict=True):
+        values[unclear[better]] = others[better]
+    return extents
 
 
-def measure_extent(core: Reals, noise: float) -> Extent:
-    """How far the stroke goes on whose darkness along its course is `core`, in grain of that standard deviation."""
-    core = _smooth(core)
-    solid = find_solid(core, noise)
-    if solid.length:
-        lacking = 1 - float(np.minimum(core[: int(solid.length)], solid.level).mean()) / solid.level
-        # Dots may be run together by the lens.
-        dotted = find_dotted(core, noise) if lacking > MAX_LACKING_SHORT else NO_EXTENT
-        return dotted if dotted.length else solid
-    return find_dotted(core, noise)
+def go_on(cores: Reals, lengths: Indices, noise: float) -> Mask:
+    """Which strokes go on at all, `(n,)`; asked as `measure_extents` is."""
+    cores = _smooth(cores, lengths)
+    found = find_solid(cores, lengths, noise).length > 0
+    others = np.flatnonzero(~found)
+    found[others] = find_dotted(cores[others], lengths[others], noise, refined=False).length > 0
+    return found
 
 
-def has_extent(core: Reals, noise: float) -> bool:
-    """Whether a stroke goes on at all."""
-    core = _smooth(core)
-    return bool(find_solid(core, noise).length or find_dotted(core, noise).length)
+def _smooth(cores: Reals, lengths: Indices) -> Reals:
+    """Courses with a little of what lies before and behind in each pixel; at its ends a course goes on as it is."""
+    last = np.minimum(np.arange(cores.shape[1] + 1), lengths[:, None] - 1)
+    whole = np.take_along_axis(cores, np.maximum(np.concatenate([last[:, :1], last], axis=1), 0), axis=1)
+    return np.asarray(0.25 * whole[:, :-2] + 0.5 * whole[:, 1:-1] + 0.25 * whole[:, 2:])
 
 
-def _smooth(core: Reals) -> Reals:
-    return np.asarray(np.convolve(np.concatenate([core[:1], core, core[-1:]]), [0.25, 0.5, 0.25], mode="valid"))
+def find_solid(cores: Reals, lengths: Indices, noise: float) -> Extents:
+    """Solid strokes' extents."""
+    pixels = np.arange(cores.shape[1])
+    inside = pixels < lengths[:, None]
+    level = np.asarray(upper_medians(cores[:, :LEVEL_PX], inside[:, :LEVEL_PX]), np.float64)
+    seen: Indices = np.cumsum((cores > THERE_SHARE * level[:, None]) & inside, axis=1, dtype=np.intp)
+    recent = seen.copy()
+    recent[:, RECENT_PX:] -= seen[:, :-RECENT_PX]
+    good = inside & (seen >= SOLID_SHARE * (pixels + 1)) & (recent >= RECENT_SHARE * RECENT_PX)
+    length = np.where(good.any(axis=1), len(pixels) - good[:, ::-1].argmax(axis=1), 0)
+    length[(length < MIN_STROKE_PX) | (level <= least_darkness(noise))] = 0
+    return Extents(length, level, np.zeros(len(cores)), np.ones(len(cores)))
 
 
-def find_solid(core: Reals, noise: float) -> Extent:
-    """A solid stroke's extent."""
-    level = upper_median(core[:LEVEL_PX])
-    if level <= least_darkness(noise):
-        return Extent(0.0, level)
-    there = core > THERE_SHARE * level
-    share = np.cumsum(there) / np.arange(1, len(core) + 1)
-    recent = np.convolve(there, np.ones(RECENT_PX) / RECENT_PX)[: len(core)]
-    good = np.flatnonzero((share >= SOLID_SHARE) & (recent >= RECENT_SHARE))
-    length = float(good[-1] + 1) if len(good) else 0.0
-    return Extent(length if length >= MIN_STROKE_PX else 0.0, level)
+def find_dotted(cores: Reals, lengths: Indices, noise: float, refined: bool = True) -> Extents:
+    """Dotted or dashed strokes' extents: of all that is seen of each, two thirds of it, or half.
 
-
-def find_dotted(core: Reals, noise: float) -> Extent:
-    """A dotted or dashed stroke's extent: of all that is seen, two thirds of it, or half."""
-    for length in (len(core), 2 * len(core) // 3, len(core) // 2):
-        if length < STRONG_PX:
-            break
-        course = core[:length]
-        level = float(np.sort(course)[int(DOTTED_SHARE * length)])
-        if level < max(DOTTED_LEVELS, DOTTED_NOISES * noise):
+    Args:
+        cores, lengths, noise: as for `measure_extents`.
+        refined: whether a period is told to a fraction of a pixel.
+    """
+    extents = Extents.nothing(len(cores))
+    for counts in (lengths, 2 * lengths // 3, lengths // 2):
+        rows = np.flatnonzero((extents.length == 0) & (counts >= STRONG_PX))
+        courses, inside = cores[rows], np.arange(cores.shape[1]) < counts[rows, None]
+        order = np.sort(np.where(inside, courses, np.inf), axis=1)
+        rank = (DOTTED_SHARE * counts[rows]).astype(np.intp)
+        level = np.take_along_axis(order, rank[:, None], axis=1)[:, 0] if len(rows) else np.zeros(0)
+        dark = level >= max(DOTTED_LEVELS, DOTTED_NOISES * noise)
+        rows, level, inside = rows[dark], level[dark], inside[dark]
+        if not len(rows):
             continue
-        wave = course - course.mean()
-        first = _find_period(wave)
-        if first is not None:
-            period, likeness = first
-            return Extent(float(length), level, _refine_period(wave, period), likeness)
-    return NO_EXTENT
+        waves = courses[dark].astype(np.float64)
+        waves -= ((waves * inside).sum(axis=1) / counts[rows])[:, None]
+        waves *= inside
+        period, likeness = _find_periods(waves, counts[rows])
+        for index in np.flatnonzero(period).tolist() if refined else ():
+            period[index] = _refine_period(waves[index, : counts[rows[index]]], period[index])
+        found = period > 0
+        for values, own in zip(extents, (counts[rows], level, period, likeness), strict=True):
+            values[rows[found]] = own[found]
+    return extents
 
 
-def _find_period(wave: Reals) -> tuple[float, float] | None:
-    """The shortest period of a wave in whole pixels and the autocorrelation there; None where it has none."""
-    length = len(wave)
-    lags = min(MAX_PERIOD_PX, length // PERIODS_SEEN)
-    products = np.correlate(np.concatenate([wave, np.zeros(lags - 1)]), wave) / np.arange(length, length - lags, -1)
-    likeness = products / max(float(products[0]), 1e-6)
-    inner = likeness[MIN_PERIOD_PX:-1]
-    before, after = likeness[MIN_PERIOD_PX - 1 : -2], likeness[MIN_PERIOD_PX + 1 :]
-    high = (inner > MIN_LIKENESS) & (inner >= before) & (inner > after)
-    if not high.any():
-        return None
+def _find_periods(waves: Reals, lengths: Indices) -> tuple[Reals, Reals]:
+    """The shortest period of each wave in whole pixels, 0 where it has none, and the autocorrelation there.
+
+    Args:
+        waves: `(n, m)`, 0 beyond their lengths.
+        lengths: `(n,)`.
+    """
+    spectra = np.fft.rfft(waves, waves.shape[1] + MAX_PERIOD_PX)  # filled up with zeros: nothing wraps around
+    products = np.fft.irfft(np.square(np.abs(spectra)), waves.shape[1] + MAX_PERIOD_PX)[:, :MAX_PERIOD_PX]
+    lag = np.arange(products.shape[1])
+    likeness = products / np.maximum(lengths[:, None] - lag, 1)
+    likeness /= np.maximum(likeness[:, :1], 1e-6)
     # What is alike a few pixels on, and nowhere unlike before, is one long stroke or text that ends somewhere.
-    unlike_before = np.minimum.accumulate(likeness)[MIN_PERIOD_PX:-1] < MAX_LIKENESS_BETWEEN
-    peaks = np.flatnonzero(high & unlike_before) + MIN_PERIOD_PX
-    return (float(peaks[0]), float(likeness[peaks[0]])) if len(peaks) else None
+    high = (likeness > MIN_LIKENESS) & (np.minimum.accumulate(likeness, axis=1) < MAX_LIKENESS_BETWEEN)
+    high[:, 1:-1] &= (likeness[:, 1:-1] >= likeness[:, :-2]) & (likeness[:, 1:-1] > likeness[:, 2:])
+    high &= (lag >= MIN_PERIOD_PX) & (lag < np.minimum(MAX_PERIOD_PX, lengths // PERIODS_SEEN)[:, None] - 1)
+    first = high.argmax(axis=1)  # 0 where there is none
+    return first.astype(np.float64), likeness[np.arange(len(first)), first]
 
 
 def _refine_period(wave: Reals, period: float) -> float:
@@ -200,9 +239,9 @@ def _measure_crowding(strip: Reals, level: float, noise: float) -> float:
     return min(np.count_nonzero(side.max(axis=1) > limit) for side in sides) / len(strip)
 
 
-def print_limit(level: float, noise: float) -> float:
-    """How dark print beside a stroke is."""
-    return max(PRINT_SHARE * level, PRINT_NOISES * noise)
+def print_limit(level: Reals | float, noise: float) -> Reals:
+    """How dark print beside a stroke is, at least; of one stroke or of many."""
+    return np.maximum(PRINT_SHARE * np.asarray(level), PRINT_NOISES * noise)
 
 
 def measure_reach(strip: Reals, level: float) -> tuple[int, int]:

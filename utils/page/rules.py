@@ -37,7 +37,7 @@ def find_rules(dark: Plane, hole: Mask, surface: Plane, noise: float, page: int)
     near_hole = cv2.dilate(covered, np.ones((2 * BESIDE_PX + 1,) * 2, np.uint8))
     lying = Sight(cv2.bitwise_and(dark, dark, mask=1 - covered), covered, near_hole, surface, noise, page)
     sights = lying, lying.transposed()
-    ends = [find_ends(sight) for sight in sights]
+    ends = find_ends(sights)
     pairs = [pair_ends(sight, *both) for sight, both in zip(sights, (ends, ends[::-1]), strict=True)]
     rules = [join_ends(bool(standing), *pair) for standing, (joined, _) in enumerate(pairs) for pair in joined]
     single = [(bool(standing), end) for standing, (_, rest) in enumerate(pairs) for end in rest]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from utils.page.rule import End, Rule, Sight, find_stroke, fit_polynomial, read_strip
+from utils.page.rule import End, Rule, Sight, find_stroke, fit_polynomial, fit_polynomials, read_strip
 
 
 def rule(standing: bool = False) -> Rule:
@@ -58,3 +58,12 @@ def test_an_outlier_does_not_bend_a_polynomial():
     shift[7] += 30
     line, misfit = fit_polynomial(t, shift, 1)
     assert line == pytest.approx([-2, 3], abs=0.05) and misfit < 0.02
+
+
+def test_many_polynomials_are_fitted_as_each_alone():
+    rng = np.random.default_rng(0)
+    t, shift, known = rng.uniform(-200, 0, (5, 30)), rng.normal(0, 1, (5, 30)), rng.random((5, 30)) < 0.7
+    lines, misfits = fit_polynomials(t, shift, known, 2)
+    for row, chosen in enumerate(known):
+        line, misfit = fit_polynomial(t[row, chosen], shift[row, chosen], 2)
+        assert lines[row] == pytest.approx(line) and misfits[row] == pytest.approx(misfit)

@@ -5,13 +5,13 @@ from utils.page.rule import HALF_PX, LONE_PX, STRONG_PX
 from utils.page.rule_extent import (
     LEVEL_PX,
     MIN_STROKE_PX,
-    NO_EXTENT,
+    Extents,
     find_dotted,
     find_middle,
     find_solid,
-    has_extent,
+    go_on,
     is_even,
-    measure_extent,
+    measure_extents,
     measure_reach,
     print_limit,
 )
@@ -31,6 +31,12 @@ def dots(period: float, total: int = 240, level: float = 60) -> np.ndarray:
     return level * (np.arange(total) % period < period / 2)
 
 
+def alone(measure, core: np.ndarray):
+    """What a measure of many strokes says of one."""
+    values = measure(core[None], np.array([len(core)]), NOISE)
+    return values.chosen(0) if isinstance(values, Extents) else values[0]
+
+
 def strip_of(core: np.ndarray, width: float = 3) -> np.ndarray:
     """A stroke of this darkness along and so many pixels across, `(n, 2 * HALF_PX + 1)`."""
     return core[:, None] * np.clip(width / 2 + 0.5 - abs(COLUMNS), 0, 1)
@@ -38,7 +44,7 @@ def strip_of(core: np.ndarray, width: float = 3) -> np.ndarray:
 
 @pytest.mark.parametrize("length", [40, 100, 240])
 def test_a_solid_stroke_goes_on_as_far_as_it_is_seen(length):
-    extent = measure_extent(solid(length), NOISE)
+    extent = alone(measure_extents, solid(length))
     assert extent.period == 0 and extent.likeness == 1
     assert extent.length == pytest.approx(length, abs=0.15 * length)
     assert length < LEVEL_PX or extent.level == pytest.approx(60, abs=5)
@@ -46,34 +52,47 @@ def test_a_solid_stroke_goes_on_as_far_as_it_is_seen(length):
 
 def test_paper_strokes_too_short_and_strokes_lighter_than_the_grain_have_no_extent():
     for core in (solid(0), solid(MIN_STROKE_PX - 5), solid(240, level=1.5)):
-        assert measure_extent(core, NOISE).length == 0 and not has_extent(core, NOISE)
+        assert alone(measure_extents, core).length == 0 and not alone(go_on, core)
 
 
 def test_a_short_gap_ends_no_stroke_and_a_long_one_does():
     for gap, whole in ((3, True), (60, False)):
         core = solid(240)
         core[100 : 100 + gap] = 0
-        assert (find_solid(core, NOISE).length > 200) == whole
+        assert (alone(find_solid, core).length > 200) == whole
 
 
 @pytest.mark.parametrize("period", [6.0, 11.3, 23.7])
 def test_a_period_is_told_to_a_hundredth_of_a_pixel(period):
     u = np.arange(240)
     core = 60 * np.clip(0.5 + 1.5 * np.sin(2 * np.pi * u / period), 0, 1)
-    extent = measure_extent(core, NOISE)
+    extent = alone(measure_extents, core)
     assert extent.length == 240 and extent.period == pytest.approx(period, abs=0.02) and extent.likeness > 0.9
 
 
 def test_dots_seen_over_a_short_way_only_are_none():
-    assert find_dotted(dots(8.0, total=STRONG_PX - 1), NOISE) == NO_EXTENT
-    assert find_dotted(dots(8.0, total=STRONG_PX), NOISE).period == pytest.approx(8, abs=0.1)
+    assert alone(find_dotted, dots(8.0, total=STRONG_PX - 1)) == (0, 0, 0, 0)
+    assert alone(find_dotted, dots(8.0, total=STRONG_PX)).period == pytest.approx(8, abs=0.1)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_strokes_at_random_are_no_dots(seed):
     rng = np.random.default_rng(seed)
     core = np.repeat(60.0 * (rng.random(80) < 0.5), 3)
-    assert find_dotted(core, NOISE).period == 0
+    assert alone(find_dotted, core).period == 0
+
+
+def test_many_strokes_of_any_length_are_measured_as_each_alone():
+    rng = np.random.default_rng(1)
+    cores = [solid(90), solid(240), solid(0), dots(9.0), dots(17.5, 150), solid(30, total=40), dots(7.0, total=70)]
+    cores += [rng.normal(0, 3, int(rng.integers(1, 240))) for _ in range(5)]
+    lengths = np.array([len(core) for core in cores])
+    padded = np.stack([np.pad(core, (0, 240 - len(core)), constant_values=99) for core in cores])
+    together, going = measure_extents(padded, lengths, NOISE), go_on(padded, lengths, NOISE)
+    for index, core in enumerate(cores):
+        one = alone(measure_extents, core)
+        assert together.chosen(index) == pytest.approx(one) and going[index] == (one.length > 0)
+    assert np.count_nonzero(together.length) == 6 and np.count_nonzero(together.period) == 3
 
 
 def test_a_rule_is_even_and_a_row_of_letters_is_not():

@@ -5,7 +5,7 @@ import pytest
 from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, lying, sheet, standing
 from utils.page.paper import measure_paper
 from utils.page.rule import Rule
-from utils.page.rule_extent import measure_extent
+from utils.page.rule_extent import measure_extents
 from utils.page.rules import find_rules
 from utils.page.strokes import draw_rules
 
@@ -178,7 +178,7 @@ def test_a_few_even_strokes_of_a_line_of_print_are_no_dotted_rule(even, count):
 def test_half_a_line_of_text_is_no_dotted_stroke(seed):
     letters = np.repeat(np.random.default_rng(seed).uniform(20, 90, 40), 3)
     core = np.concatenate([letters, np.zeros(120)])
-    assert measure_extent(core, 2.0).period == 0
+    assert measure_extents(core[None], np.array([len(core)]), 2.0).period == 0
 
 
 def test_crossings_are_drawn_once():
