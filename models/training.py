@@ -16,6 +16,7 @@ from models.deepfillv2 import draw, pictures_of
 from models.losses import ADVERSARIAL_LOSSES, composite, reconstruction, weighted_cross_entropy
 
 COARSE_WEIGHT = 0.5  # of the coarse picture in the reconstruction, as published
+ALMOST_ONE, NEVER = 1 - 1e-6, 2**31 - 1  # of a GradScaler whose scale stays: less than 1 is what it accepts, and steps
 AVERAGE_WARM_UP = 10  # steps before the average reaches back far: its decay is (1 + step) / (10 + step) at most
 
 
@@ -26,7 +27,8 @@ class Precision:
     Attributes:
         device_type: `cpu` or `cuda`.
         dtype: of the autocast operations; None computes everything in float32.
-        scaler: scales losses so that float16 gradients do not vanish; does nothing in the other formats.
+        scaler: leaves out a step whose gradients are not finite; scales losses so that float16 gradients do not vanish.
+            Does nothing in float32.
     """
 
     device_type: str
@@ -56,7 +58,12 @@ def choose_precision(device: torch.device, autocast: bool, amp_dtype: str = "aut
     dtype = None
     if autocast:
         dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16, "auto": _fast_dtype(device)}[amp_dtype]
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    if dtype is torch.float16:
+        return Precision(device.type, dtype, torch.amp.GradScaler(device.type))
+    # bfloat16 reaches as far as float32: no scale. Yet in a few of a thousand steps on CPUs a gradient is not finite.
+    scaler = torch.amp.GradScaler(
+        device.type, init_scale=1.0, backoff_factor=ALMOST_ONE, growth_interval=NEVER, enabled=dtype is not None
+    )
     return Precision(device.type, dtype, scaler)
 
 

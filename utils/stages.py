@@ -37,6 +37,18 @@ class Answer(NamedTuple):
         """Height and width swapped."""
         return Answer(self.covered.T, None if self.off_page is None else self.off_page.T)
 
+    def mirrored(self) -> "Answer":
+        """Left and right swapped."""
+        return Answer(self.covered[:, ::-1], None if self.off_page is None else self.off_page[:, ::-1])
+
+    def averaged(self, other: "Answer") -> "Answer":
+        """The mean of two answers of the same size, from networks of as many classes."""
+        half = np.float32(0.5)
+        covered = half * (self.covered + other.covered)
+        if self.off_page is None or other.off_page is None:
+            return Answer(covered)
+        return Answer(covered, half * (self.off_page + other.off_page))
+
 
 class Segmenter:
     """Finds what covers a photo and, with a network of four classes, where its page is.

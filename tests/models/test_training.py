@@ -161,3 +161,16 @@ def test_frozen_batch_norm_keeps_its_statistics_in_training():
     freeze_batch_norm(network)
     network(torch.rand(2, 3, 8, 8) * 7)
     assert torch.equal(network.state_dict()["1.running_mean"], torch.zeros(4)) and network[0].training
+
+
+@pytest.mark.parametrize("finite", [True, False])
+def test_a_step_whose_gradients_are_not_finite_changes_nothing(finite):
+    layer = nn.Linear(2, 1)
+    before = copy.deepcopy(layer.state_dict())
+    loss = layer(torch.ones(1, 2)).sum()
+    if not finite:
+        loss.register_hook(lambda gradient: gradient * float("nan"))
+    precision = choose_precision(CPU, autocast=True, amp_dtype="bfloat16")
+    precision.descend(loss, torch.optim.Adam(layer.parameters(), 0.1, fused=True))
+    assert torch.equal(before["weight"], layer.weight) != finite
+    assert precision.scaler.get_scale() == pytest.approx(1.0, abs=1e-5)

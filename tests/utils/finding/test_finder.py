@@ -1,3 +1,5 @@
+from itertools import cycle
+
 import cv2
 import numpy as np
 import pytest
@@ -48,14 +50,18 @@ def test_what_the_network_doubts_is_found_where_it_is_unlike_the_paper():
 
 
 def says(*layers):
-    """A network that always gives these probabilities: covered, and beside the page where it has four classes."""
+    """A network that gives these probabilities: covered, and beside the page where it has four classes.
+
+    Every second time it sees the mirrored photo.
+    """
     covered, *beside = (np.clip(layer, 1e-6, 1 - 1e-6) for layer in layers)
     if not beside:
         logits = np.log(np.stack([1 - covered, covered]))
     else:
         classes = [(1 - covered) * (1 - beside[0]), covered * (1 - beside[0]), (1 - covered) * beside[0]]
         logits = np.log(np.stack([*classes, covered * beside[0]]))
-    return Segmenter(lambda images: (logits[None].astype(np.float32),), segmenter_spec("mobilenetv2"))
+    answers = cycle([logits, logits[..., ::-1]])
+    return Segmenter(lambda images: (next(answers)[None].astype(np.float32),), segmenter_spec("mobilenetv2"))
 
 
 PLAIN = RemovalOptions(grow_px=0, min_area_px=0)
@@ -102,6 +108,25 @@ def test_doubtful_regions_are_removed_on_request():
     image, probs = lying(0.85)
     found = find(image, says(probs), RemovalOptions(grow_px=0, min_area_px=0, doubtful="remove"))
     assert len(found.regions) == 1 and not found.doubtful
+
+
+@pytest.mark.parametrize(("covered", "classes", "looks"), [(True, 4, 2), (False, 4, 1), (True, 2, 1)])
+def test_only_where_a_network_of_four_classes_saw_something_it_looks_again(covered, classes, looks):
+    image, probs = lying(1.0 if covered else 0.4)
+    segmenter = says(probs) if classes == 2 else says(probs, np.zeros_like(probs))
+    seen = []
+    find(image, Segmenter(lambda images: (seen.append(images), segmenter.run(images))[1], segmenter.spec), PLAIN)
+    assert len(seen) == looks
+    if looks == 2:
+        assert np.array_equal(seen[1], seen[0][..., ::-1])
+
+
+def test_what_the_second_look_does_not_see_stays():
+    image, probs = lying(1.0)
+    once, never = says(probs, np.zeros_like(probs)), says(np.zeros_like(probs), np.zeros_like(probs))
+    answers = iter([once, never])
+    found = find(image, Segmenter(lambda images: next(answers).run(images), once.spec), PLAIN)
+    assert not found.mask.any() and not found.doubtful
 
 
 def test_what_lies_beside_every_page_stays():
