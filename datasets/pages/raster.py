@@ -10,6 +10,9 @@ from datasets.pages.fonts import font_face
 from datasets.pages.layout import Colour, Layout, Picture, Rule, Shape, Text
 
 SUPERSAMPLE = 3  # reduced pages are rasterised this much finer, then averaged
+_LINE_SPREAD_PX = 1.3  # OpenCV 5 draws a line of an even thickness so much wider, and one of thickness 1 so wide
+_THINNEST_PX = 1.5  # up to this width a line is drawn at thickness 1
+_TEXT_RISE = 1.4  # height of a tile for turned text, over that of a line
 _SHIFT = 4  # OpenCV's fixed-point bits for vertices: a sixteenth of a pixel
 
 
@@ -112,11 +115,10 @@ class _Raster:
     def _polyline(
         self, canvas: NDArray[np.uint8], vertices: NDArray[np.int32], width: float, colour: Colour, closed: bool
     ) -> None:
-        # OpenCV 5 draws these lines 1.3 pixels wide at thickness 1 and `thickness` + 1.3 at even ones: take the next
-        # wider one, so much paler that it holds as much ink
+        # The next wider line that OpenCV draws, so much paler that it holds as much ink.
         exact = width * self.scale
-        thickness = 1 if exact < 1.5 else max(2, 2 * math.ceil((exact - 1.5) / 2))
-        drawn = 1.3 if thickness == 1 else thickness + 1.3
+        thickness = 1 if exact < _THINNEST_PX else max(2, 2 * math.ceil((exact - _THINNEST_PX) / 2))
+        drawn = _LINE_SPREAD_PX if thickness == 1 else thickness + _LINE_SPREAD_PX
         ink = tuple(round(255 + (value - 255) * min(1, exact / drawn)) for value in self._colour(colour))
         cv2.polylines(canvas, [vertices], closed, ink, thickness, cv2.LINE_AA, _SHIFT)
 
@@ -211,7 +213,7 @@ class _Raster:
         reach = run.length + run.size
         if self._outside(run.x - reach, run.y - reach, run.x + reach, run.y + reach):
             return
-        length, rise = math.ceil(run.length * self.scale) + 2, math.ceil(size * 1.4)
+        length, rise = math.ceil(run.length * self.scale) + 2, math.ceil(size * _TEXT_RISE)
         shape = (rise, length) if self.canvas.ndim == 2 else (rise, length, 3)
         tile = np.full(shape, 255, np.uint8)
         cv2.putText(tile, run.text, (1, size), self._colour(run.colour), font_face(run.font), size, run.weight)

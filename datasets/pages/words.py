@@ -92,6 +92,14 @@ _CHINESE_TITLES = _split(
 )
 
 
+# What it writes: words of a sentence, one in so many of English ones a small one; counts and amounts as powers of ten;
+# years of a date. Second ends of whole numbers are exclusive.
+SENTENCE_WORDS, SMALL_WORD_CHANCE = (6, 16), 0.4
+COUNT_POWERS, MONEY_POWERS, THOUSANDS_CHANCE = (0, 4), (0.5, 5), 0.5
+CODES, YEARS = (100, 99999), (1995, 2030)
+MONTHS, DAYS = (1, 13), (1, 29)  # every month has the days
+
+
 class Writer:
     """Draws what a page says, in one language.
 
@@ -136,8 +144,8 @@ class Writer:
     def sentence(self) -> str:
         """A sentence without meaning that looks like one."""
         words = []
-        for _ in range(int(self.rng.integers(6, 16))):
-            if self.language == ENGLISH and self.rng.random() < 0.4:
+        for _ in range(int(self.rng.integers(*SENTENCE_WORDS))):
+            if self.language == ENGLISH and self.rng.random() < SMALL_WORD_CHANCE:
                 words.append(self._pick(_ENGLISH_SMALL))
             words.append(self._pick(self._words))
         if self.language == CHINESE:
@@ -147,24 +155,24 @@ class Writer:
 
     def number(self) -> str:
         """A count."""
-        return str(int(10 ** self.rng.uniform(0, 4)))
+        return str(int(10 ** self.rng.uniform(*COUNT_POWERS)))
 
     def money(self) -> str:
         """An amount with two decimals, sometimes with thousands set apart."""
-        amount = 10 ** self.rng.uniform(0.5, 5)
-        return f"{amount:,.2f}" if self.rng.random() < 0.5 else f"{amount:.2f}"
+        amount = 10 ** self.rng.uniform(*MONEY_POWERS)
+        return f"{amount:,.2f}" if self.rng.random() < THOUSANDS_CHANCE else f"{amount:.2f}"
 
     def code(self) -> str:
         """A serial number."""
-        letters = "".join(chr(65 + int(k)) for k in self.rng.integers(0, 26, 2))
-        return f"{letters}-{int(self.rng.integers(100, 99999)):05d}"
+        letters = "".join(chr(ord("A") + int(k)) for k in self.rng.integers(0, 26, 2))
+        return f"{letters}-{int(self.rng.integers(*CODES)):05d}"
 
     def date(self) -> str:
         """A day of these decades."""
         year, month, day = (
-            int(self.rng.integers(1995, 2030)),
-            int(self.rng.integers(1, 13)),
-            int(self.rng.integers(1, 29)),
+            int(self.rng.integers(*YEARS)),
+            int(self.rng.integers(*MONTHS)),
+            int(self.rng.integers(*DAYS)),
         )
         style = int(self.rng.integers(3))
         if self.language == CHINESE and style == 0:
