@@ -17,7 +17,9 @@ from utils.page.paper import Paper
 CLEAR_REACH_PX = (SHADOW_CELLS + 1) * CELL_PX  # so far from the hole a shadow may lie that cells show
 FAINT_REACH_PX = 24  # so far from the hole a shadow may lie that is too faint or too narrow for cells
 BAND_PX = 4  # width of the bands along the edge in which it is measured
-SQUARE_PX = 34  # side of the squares in which a band is averaged: letters average out, the edge's light changes little
+BAND_SQUARE_PX = (
+    34  # side of the squares in which a band is averaged: letters average out, the edge's light changes little
+)
 LENGTH_PX = 66  # a shadow goes on for at least so much along the edge, print that shows through does not
 MIXED_PX = 25  # width of the band along borders between surfaces where none is looked for: both mix there
 SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
@@ -83,7 +85,7 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     amount = np.maximum(amount - beyond, 0)
     steady = np.clip(_least_along(amount, enough) / FAINTEST_RIM - 1, 0, 1)
     # Nothing reaches farther, nor deeper into the hole.
-    deep = cv2.erode(covered, np.ones((SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
+    deep = cv2.erode(covered, np.ones((BAND_SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
     at = np.flatnonzero((distance_px <= FAINT_REACH_PX + BAND_PX) & (steady > 0) & (deep == 0))
     away, inner, beyond = distance_px.ravel()[at], amount.ravel()[at], beyond.ravel()[at]
     light = np.where(away <= BAND_PX / 2, inner, 0)
@@ -103,7 +105,7 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
 
 def _average(measured: Floats, chosen: Mask) -> Floats:
     """Of the chosen pixels in the square around each pixel the sums of what is measured and of its weight, over all."""
-    side = SQUARE_PX // SPARSE_PX
+    side = BAND_SQUARE_PX // SPARSE_PX
     return np.asarray(cv2.blur(cv2.copyTo(measured, chosen.view(np.uint8)), (side, side)), np.float32)
 
 
