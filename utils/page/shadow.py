@@ -17,9 +17,7 @@ from utils.page.paper import Paper
 CLEAR_REACH_PX = (SHADOW_CELLS + 1) * CELL_PX  # so far from the hole a shadow may lie that cells show
 FAINT_REACH_PX = 24  # so far from the hole a shadow may lie that is too faint or too narrow for cells
 BAND_PX = 4  # width of the bands along the edge in which it is measured
-BAND_SQUARE_PX = (
-    34  # side of the squares in which a band is averaged: letters average out, the edge's light changes little
-)
+BAND_SQUARE_PX = 34  # side of the squares in which a band is averaged: letters average out, the light hardly changes
 LENGTH_PX = 66  # a shadow goes on for at least so much along the edge, print that shows through does not
 MIXED_PX = 25  # width of the band along borders between surfaces where none is looked for: both mix there
 SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
