@@ -34,8 +34,10 @@ TRUE_MASK_GROW_PX = 7.0  # of a page 4000 px high; a perfect mask still wants it
 # the brightest tenth of the photo (a desk is not). A hole with less ink than 1 % in its clean pixels is "without text".
 INK_CONTRAST = 0.75
 PAPER_BRIGHTNESS = 0.7
+BRIGHT_PERCENTILE = 90
 TEXT_SHARE = 0.01
 INK_SIDE = 1600  # pixels of the longer side of the reduced photo in which ink is looked for
+BOUNDARY_TOLERANCE_PX = 8  # of a photo 4000 px high, between outlines that count as one
 PAPER_PX = 31  # there: wider than a stroke, narrower than a shadow
 
 AS_IS = "left as is"
@@ -256,19 +258,16 @@ def measure_pair(
     Raises:
         ValueError, OSError: a file cannot be used or written.
     """
-    from benchmarks.looks import grain_kept, rules_continued
     from benchmarks.pairs import build_pair
-    from utils.metrics import psnr, restoration_scores
 
     pair = build_pair(plan)
-    hole = pair.hole
-    text = ink_share(pair.clean, hole)
+    text = ink_share(pair.clean, pair.hole)
     about = {
         "file": pair.name,
         "kind": pair.kind,
         "page": pair.page_group,
         "text": "with text" if text >= TEXT_SHARE else "without text",
-        "hole_share": float(hole.mean()),
+        "hole_share": float(pair.hole.mean()),
         "ink_share": text,
     }
     rows: list[Row] = []
@@ -277,12 +276,7 @@ def measure_pair(
         start = time.perf_counter()
         result = method(pair)
         seconds = time.perf_counter() - start
-        row = {**about, "method": name, **restoration_scores(result, pair.clean, hole)}
-        for score, value in (("rules", rules_continued(result, pair.clean, hole)), ("grain", grain_kept(result, hole))):
-            if value is not None and name != AS_IS:
-                row[score] = value
-        if pair.textless is not None:
-            row["textless_mask_psnr"] = psnr(result, pair.textless, hole)
+        row = {**about, "method": name, **picture_scores(result, pair, repaired=name != AS_IS)}
         if name != AS_IS:
             row["seconds"] = seconds
         if name == CHAIN and remover is not None:
@@ -296,6 +290,20 @@ def measure_pair(
     if write:
         write_pair(Path(write), pair)
     return rows
+
+
+def picture_scores(result: Any, pair: "Pair", repaired: bool) -> Row:
+    """How near a result, `(H, W, 3)` uint8, comes to the truth of its pair; `repaired`: rules and grain count, too."""
+    from benchmarks.looks import grain_kept, rules_continued
+    from utils.metrics import psnr, restoration_scores
+
+    hole = pair.hole
+    row: Row = restoration_scores(result, pair.clean, hole)
+    looks = {"rules": rules_continued(result, pair.clean, hole), "grain": grain_kept(result, hole)} if repaired else {}
+    row |= {name: value for name, value in looks.items() if value is not None}
+    if pair.textless is not None:
+        row["textless_mask_psnr"] = psnr(result, pair.textless, hole)
+    return row
 
 
 def ink_share(clean: Any, hole: Any) -> float:
@@ -318,7 +326,7 @@ def ink_share(clean: Any, hole: Any) -> float:
     if not inside.any():
         return 0.0
     paper = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, np.ones((PAPER_PX, PAPER_PX), np.uint8))
-    ink = (grey < INK_CONTRAST * paper) & (paper > PAPER_BRIGHTNESS * np.percentile(paper, 90))
+    ink = (grey < INK_CONTRAST * paper) & (paper > PAPER_BRIGHTNESS * np.percentile(paper, BRIGHT_PERCENTILE))
     return float(np.mean(ink[inside]))
 
 
@@ -341,10 +349,12 @@ def finder_scores(remover: "OccluderRemover", pair: "Pair") -> Row:
     bare = type(remover)(remover.segmenter, remover.inpainter, replace(options, grow_px=0.0))
     bare_mask, grown = bare.find_mask(pair.covered), remover.find_mask(pair.covered)
     # One pixel of the segmentation net, beyond the growth: what lies further out is wrong.
-    reach = options.grow_px * scale + max(pair.hole.shape) / 640
+    reach = options.grow_px * scale + max(pair.hole.shape) / remover.segmenter.spec.input_height
     return {
         "iou": iou(bare_mask, pair.occluder),
-        "boundary_f": boundary_f(bare_mask, pair.occluder, tolerance_px=8 * max(pair.hole.shape) / REFERENCE_SIDE),
+        "boundary_f": boundary_f(
+            bare_mask, pair.occluder, tolerance_px=BOUNDARY_TOLERANCE_PX * max(pair.hole.shape) / REFERENCE_SIDE
+        ),
         "recall_grown": precision_recall(grown, pair.hole)[1],
         "false_share": float(np.mean(grown & ~grow(pair.hole, reach))),
         "false_share_clean": float(np.mean(remover.find_mask(pair.clean))),

@@ -13,6 +13,9 @@ RING_SHARE = 0.03
 # The colour offset is smooth, so it is solved on a reduced picture of at most this many pixels a side.
 OFFSET_SIDE = 192
 
+# Where known values are spread, a pixel of half the size counts in full from so much of its area on.
+FULL_FROM = 1 / 4
+
 
 def paste(image: Image, patch: Image, mask: Mask, box: Box, feather_px: float) -> None:
     """Blend `patch` into `image` inside the mask; every other pixel keeps its value.
@@ -85,6 +88,6 @@ def spread(values: Floats, weights: Floats) -> Floats:
     coarse_weights = cv2.resize(weights, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0])
     coarse_known = cv2.resize(known, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
     coarse_values = np.divide(coarse_known, np.maximum(coarse_weights[..., None], 1e-6), dtype=np.float32)
-    coarse = spread(coarse_values, np.minimum(coarse_weights * 4, 1))
+    coarse = spread(coarse_values, np.minimum(coarse_weights / FULL_FROM, 1))
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
     return np.asarray(known + (1 - weights[..., None]) * smooth, np.float32)

@@ -49,6 +49,7 @@ MASKS, SHADES, COMPARISONS, STRUCTURES = (
 PAGES = "page"  # folder in `save_dir` of PAGE-XML, as Transkribus names it
 HIDDEN_SUFFIX = ".hidden.json"  # of what is lost in a photo, beside its result
 UNKNOWN_HOW, CHANGED_SINCE = "nobody knows how", "changed since"  # what is known of a result that is left alone
+MASK_OPACITY = 0.6
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
 PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
 NAMES_SHOWN = 12  # of photos that need a look
@@ -823,7 +824,7 @@ def overlay(image: NDArray[np.uint8], mask: AnyArray) -> NDArray[np.uint8]:
     """Tint the covered pixels of an `(h, w, 3)` uint8 picture; `mask` is `(h, w)`, not 0 where it is covered."""
     tinted = image.copy()
     covered = mask > 0
-    tinted[covered] = np.rint(image[covered] * 0.4 + MASK_COLOUR * 0.6).astype(np.uint8)
+    tinted[covered] = np.rint(image[covered] * (1 - MASK_OPACITY) + MASK_COLOUR * MASK_OPACITY).astype(np.uint8)
     return tinted
 
 

@@ -16,13 +16,14 @@ import numpy as np
 from utils import images
 from utils.arrays import AnyArray, Image, Mask, Plane
 from utils.classes import LEVELS, OCCLUDER, OCCLUDER_BESIDE, UNKNOWN, states_page
-from utils.formats.pixels import Samples
+from utils.formats.pixels import WIDE_STEP, Samples
 from utils.originals import is_same
 
 COVERED_LEVEL = LEVELS[OCCLUDER]  # from here on a soft mask covers a pixel
 COVERED_LABELS = LEVELS[OCCLUDER], LEVELS[OCCLUDER_BESIDE]
 
 MANY_COLOURS = 32  # labels have fewer, and a photo in a palette or a posterised one has more
+COUNTED_PIXELS = 65536  # among which colours are counted first: a photo shows many at once
 SMALL_LABEL = 64  # of 255; few exact values below it number things, and are no grey
 NOISE_LEVEL = 16  # of 255; a lossy mask of nothing holds values up to here
 GREY_SHARE = 0.999  # of the pixels: so many must be grey
@@ -118,7 +119,7 @@ def _labels_or_values(samples: Samples) -> tuple[Plane | None, AnyArray | None]:
 def _count(values: AnyArray) -> int:
     """How many colours an `(H, W, 3)` array holds, counted no further than to tell few from many."""
     wide = values.astype(np.uint64) @ np.array([1, 2**16, 2**32], np.uint64)
-    sample = np.unique(wide.ravel()[:: max(1, wide.size // 65536)])
+    sample = np.unique(wide.ravel()[:: max(1, wide.size // COUNTED_PIXELS)])
     return len(sample) if len(sample) > MANY_COLOURS else len(np.unique(wide))
 
 
@@ -128,9 +129,9 @@ def _judged(values: AnyArray, is_exact: bool, strict: bool, name: str) -> MaskFi
     top = int(present[-1])
     if values.dtype == np.uint16 and top > 255:
         few_colours = is_exact and len(present) <= MANY_COLOURS
-        if few_colours and ((len(present) == 2 and present[0] == 0) or top < SMALL_LABEL * 257):
+        if few_colours and ((len(present) == 2 and present[0] == 0) or top < SMALL_LABEL * WIDE_STEP):
             return MaskFile((values > 0) * np.uint8(COVERED_LEVEL), False)
-        values = cv2.convertScaleAbs(values, alpha=1 / 257)
+        values = cv2.convertScaleAbs(values, alpha=1 / WIDE_STEP)
     levels = np.ascontiguousarray(values, np.uint8)
     present = _present(levels)
     top = int(present[-1])

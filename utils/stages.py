@@ -18,6 +18,7 @@ from utils.spec import GENERATOR_CHANNELS, NetworkSpec
 Run = Callable[..., tuple[Floats, ...]]
 
 PART_STEP = 0.5  # of a part's length: from one part of a long photo to the next
+LOGIT_LIMIT = 30  # a difference of logits beyond it is certainty in float32, and its exponential still a number
 LONGEST_RATIO = 32  # what is longer still is squeezed to that, or a picture a pixel high would take thousands of parts
 
 
@@ -124,7 +125,7 @@ class Segmenter:
         """Probabilities of the bits that the network knows."""
         logits = self.logits(image)
         if len(logits) == 2:
-            return (1 / (1 + np.exp(np.clip(logits[0] - logits[1], -30, 30))),)
+            return (1 / (1 + np.exp(np.clip(logits[0] - logits[1], -LOGIT_LIMIT, LOGIT_LIMIT))),)
         likely = np.exp(logits - logits.max(axis=0))
         likely /= likely.sum(axis=0)
         return likely[1] + likely[3], likely[2] + likely[3]

@@ -33,6 +33,7 @@ SURROUNDINGS = 1 / 3  # of an occluder's longer side: how much around it shows t
 FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
 TYPICAL = 0.75  # quantile of a region's probabilities that stands for it: its soft rim says little
 DOUBT_FROM = 0.6  # what is less probable is nothing at all
+GRABCUT_NUMBERS = 65  # that OpenCV keeps of the colours on each side
 HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 
 # Pixels of the network.
@@ -280,7 +281,7 @@ def _cut(image: Image, classes: Plane) -> Mask:
     reduced_classes = np.ascontiguousarray(classes[::step, ::step])
     if not _is_occluder(reduced_classes).any() or _is_occluder(reduced_classes).all():
         return occluder
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+    models = np.zeros((1, GRABCUT_NUMBERS)), np.zeros((1, GRABCUT_NUMBERS))
     cv2.setRNGSeed(0)  # of the first colour clusters: the same photo gives the same mask
     cv2.grabCut(
         np.ascontiguousarray(image[::step, ::step]),

@@ -24,8 +24,9 @@ FOLLOWED_PX = 200  # an outline's direction is followed so far beyond its end
 STRAYING_PX = 5  # an outline that is followed may lie so far beside its direction
 DRIFT_PX = 2  # an outline that goes straight on keeps its place beside that direction within so much
 # Numbers of points of the edge.
-SOFT = 4  # standard deviation of the blur that makes it smooth
+SMOOTH = 4  # standard deviation of the blur that makes it smooth
 DARK_SAMPLES = 9  # darkness is the mean of so many
+KERNEL_DEVIATIONS = 6  # of that blur: as far as it reaches, both ways together
 EVEN = 31  # the distance from the edge is compared with that of so many
 SHORTEST = 60  # outline
 SHORT = 20  # piece of one where a longer piece is found
@@ -35,6 +36,8 @@ END = slice(6, 30)  # points that tell the direction at an end; the last ones ma
 LONGER = 20  # points by which an outline is longer than it is even
 CLEAR = 30  # samples in a row away from the mask: a corner that sticks out of it is shorter
 LEAST_LEVELS = 8.0  # darkness of an outline
+PRINT_SHARE = 0.3  # of what is seen beyond is print at most: paper is as light as what comes next
+FIT_PRECISION = 0.01  # pixels and radians, of a direction
 EVEN_PX = 1.5  # the distance of an outline from the edge changes by no more
 MOST = 0.8  # share of the points that must agree
 GOING_ON = 0.7  # share of what is seen beyond that is dark where a rule goes on
@@ -81,8 +84,8 @@ def _missed(grey: Plane, covered: Plane, bounds: Box, scale: float) -> list[Real
         points = contour[:: max(1, round(STEP_PX * scale)), 0].astype(np.float32)
         if len(points) < 2 * SHORTEST:
             continue
-        kernel = cv2.getGaussianKernel(6 * SOFT + 1, SOFT)[:, 0]
-        edge = _around(points, 6 * SOFT + 1) @ kernel
+        kernel = cv2.getGaussianKernel(KERNEL_DEVIATIONS * SMOOTH + 1, SMOOTH)[:, 0]
+        edge = _around(points, len(kernel)) @ kernel
         along = np.roll(edge, -2, axis=0) - np.roll(edge, 2, axis=0)
         outwards = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.maximum(np.hypot(*along.T), 1e-6)[:, None]
         if cv2.contourArea(points[:, None], oriented=True) < 0:
@@ -98,27 +101,28 @@ def _missed(grey: Plane, covered: Plane, bounds: Box, scale: float) -> list[Real
                 missed.append(run)
         if not missed or max(map(len, missed)) < SHORTEST:
             continue
-        whole = np.full(len(edge), -1.0)
+        missed_px = np.full(len(edge), -1.0)
         for run in missed:
-            whole[run] = distance[run]
-        _bridge(whole, WIDE_GAP, REACH_PX)
-        for run in _runs(whole >= 0):
+            missed_px[run] = distance[run]
+        _bridge(missed_px, WIDE_GAP, REACH_PX)
+        for run in _runs(missed_px >= 0):
             at = np.arange(run[0] - LONGER, run[0] + len(run) + LONGER) % len(edge)
-            reach = np.pad(whole[run], LONGER, mode="edge")[:, None] + MARGIN_PX
-            inside, outside = (edge[at] + outwards[at] * scale * far for far in (-INWARDS_PX, reach))
-            polygons.append(np.concatenate([outside, inside[::-1]]))
+            reach = np.pad(missed_px[run], LONGER, mode="edge")[:, None] + MARGIN_PX
+            inner, outer = (edge[at] + outwards[at] * scale * distance_px for distance_px in (-INWARDS_PX, reach))
+            polygons.append(np.concatenate([outer, inner[::-1]]))
     return polygons
 
 
 def _lines_beside(grey: Plane, covered: Plane, edge: Reals, outwards: Reals, scale: float) -> tuple[Reals, Reals]:
     """How far from each of `(n, 2)` points an even line runs along the edge, -1 where none does, and its darkness."""
-    far = np.arange(REACH_PX + BEYOND_PX) * scale
-    xs, ys = (edge[:, axis, None] + outwards[:, axis, None] * far for axis in (0, 1))
+    steps = np.arange(REACH_PX + BEYOND_PX) * scale
+    xs, ys = (edge[:, axis, None] + outwards[:, axis, None] * steps for axis in (0, 1))
     strip, hidden = _read(grey, covered, xs, ys)
     beyond = np.sort(np.where(hidden, -1, strip)[:, REACH_PX:], axis=1)
     visible_count = (beyond >= 0).sum(axis=1)
     # Print is the darker part of what is seen.
-    paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - np.minimum((0.3 * visible_count).astype(int), BEYOND_PX - 1)]
+    print_count = np.minimum((PRINT_SHARE * visible_count).astype(int), BEYOND_PX - 1)
+    paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - print_count]
     dark = np.where(hidden | (visible_count < BEYOND_PX // 3)[:, None], 0, paper[:, None] - strip)
     dark = _around(dark, DARK_SAMPLES).mean(axis=-1)
     thin = np.minimum(dark[:, :REACH_PX], 2 * (dark[:, :REACH_PX] - dark[:, THIN_PX : REACH_PX + THIN_PX]))
@@ -146,7 +150,7 @@ def _bridge(distance: Reals, widest: int, limit: float) -> None:
 
 def _goes_on(grey: Plane, covered: Plane, end: Reals, level: float, scale: float) -> bool:
     """Whether a line of the page itself: it goes on, straight, from its `(n, 2)` last points to away from the mask."""
-    way = cv2.fitLine(end.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01)[:2, 0]
+    way = cv2.fitLine(end.astype(np.float32), cv2.DIST_HUBER, 0, FIT_PRECISION, FIT_PRECISION)[:2, 0]
     way = way * np.sign(way @ (end[0] - end[-1]))
     ahead = np.arange(THIN_PX, FOLLOWED_PX, STEP_PX)[:, None] * scale
     aside = np.arange(-STRAYING_PX, STRAYING_PX + 1) * scale

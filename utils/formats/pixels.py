@@ -16,6 +16,9 @@ from PIL import Image
 
 from utils.arrays import AnyArray
 
+WIDE_STEP = 257  # levels of 16 bits for each of 8: white stays white
+COLOURS_AT_ONCE = 65536  # whose distances to a palette of 256 take 64 MB
+
 # What goes wrong is said in an exception; OpenCV would say it again on stderr, in its own words.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -192,7 +195,7 @@ def _flip(pixels: AnyArray, orientation: int) -> AnyArray:
 def to_bgr8(pixels: AnyArray) -> NDArray[np.uint8]:
     """The 8-bit colour view of `(H, W[, C])` uint8 or uint16 pixels, 1 to 4 channels; alpha is left out."""
     if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)  # rounded; the way back is times 257
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / WIDE_STEP)  # rounded
     if pixels.ndim == 2 or pixels.shape[2] <= 2:
         return cv2.cvtColor(np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[:, :, 0]), cv2.COLOR_GRAY2BGR)
     return np.ascontiguousarray(pixels[:, :, :3])
@@ -210,7 +213,7 @@ def put(stored: AnyArray, image: NDArray[np.uint8], changed: NDArray[np.bool_]) 
     if stored.ndim == 2 or stored.shape[2] <= 2:
         new = cv2.cvtColor(new.reshape(1, -1, 3), cv2.COLOR_BGR2GRAY).reshape(-1) if new.size else new[:, 0]
     if stored.dtype == np.uint16:
-        new = new.astype(np.uint16) * np.uint16(257)
+        new = new.astype(np.uint16) * np.uint16(WIDE_STEP)
     if stored.ndim == 2:
         stored[changed] = new
     elif stored.shape[2] <= 2:
@@ -233,8 +236,8 @@ def nearest_index(colours: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDA
         return np.zeros(0, np.uint8)
     distinct, place = np.unique(colours, axis=0, return_inverse=True)
     nearest = np.empty(len(distinct), np.uint8)
-    for start in range(0, len(distinct), 65536):  # 64 MB of distances at a time
-        chunk = distinct[start : start + 65536].astype(np.float32)
+    for start in range(0, len(distinct), COLOURS_AT_ONCE):
+        chunk = distinct[start : start + COLOURS_AT_ONCE].astype(np.float32)
         # |c - p|² without |c|², which is the same for every p
         scores = (palette.astype(np.float32) ** 2).sum(1) - 2 * chunk @ palette.T.astype(np.float32)
         nearest[start : start + len(chunk)] = scores.argmin(1)

@@ -36,6 +36,9 @@ SAFE_CHUNKS = frozenset(
 )
 SAFE_KEYWORDS = frozenset({b"Title", b"Author", b"Description", b"Copyright", b"Creation Time", b"Software",
                            b"Disclaimer", b"Warning", b"Source", b"Comment", b"parameters"})  # fmt: skip
+DEFLATE_BYTES = 2**22  # compressed at a time
+HEX_COLUMNS = 72  # digits a line of a raw profile, as ImageMagick writes it
+NAME_LETTERS = 40  # of a keyword that a message shows
 MAX_NOTE_BYTES = 1024  # of a text under a name of its own; editors hide whole pictures in longer ones
 RAW_PROFILE = b"Raw profile type "
 JPEG_XMP_LEAD, PHOTOSHOP_LEAD = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
@@ -248,7 +251,7 @@ def _compressed(rows: NDArray[np.uint8 | np.uint16], is_filtered: bool, is_flat:
     compressor = zlib.compressobj(strategy=strategy)
     parts = []
     above: AnyArray | None = None
-    step = max(1, 2**22 // max(1, rows[0].nbytes))
+    step = max(1, DEFLATE_BYTES // max(1, rows[0].nbytes))
     for start in range(0, len(rows), step):
         strip = rows[start : start + step]
         if strip.dtype == np.uint16:
@@ -295,7 +298,7 @@ def _kept_chunks(
             if profile != text:
                 kind, content = b"tEXt", keyword + b"\0" + profile
         elif not _is_safe(kind, content, keyword, text):
-            dropped.append(f"PNG {keyword.decode('latin-1')[:40] or kind.decode('latin-1')}")
+            dropped.append(f"PNG {keyword.decode('latin-1')[:NAME_LETTERS] or kind.decode('latin-1')}")
             continue
         kept.append((kind, content))
     if mark is not None:
@@ -319,7 +322,7 @@ def _cleaned_profile(keyword: bytes, text: bytes, dropped: list[str]) -> bytes |
         return text
     cleaned = b""
     if profile is None:
-        dropped.append(f"PNG {keyword.decode('latin-1')[:40]}")
+        dropped.append(f"PNG {keyword.decode('latin-1')[:NAME_LETTERS]}")
     elif name in (b"exif", b"app1") and profile.startswith(exif.LEAD):
         block = exif.cleaned(profile, dropped)
         cleaned = exif.LEAD + block if block else b""
@@ -332,11 +335,11 @@ def _cleaned_profile(keyword: bytes, text: bytes, dropped: list[str]) -> bytes |
         lead = PHOTOSHOP_LEAD if profile.startswith(PHOTOSHOP_LEAD) else b""
         cleaned = lead + photoshop.cleaned(profile[len(lead) :], dropped)
     else:
-        dropped.append(f"PNG {keyword.decode('latin-1')[:40]}")
+        dropped.append(f"PNG {keyword.decode('latin-1')[:NAME_LETTERS]}")
     if cleaned == profile:
         return text
     digits = cleaned.hex().encode()
-    lines = b"\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+    lines = b"\n".join(digits[start : start + HEX_COLUMNS] for start in range(0, len(digits), HEX_COLUMNS))
     return b"\n%s\n%8d\n%s\n" % (name, len(cleaned), lines) if cleaned else None
 
 

@@ -44,6 +44,7 @@ LAYOUT = {
     *(529, 530, 531),
 }
 # Tags that hold no picture, however long they are, beside EXIF's: what has a cleaner of its own, GeoTIFF's, GDAL's.
+MAX_TILE_PIXELS = 2**22  # of a tile that is larger than the picture it belongs to
 SAFE_TIFF_TAGS = {XMP, IPTC, PHOTOSHOP, ICC, 337, 33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113}
 NONE, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP = (
     *(1, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001),
@@ -209,7 +210,11 @@ def _check_segments(data: bytes, header: Header) -> None:
     rows = (integers(detail.fields.get(ROWS_PER_STRIP), detail.order) or (header.height,))[0]
     high, wide = (rows or header.height, header.width) if detail.tile is None else detail.tile
     # a tile may be larger than a small picture, not than a large one
-    if not high or not wide or (detail.tile is not None and high * wide > max(2**22, 4 * header.width * header.height)):
+    if (
+        not high
+        or not wide
+        or (detail.tile is not None and high * wide > max(MAX_TILE_PIXELS, 4 * header.width * header.height))
+    ):
         raise ValueError("the file is damaged (its tiles make no sense)")
     wanted = _count_segments(header)
     if not sizes and len(offsets) == 1 and detail.compression == NONE:  # which old programs leave out
@@ -346,7 +351,7 @@ def _put(stored: AnyArray, header: Header, image: NDArray[np.uint8], changed: ND
     else:
         new = new[:, ::-1]
     if header.bit_depth == 16:
-        new = new.astype(np.uint16) * np.uint16(257)
+        new = new.astype(np.uint16) * np.uint16(pixels.WIDE_STEP)
     if detail.photometric == WHITE_IS_ZERO:
         new = np.invert(new)
     if detail.alpha == ASSOCIATED:

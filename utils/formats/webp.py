@@ -14,6 +14,7 @@ from utils.formats.metadata import Header
 from utils.formats.xmp import Mark
 
 QUALITY = 95  # of a lossy file written again; the file does not say its own in a way that can be used
+LOSSLESS_EFFORT, METHOD = 50, 4  # effort, of 100 and of 6
 KNOWN_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP "}  # the others do not stay
 ANIMATION, ALPHA = 0x02, 0x10  # flags of the VP8X chunk
 
@@ -135,8 +136,8 @@ def encode(
         "WEBP",
         lossless=header.detail.is_lossless,
         exact=True,  # colours under transparent pixels count
-        quality=QUALITY if not header.detail.is_lossless else 50,  # here it is effort
-        method=4,
+        quality=LOSSLESS_EFFORT if header.detail.is_lossless else QUALITY,
+        method=METHOD,
         icc_profile=chunks.get(b"ICCP", b""),
         exif=exif.cleaned(chunks.get(b"EXIF", b""), dropped),
         xmp=xmp.repaired(chunks.get(b"XMP "), mark, dropped) or b"",
