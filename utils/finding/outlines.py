@@ -36,7 +36,7 @@ END = slice(6, 30)  # points that tell the direction at an end; the last ones ma
 LONGER = 20  # points by which an outline is longer than it is even
 CLEAR = 30  # samples in a row away from the mask: a corner that sticks out of it is shorter
 LEAST_LEVELS = 8.0  # darkness of an outline
-PRINT_SHARE = 0.3  # of what is seen beyond is print at most: paper is as light as what comes next
+BEYOND_PRINT_SHARE = 0.3  # of what is seen beyond is print at most: paper is as light as what comes next
 FIT_PRECISION = 0.01  # pixels and radians, of a direction
 EVEN_PX = 1.5  # the distance of an outline from the edge changes by no more
 MOST = 0.8  # share of the points that must agree
@@ -121,7 +121,7 @@ def _lines_beside(grey: Plane, covered: Plane, edge: Reals, outwards: Reals, sca
     beyond = np.sort(np.where(hidden, -1, strip)[:, REACH_PX:], axis=1)
     visible_count = (beyond >= 0).sum(axis=1)
     # Print is the darker part of what is seen.
-    print_count = np.minimum((PRINT_SHARE * visible_count).astype(int), BEYOND_PX - 1)
+    print_count = np.minimum((BEYOND_PRINT_SHARE * visible_count).astype(int), BEYOND_PX - 1)
     paper = beyond[np.arange(len(edge)), BEYOND_PX - 1 - print_count]
     dark = np.where(hidden | (visible_count < BEYOND_PX // 3)[:, None], 0, paper[:, None] - strip)
     dark = _around(dark, DARK_SAMPLES).mean(axis=-1)
