@@ -25,6 +25,9 @@ OTHER_PAIR_SHARES = (0.015, 0.04)
 VISIBLE_SHARES = (0.005, 0.08)  # a placement whose visible share falls outside is drawn again
 KIND_TURNS = {"finger": 3, "hand": 3, "head": 3}  # the contest's kinds come three times as often as any other
 PLACEMENTS_TRIED = 50
+OPAQUE_FROM = 128  # of 255: what is less opaque is an edge
+PLACE = (0.1, 0.9)  # of the middle of an occluder, shares of the page's sides
+MOST_BEYOND = 0.2  # of its length that lies further out than it must
 ON_PAPER = 0.5  # share of an occluder that lies on a page at least: what lies beside every page is to stay
 
 # Degrees, counter-clockwise: from an edge of a cut-out to its bottom, and from there to an edge of the page.
@@ -154,7 +157,7 @@ def read_cutout(path: Path) -> Array8:
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
         raise ValueError(f"cannot use '{path.name}' as a cut-out: an 8-bit picture with alpha channel is needed")
-    if not (image[..., 3] > 127).any():
+    if not (image[..., 3] >= OPAQUE_FROM).any():
         raise ValueError(f"cannot use '{path.name}' as a cut-out: nothing in it is opaque")
     return np.asarray(image, np.uint8)
 
@@ -179,11 +182,11 @@ def cover(
         pixels = np.ascontiguousarray(np.rot90(pixels, TO_BOTTOM[cutout.cut_edge] // 90))
     for _ in range(PLACEMENTS_TRIED):
         share = rng.uniform(*PAIR_SHARES.get(cutout.kind, OTHER_PAIR_SHARES))
-        scale = float(np.sqrt(share * height * width / (pixels[..., 3] > 127).sum()))
+        scale = float(np.sqrt(share * height * width / (pixels[..., 3] >= OPAQUE_FROM).sum()))
         layer = _scaled(pixels[:, ::-1] if rng.random() < 0.5 else pixels, scale)
         matrix = _placement(layer.shape[:2], height, width, cutout, rng)
         box, layer = _warped(layer, matrix, height, width)
-        solid = layer[..., 3] >= 128
+        solid = layer[..., 3] >= OPAQUE_FROM
         visible = np.count_nonzero(solid) / (height * width)
         on_paper = np.count_nonzero(solid & paper[box[1] : box[3], box[0] : box[2]]) >= ON_PAPER * np.count_nonzero(
             solid
@@ -236,12 +239,12 @@ def _placement(
     max_tilt = MAX_TILT.get(cutout.kind, OTHER_MAX_TILT)
     tilt = rng.uniform(-max_tilt, max_tilt)
     if not cutout.cut_edge:
-        target = rng.uniform(0.1, 0.9) * width, rng.uniform(0.1, 0.9) * height
+        target = rng.uniform(*PLACE) * width, rng.uniform(*PLACE) * height
         return _turned((w / 2, h / 2), tilt, target)
     edge = "bottom" if cutout.kind == "head" else PAGE_EDGES[rng.choice(len(PAGE_EDGES), p=PAGE_EDGE_CHANCES)]
-    along = rng.uniform(0.1, 0.9)
+    along = rng.uniform(*PLACE)
     # Far enough out that neither corner of a tilted cut shows, and up to a fifth of its length further.
-    beyond = 1 + w / 2 * abs(np.sin(np.radians(tilt))) + rng.uniform(0, 0.2) * h
+    beyond = 1 + w / 2 * abs(np.sin(np.radians(tilt))) + rng.uniform(0, MOST_BEYOND) * h
     targets = {
         "bottom": (along * width, height + beyond),
         "top": (along * width, -beyond),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from utils.classes import LEVELS, OCCLUDER, OCCLUDER_BESIDE, PAGE, SURROUNDINGS
 from utils.flags import positive_int
 from utils.options import PROVIDERS, add_removal_flags, removal_options
 
@@ -28,7 +29,12 @@ ROOT = Path(__file__).resolve().parents[1]
 NEAR_SHARE = 0.02  # of the photo's longer side: so near to an occluder what is erased is growth, not a fault
 PERFECT_RECALL, PERFECT_ERASED = 0.98, 0.0005  # of a perfect photo
 HANDS = "hands"  # folder below the labels
+COVERED_LEVELS = (LEVELS[OCCLUDER], LEVELS[OCCLUDER_BESIDE])
+TRUE_SHARE = 0.1  # of a region's box that is covered: from there on it is an occluder
+ERASED_WEIGHT = 20  # of the erased page, in the order of the sheet, over a missed occluder
 SHEET_SIDE, SHEET_COLUMNS = 420, 3  # pixels of a picture, photos a row
+REPAINTED_BGR, MISSED_BGR, DOUBTFUL_BGR = (0, 0, 127), (127, 0, 0), (0, 230, 255)  # the first two at half strength
+LINES_A_SIDE, BACKGROUND_LEVEL = 200, 40  # lines on the sheet are so much thinner than a photo is long
 BINS = (0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # upper ends, of the confidences in the reliability table
 
 Row = dict[str, Any]
@@ -86,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         label, hands = read_label(args.label_dir, path, image.shape[:2])
         row = {"photo": path.stem, **scores(removal.mask, label, hands)}
         row["doubtful"] = len(removal.doubtful)
-        (covered if (label == 128).any() else clean).append(row)
+        (covered if (label == LEVELS[OCCLUDER]).any() else clean).append(row)
         for region in (*removal.regions, *removal.doubtful):
             truth = label[region.box.slices()]
-            confidences.append((region.confidence, bool(np.isin(truth, (128, 192)).mean() > 0.1)))
+            confidences.append((region.confidence, bool(np.isin(truth, COVERED_LEVELS).mean() > TRUE_SHARE)))
         if args.sheet:
             tiles.append((badness(row), tile(image, removal, label)))
     print(f"{description}; {len(covered)} covered photos, {len(clean)} clean ones")
@@ -146,10 +152,10 @@ def scores(mask: "Mask", label: "Plane", hands: "Mask") -> Row:
     from utils.metrics import iou
     from utils.regions import grow
 
-    occluder = label == 128
-    rest = label == 192
+    occluder = label == LEVELS[OCCLUDER]
+    rest = label == LEVELS[OCCLUDER_BESIDE]
     close = grow(occluder | rest, NEAR_SHARE * max(label.shape))
-    page, surroundings = label == 0, (label == 64) & ~hands
+    page, surroundings = label == LEVELS[PAGE], (label == LEVELS[SURROUNDINGS]) & ~hands
 
     def share(area: "Mask") -> float:
         return float(np.count_nonzero(mask & area & ~close) / max(1, int(np.count_nonzero(area))))
@@ -178,7 +184,7 @@ def reliability(confidences: Sequence[tuple[float, bool]]) -> list[Row]:
 
 def badness(row: Row) -> float:
     """By what photos are sorted on the sheet."""
-    return 20 * row["erased"] + row["beside"] + 1 - row.get("recall", 1.0) + row.get("touched", 0.0)
+    return ERASED_WEIGHT * row["erased"] + row["beside"] + 1 - row.get("recall", 1.0) + row.get("touched", 0.0)
 
 
 def tile(image: "Image", removal: "Removal", label: "Plane") -> "Image":
@@ -186,16 +192,16 @@ def tile(image: "Image", removal: "Removal", label: "Plane") -> "Image":
     import cv2
 
     marked = image.copy()
-    marked[removal.mask] = marked[removal.mask] // 2 + np.array((0, 0, 127), np.uint8)
-    missed = (label == 128) & ~removal.mask
-    marked[missed] = marked[missed] // 2 + np.array((127, 0, 0), np.uint8)
-    thick = max(2, max(label.shape) // 200)
+    marked[removal.mask] = marked[removal.mask] // 2 + np.array(REPAINTED_BGR, np.uint8)
+    missed = (label == LEVELS[OCCLUDER]) & ~removal.mask
+    marked[missed] = marked[missed] // 2 + np.array(MISSED_BGR, np.uint8)
+    thick = max(2, max(label.shape) // LINES_A_SIDE)
     for region in removal.doubtful:
         box = region.box
-        cv2.rectangle(marked, (box.x0, box.y0), (box.x1, box.y1), (0, 230, 255), thick)
+        cv2.rectangle(marked, (box.x0, box.y0), (box.x1, box.y1), DOUBTFUL_BGR, thick)
     factor = SHEET_SIDE / max(label.shape)
     size = max(1, round(label.shape[1] * factor)), max(1, round(label.shape[0] * factor))
-    strip = np.full((SHEET_SIDE, 3 * SHEET_SIDE, 3), 40, np.uint8)
+    strip = np.full((SHEET_SIDE, 3 * SHEET_SIDE, 3), BACKGROUND_LEVEL, np.uint8)
     for number, picture in enumerate((image, marked, removal.image)):
         left = number * SHEET_SIDE
         strip[: size[1], left : left + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -32,6 +32,40 @@ AGREE_PX = 3.0
 SHEET_KINDS = ("table", "ruled", "form", "text")
 STYLES = ("solid", "solid", "solid", "dotted", "dashed", "double")
 
+# How pages are drawn and photographed: by eye, as the contest's pages look. Pixels of the photo unless something else
+# is said; second ends of whole numbers are exclusive.
+DOUBLE_GAP = (2.5, 5)  # between the two strokes of a double rule
+PERIODS, ON_SHARES = {"dotted": (7, 14), "dashed": (16, 34)}, {"dotted": 0.45, "dashed": 0.65}
+LETTERS, LETTER_WIDTH = "abcdefghijklmnoprstuvw   0123456789", 0.62  # over its height
+HERSHEY_HEIGHT, HERSHEY_STROKE = 22, 9  # height of OpenCV's font at scale 1; heights of text for a pixel of stroke
+SHADE = (120, 235)  # levels that ink is darker than paper
+MARGIN, TOP, END = (0.03, 0.12), (0.02, 0.1), 0.97  # shares of width and height
+PITCH, RULED_STYLES, RULED_THICKNESS = (70, 130), ("solid", "solid", "dotted"), (1.5, 4)
+WRITING_RISE, WRITING_SIZE, WRITING_LENGTH = 8, 0.45, (0.3, 0.8)  # size over the pitch; share of the width
+FORM_TABLE_CHANCE, FIELD_CHANCE = 0.4, 0.6  # of what comes next on a form; the rest are paragraphs
+FIELD_SIZE, FIELD_LABEL, FIELD_RULE, FIELD_DROP, FIELD_STEP = (28, 44), 0.2, 0.22, 6, (1.8, 2.6)
+TEXT_SIZE, TEXT_LINES, TEXT_LENGTH, TEXT_STEP = (26, 60), (1, 8), (0.2, 0.8), (1.5, 2.0)
+RULE_THICKNESS, FRAME_THICKNESS, SIDE_THICKNESS = (1.5, 5), 1.6, 1.2  # a frame's over that of the rules in it
+ROW_HEIGHT, ROW_COUNT, COLUMN_COUNT = (55, 150), (2, 14), (1, 8)
+TABLE_MARGIN, TABLE_INSET, COLUMN_LEAST, CLOSED_CHANCE = (0.5, 1.5), 60, 50, 0.8
+CELL_TEXT, CELL_SIZE, CELL_CHANCE, CELL_INSET = 0.5, (24, 44), 0.7, 14
+CELL_LENGTH, CELL_DROP, TABLE_GAP = (0.3, 0.85), 0.35, (40, 160)
+TURN_DEGREES, CORNER_SPREAD, CURL_CHANCE, CURL = (-5, 5), (-0.02, 0.02), 0.5, (-12, 12)
+DESK_CHANCE, WITH_DESK, FILLED = 0.4, (1.0, 1.12), (0.8, 0.9)  # the photo's frame over the sheet
+PAPER, PAPER_TINT, DESK_LEVELS = (165, 235), 0.02, (30, 150)
+LIGHT_SLOPE, LIGHT_BOW, LENS_BLUR, NOISE, GRAIN_BLUR = (-0.15, 0.15), (-0.15, 0.05), (0.6, 1.3), (1.5, 4), 0.6
+BAND_ROWS = 600  # photographed at a time: a whole photo of float64 coordinates would take most of the memory
+
+# Occluders.
+HEAD_PLACE, HEAD_SIZE, HEAD_RISE = (0.2, 0.8), (260, 380), 1.7
+HEAD_AXES, SHOULDER_AXES = (0.6, 0.8), (1.3, 1.1)  # of ellipses, over the size
+ENTRY_PLACE, ENTRY_RADIANS, LIMB_BEND, LIMB_TAPER = (0.15, 0.85), (-0.5, 0.5), (-120, 120), 0.25
+LIMB_STEPS, LIMB_START = 40, -0.1  # circles that draw it; it begins outside of the photo
+FINGER_WIDTH, FINGER_REACH, ARM_WIDTH, ARM_REACH = (180, 280), (900, 1500), (300, 420), (700, 1100)
+SKIN_BGR = (120, 150, 190)
+STEP_PX = 2.0  # between points of a rule
+POINTS_AT_ONCE = 512  # whose distances are computed together
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -59,15 +93,14 @@ class _Sheet:
     def rule(self, x0: float, y0: float, x1: float, y1: float, thickness: float, shade: int, style: str) -> None:
         """A lying or standing rule."""
         if style == "double":
-            gap = thickness + self.rng.uniform(2.5, 5)
+            gap = thickness + self.rng.uniform(*DOUBLE_GAP)
             dx, dy = (0, gap / 2) if y0 == y1 else (gap / 2, 0)
             for sign in (-1, 1):
                 self._stroke(x0 + sign * dx, y0 + sign * dy, x1 + sign * dx, y1 + sign * dy, thickness, shade)
         elif style == "solid":
             self._stroke(x0, y0, x1, y1, thickness, shade)
         else:
-            period = self.rng.uniform(7, 14) if style == "dotted" else self.rng.uniform(16, 34)
-            on = 0.45 if style == "dotted" else 0.65
+            period, on = self.rng.uniform(*PERIODS[style]), ON_SHARES[style]
             length = max(x1 - x0, y1 - y0)
             for start in np.arange(0, length, period):
                 a, b = start / length, min(1, (start + on * period) / length)
@@ -101,46 +134,47 @@ class _Sheet:
 
     def text(self, x: float, y: float, size: float, width: float, shade: int) -> None:
         """Words from (x, y), the baseline, as long as `width` allows."""
-        scale = size / 22
-        letters = "".join(self.rng.choice(list("abcdefghijklmnoprstuvw   0123456789"), int(width / size / 0.62)))
+        scale = size / HERSHEY_HEIGHT
+        letters = "".join(self.rng.choice(list(LETTERS), int(width / size / LETTER_WIDTH)))
         if letters.strip():
             cv2.putText(
                 self.text_ink, letters, (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, scale, shade,
-                max(1, round(size / 9)), cv2.LINE_AA,
+                max(1, round(size / HERSHEY_STROKE)), cv2.LINE_AA,
             )  # fmt: skip
 
 
 def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
     """A photographed page of one of `SHEET_KINDS`."""
     sheet = _Sheet(rng, SHEET_HEIGHT, SHEET_WIDTH)
-    shade = int(rng.uniform(120, 235))
-    margin = rng.uniform(0.03, 0.12) * SHEET_WIDTH
-    y = rng.uniform(0.02, 0.1) * SHEET_HEIGHT
-    while y < SHEET_HEIGHT * 0.97:
+    shade = int(rng.uniform(*SHADE))
+    margin = rng.uniform(*MARGIN) * SHEET_WIDTH
+    y = rng.uniform(*TOP) * SHEET_HEIGHT
+    while y < SHEET_HEIGHT * END:
         if kind == "ruled":
-            pitch, style = rng.uniform(70, 130), str(rng.choice(["solid", "solid", "dotted"]))
-            thickness = rng.uniform(1.5, 4)
+            pitch, style = rng.uniform(*PITCH), str(rng.choice(RULED_STYLES))
+            thickness = rng.uniform(*RULED_THICKNESS)
             margin_line = rng.random() < 0.5
             for line_y in np.arange(y, SHEET_HEIGHT, pitch):
                 sheet.rule(0, line_y, SHEET_WIDTH, line_y, thickness, shade // 2, style)
                 if rng.random() < 0.5:
-                    sheet.text(margin, line_y - 8, pitch * 0.45, rng.uniform(0.3, 0.8) * SHEET_WIDTH, shade)
+                    length = rng.uniform(*WRITING_LENGTH) * SHEET_WIDTH
+                    sheet.text(margin, line_y - WRITING_RISE, pitch * WRITING_SIZE, length, shade)
             if margin_line:
                 sheet.rule(margin, 0, margin, SHEET_HEIGHT, thickness, shade // 2, "solid")
             break
-        if kind == "table" or (kind == "form" and rng.random() < 0.4):
+        if kind == "table" or (kind == "form" and rng.random() < FORM_TABLE_CHANCE):
             y += _draw_table(sheet, margin, y, shade)
-        elif kind == "form" and rng.random() < 0.6:
-            size = rng.uniform(28, 44)
-            sheet.text(margin, y + size, size, SHEET_WIDTH * 0.2, shade)
-            line_y, thickness, style = y + size + 6, rng.uniform(1.5, 5), str(rng.choice(STYLES))
-            sheet.rule(margin + SHEET_WIDTH * 0.22, line_y, SHEET_WIDTH - margin, line_y, thickness, shade, style)
-            y += size * rng.uniform(1.8, 2.6)
+        elif kind == "form" and rng.random() < FIELD_CHANCE:
+            size = rng.uniform(*FIELD_SIZE)
+            sheet.text(margin, y + size, size, SHEET_WIDTH * FIELD_LABEL, shade)
+            line_y, thickness, style = y + size + FIELD_DROP, rng.uniform(*RULE_THICKNESS), str(rng.choice(STYLES))
+            sheet.rule(margin + SHEET_WIDTH * FIELD_RULE, line_y, SHEET_WIDTH - margin, line_y, thickness, shade, style)
+            y += size * rng.uniform(*FIELD_STEP)
         else:
-            size = rng.uniform(26, 60)
-            for _ in range(int(rng.integers(1, 8))):
-                sheet.text(margin, y + size, size, rng.uniform(0.2, 0.8) * SHEET_WIDTH, shade)
-                y += size * rng.uniform(1.5, 2.0)
+            size = rng.uniform(*TEXT_SIZE)
+            for _ in range(int(rng.integers(*TEXT_LINES))):
+                sheet.text(margin, y + size, size, rng.uniform(*TEXT_LENGTH) * SHEET_WIDTH, shade)
+                y += size * rng.uniform(*TEXT_STEP)
             y += size
     return _photograph(rng, sheet)
 
@@ -148,62 +182,59 @@ def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
 def _draw_table(sheet: _Sheet, margin: float, y: float, shade: int) -> float:
     """Draw a table at `y`; returns its height with the space after it."""
     rng = sheet.rng
-    row = rng.uniform(55, 150)
-    rows = int(rng.integers(2, 14))
-    x0, x1 = margin, SHEET_WIDTH - margin * rng.uniform(0.5, 1.5)
-    inner = np.sort(rng.uniform(x0 + 60, x1 - 60, int(rng.integers(1, 8))))
-    thickness = rng.uniform(1.5, 5)
+    row = rng.uniform(*ROW_HEIGHT)
+    rows = int(rng.integers(*ROW_COUNT))
+    x0, x1 = margin, SHEET_WIDTH - margin * rng.uniform(*TABLE_MARGIN)
+    inner = np.sort(rng.uniform(x0 + TABLE_INSET, x1 - TABLE_INSET, int(rng.integers(*COLUMN_COUNT))))
+    thickness = rng.uniform(*RULE_THICKNESS)
     style = str(rng.choice(STYLES))
-    closed = rng.random() < 0.8
+    closed = rng.random() < CLOSED_CHANCE
     for index in range(rows + 1):
         outer = index in (0, rows)
-        heavy = thickness * (1.6 if outer else 1)
+        heavy = thickness * (FRAME_THICKNESS if outer else 1)
         sheet.rule(x0, y + index * row, x1, y + index * row, heavy, shade, "solid" if outer else style)
     for x in [x0, x1] if closed else []:
-        sheet.rule(x, y, x, y + rows * row, thickness * 1.2, shade, "solid")
+        sheet.rule(x, y, x, y + rows * row, thickness * SIDE_THICKNESS, shade, "solid")
     last = -np.inf
     for x in inner:
-        if x - last > 50:
+        if x - last > COLUMN_LEAST:
             sheet.rule(float(x), y, float(x), y + rows * row, thickness, shade, style)
             last = float(x)
-    size = min(row * 0.5, rng.uniform(24, 44))
+    size = min(row * CELL_TEXT, rng.uniform(*CELL_SIZE))
     for index in range(rows):
         for a, b in zip([x0, *inner], [*inner, x1], strict=True):
-            if rng.random() < 0.7 and b - a > 3 * size:
-                sheet.text(a + 14, y + (index + 0.5) * row + size * 0.35, size, (b - a) * rng.uniform(0.3, 0.85), shade)
-    return rows * row + rng.uniform(40, 160)
+            if rng.random() < CELL_CHANCE and b - a > 3 * size:
+                baseline, length = y + (index + 0.5) * row + size * CELL_DROP, (b - a) * rng.uniform(*CELL_LENGTH)
+                sheet.text(a + CELL_INSET, baseline, size, length, shade)
+    return rows * row + rng.uniform(*TABLE_GAP)
 
 
 def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     """Perspective, turn, curl, light, blur and noise."""
-    turn = np.radians(rng.uniform(-5, 5))
+    turn = np.radians(rng.uniform(*TURN_DEGREES))
     corners = np.array([(0, 0), (SHEET_WIDTH, 0), (SHEET_WIDTH, SHEET_HEIGHT), (0, SHEET_HEIGHT)], np.float32)
-    desk_seen = rng.random() < 0.4
-    zoom = rng.uniform(1.0, 1.12) if desk_seen else rng.uniform(0.8, 0.9)  # of the photo's frame over the sheet
+    zoom = rng.uniform(*(WITH_DESK if rng.random() < DESK_CHANCE else FILLED))
     centre = np.array([SHEET_WIDTH / 2, SHEET_HEIGHT / 2])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    frame = centre + (corners - centre) @ rotation.T * zoom + rng.uniform(-0.02, 0.02, (4, 2)) * SHEET_WIDTH
+    frame = centre + (corners - centre) @ rotation.T * zoom + rng.uniform(*CORNER_SPREAD, (4, 2)) * SHEET_WIDTH
     to_sheet = cv2.getPerspectiveTransform(corners, frame.astype(np.float32))
     to_photo = np.linalg.inv(to_sheet)
-    curl = rng.uniform(-12, 12) if rng.random() < 0.5 else 0.0
+    curl = rng.uniform(*CURL) if rng.random() < CURL_CHANCE else 0.0
 
     def bent(x: AnyArray) -> AnyArray:
         return curl * np.sin(np.pi * x / SHEET_WIDTH)
 
     clean = np.empty((SHEET_HEIGHT, SHEET_WIDTH, 3), np.uint8)
     textless = np.empty_like(clean)
-    paper = np.array([rng.uniform(165, 235)] * 3) * (1 + rng.normal(0, 0.02, 3))
-    desk = rng.uniform(30, 150, 3)
-    slope = rng.uniform(-0.15, 0.15, 2)
-    bow = rng.uniform(-0.15, 0.05)
-    blur = rng.uniform(0.6, 1.3)
-    sigma = rng.uniform(1.5, 4)
+    paper = np.array([rng.uniform(*PAPER)] * 3) * (1 + rng.normal(0, PAPER_TINT, 3))
+    desk = rng.uniform(*DESK_LEVELS, 3)
+    slope = rng.uniform(*LIGHT_SLOPE, 2)
+    bow = rng.uniform(*LIGHT_BOW)
+    blur = rng.uniform(*LENS_BLUR)
+    sigma = rng.uniform(*NOISE)
     inks = [np.maximum(sheet.rules_ink, sheet.text_ink), sheet.rules_ink]
-    step = 600
-    for top in range(
-        0, SHEET_HEIGHT, step
-    ):  # in bands: a whole photo of float64 coordinates would take most of the memory
-        y, x = np.mgrid[top : min(SHEET_HEIGHT, top + step), 0:SHEET_WIDTH].astype(np.float32)
+    for top in range(0, SHEET_HEIGHT, BAND_ROWS):
+        y, x = np.mgrid[top : min(SHEET_HEIGHT, top + BAND_ROWS), 0:SHEET_WIDTH].astype(np.float32)
         w = to_sheet[2, 0] * x + to_sheet[2, 1] * y + to_sheet[2, 2]
         sx = ((to_sheet[0, 0] * x + to_sheet[0, 1] * y + to_sheet[0, 2]) / w).astype(np.float32)
         sy = ((to_sheet[1, 0] * x + to_sheet[1, 1] * y + to_sheet[1, 2]) / w).astype(np.float32)
@@ -211,13 +242,13 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
         on = np.clip(np.minimum(np.minimum(sx, SHEET_WIDTH - sx), np.minimum(sy, SHEET_HEIGHT - sy)) + 0.5, 0, 1)
         dx, dy = x / SHEET_WIDTH - 0.5, y / SHEET_HEIGHT - 0.5
         light = 1 + slope[0] * dx + slope[1] * dy + bow * (dx**2 + dy**2)
-        grain = cv2.GaussianBlur(rng.standard_normal((*x.shape, 3)).astype(np.float32), (0, 0), 0.6)
+        grain = cv2.GaussianBlur(rng.standard_normal((*x.shape, 3)).astype(np.float32), (0, 0), GRAIN_BLUR)
         grain *= sigma / grain.std()
         for ink, out in zip(inks, (clean, textless), strict=True):
             dark = cv2.remap(ink, sx, sy, cv2.INTER_LINEAR).astype(np.float32) / 255
             reflect = paper * (1 - dark[..., None]) * on[..., None] + desk * (1 - on[..., None])
             shot = cv2.GaussianBlur(reflect * light[..., None], (0, 0), blur)
-            out[top : top + step] = np.clip(np.rint(shot + grain), 0, 255)
+            out[top : top + BAND_ROWS] = np.clip(np.rint(shot + grain), 0, 255)
     rules = []
     for x0, y0, x1, y1 in sheet.lines:
         t = np.linspace(0, 1, max(2, int(max(x1 - x0, y1 - y0) / 2)))
@@ -233,14 +264,12 @@ def draw_hole(rng: np.random.Generator) -> NDArray[np.bool_]:
     mask = np.zeros((SHEET_HEIGHT, SHEET_WIDTH), np.uint8)
     kind = rng.choice(["finger", "arm", "head"])
     if kind == "head":
-        x, size = rng.uniform(0.2, 0.8) * SHEET_WIDTH, rng.uniform(260, 380)
-        cv2.ellipse(
-            mask, (int(x), int(SHEET_HEIGHT - size * 1.7)), (int(size * 0.6), int(size * 0.8)), 0, 0, 360, 1, -1
-        )
-        cv2.ellipse(mask, (int(x), SHEET_HEIGHT), (int(size * 1.3), int(size * 1.1)), 0, 0, 360, 1, -1)
+        x, size = rng.uniform(*HEAD_PLACE) * SHEET_WIDTH, rng.uniform(*HEAD_SIZE)
+        for centre_y, axes in ((int(SHEET_HEIGHT - size * HEAD_RISE), HEAD_AXES), (SHEET_HEIGHT, SHOULDER_AXES)):
+            cv2.ellipse(mask, (int(x), centre_y), (int(size * axes[0]), int(size * axes[1])), 0, 0, 360, 1, -1)
         return mask > 0
     side = int(rng.integers(4))
-    along = rng.uniform(0.15, 0.85)
+    along = rng.uniform(*ENTRY_PLACE)
     start = np.array(
         [
             (0, along * SHEET_HEIGHT),
@@ -250,16 +279,16 @@ def draw_hole(rng: np.random.Generator) -> NDArray[np.bool_]:
         ][side]
     )
     inward = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)][side], float)
-    angle = rng.uniform(-0.5, 0.5)
+    angle = rng.uniform(*ENTRY_RADIANS)
     inward = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ inward
-    width = rng.uniform(180, 280) if kind == "finger" else rng.uniform(300, 420)
-    reach = rng.uniform(900, 1500) if kind == "finger" else rng.uniform(700, 1100)
-    bend = rng.uniform(-120, 120)
+    width = rng.uniform(*(FINGER_WIDTH if kind == "finger" else ARM_WIDTH))
+    reach = rng.uniform(*(FINGER_REACH if kind == "finger" else ARM_REACH))
+    bend = rng.uniform(*LIMB_BEND)
     normal = np.array([-inward[1], inward[0]])
-    t = np.linspace(-0.1, 1, 40)
+    t = np.linspace(LIMB_START, 1, LIMB_STEPS)
     path = start + inward * reach * t[:, None] + normal * (bend * np.sin(np.pi * t))[:, None]
     for point, share in zip(path, t, strict=True):
-        cv2.circle(mask, tuple(np.rint(point).astype(int).tolist()), int(width / 2 * (1 - 0.25 * share)), 1, -1)
+        cv2.circle(mask, tuple(np.rint(point).astype(int).tolist()), int(width / 2 * (1 - LIMB_TAPER * share)), 1, -1)
     return mask > 0
 
 
@@ -270,14 +299,14 @@ def score(drawn: Drawn, hole: NDArray[np.bool_]) -> dict[str, Any]:
         max(0, y.min() - CONTEXT_PX) : y.max() + CONTEXT_PX + 1, max(0, x.min() - CONTEXT_PX) : x.max() + CONTEXT_PX + 1
     ]
     covered = drawn.clean.copy()
-    covered[hole] = (120, 150, 190)
+    covered[hole] = SKIN_BGR
     window, inside = np.ascontiguousarray(covered[box]), np.ascontiguousarray(hole[box])
     started, wall = time.process_time(), time.perf_counter()
     result = repair(window, inside)
     seconds, wall = time.process_time() - started, time.perf_counter() - wall
     corner = np.array([box[1].start, box[0].start])
     true = _hidden([line - corner for line in drawn.rules], inside)
-    continued_points = _hidden([rule.points(2.0) for rule in result.continued], inside)
+    continued_points = _hidden([rule.points(STEP_PX) for rule in result.continued], inside)
     to_found, to_true = _distances(true, continued_points), _distances(continued_points, true)
     agreed = to_found[to_found <= AGREE_PX]
     telea = opencv_inpaint(window, inside)
@@ -307,7 +336,7 @@ def _hidden(lines: Sequence[NDArray[np.floating]], hole: NDArray[np.bool_]) -> N
     points = [np.zeros((0, 2))]
     for line in lines:
         length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-        at = np.arange(0, length[-1], 2.0)
+        at = np.arange(0, length[-1], STEP_PX)
         even = np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], axis=1)
         x, y = np.rint(even).astype(int).T
         inside_window = (x >= 0) & (y >= 0) & (x < hole.shape[1]) & (y < hole.shape[0])
@@ -319,9 +348,9 @@ def _hidden(lines: Sequence[NDArray[np.floating]], hole: NDArray[np.bool_]) -> N
 def _distances(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance from each point to the nearest of the others, along-track spacing taken out."""
     result = np.full(len(points), np.inf)
-    for start in range(0, len(points), 512):
+    for start in range(0, len(points), POINTS_AT_ONCE):
         if len(others):
-            chunk = points[start : start + 512]
+            chunk = points[start : start + POINTS_AT_ONCE]
             squares = ((chunk[:, None] - others) ** 2).sum(axis=2)
             # Points lie up to a pixel apart along the line: half their spacing is no distance.
             two = np.sort(np.partition(squares, min(1, len(others) - 1), axis=1)[:, :2], axis=1)
@@ -330,7 +359,7 @@ def _distances(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDAr
             nearest, second = two[:, 0], two[:, 1]
             along = (second - nearest - 4) / 4  # for neighbours two pixels apart on one straight line
             across = nearest - np.where(np.abs(along) <= 1.01, along**2, 0)
-            result[start : start + 512] = np.sqrt(np.maximum(across, 0))
+            result[start : start + POINTS_AT_ONCE] = np.sqrt(np.maximum(across, 0))
     return result
 
 
