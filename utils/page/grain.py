@@ -1,5 +1,6 @@
 """Grain of the paper: noise with the strength, colour and spectrum that the visible paper has."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ SEED_STEP = 4  # every so many pixels both ways decide the seed
 SEED_FACTOR = 1_000_003  # a prime, so that the sum of the levels and the size of the hole do not mix
 
 
-def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex128] | None:
+def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complexfloating] | None:
     """Spectrum of the grain.
 
     Args:
@@ -21,8 +22,8 @@ def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex
         bare: `(h, w)` bool, pixels of bare paper.
 
     Returns:
-        `(SAMPLE_PX, SAMPLE_PX, 3, 3)` complex, for each frequency the square root of the covariance of the three
-        channels; None where there is no bare square to measure.
+        `(SAMPLE_PX, SAMPLE_PX // 2 + 1, 3, 3)` complex, for each frequency the square root of the covariance of the
+        three channels; None where there is no bare square to measure.
     """
     height, width = bare.shape
     rows, columns = height // SAMPLE_PX, width // SAMPLE_PX
@@ -34,17 +35,15 @@ def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex
     if not len(places):
         return None
     places = places[np.unique(np.linspace(0, len(places) - 1, MAX_SAMPLES).astype(int))]
-    taper = np.hanning(SAMPLE_PX + 2)[1:-1]
+    taper = np.hanning(SAMPLE_PX + 2)[1:-1].astype(np.float32)
     taper = np.outer(taper, taper)[..., None]
-    samples = []
-    for row, column in places * SAMPLE_PX:
-        square = np.s_[row : row + SAMPLE_PX, column : column + SAMPLE_PX]
-        grain = window[square] - tone[square]
-        samples.append(grain - grain.mean(axis=(0, 1)))
-    strength = np.array([np.square(sample).mean() for sample in samples])
+    at = [np.s_[y : y + SAMPLE_PX, x : x + SAMPLE_PX] for y, x in (places * SAMPLE_PX).tolist()]
+    samples = np.stack([window[square] - tone[square] for square in at])
+    samples -= samples.mean(axis=(1, 2), keepdims=True)
+    strength = np.square(samples).mean(axis=(1, 2, 3))
     # The upper half holds texture that was missed as ink.
-    chosen = np.stack(samples)[strength <= np.median(strength) + 1e-9]
-    spectra = np.fft.fft2(chosen * taper, axes=(1, 2))
+    chosen = samples[strength <= np.median(strength) + 1e-9]
+    spectra = np.fft.rfft2(chosen * taper, axes=(1, 2))
     covariance = np.einsum("nyxi,nyxj->yxij", spectra, spectra.conj()) / (len(chosen) * np.square(taper).sum())
     values, vectors = np.linalg.eigh(covariance)
     # The Hermitian root: it has no phase of its own, so that its filter is short.
@@ -55,13 +54,13 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
     """Noise `(height, width, 3)` float32 with the given spectrum and mean 0; equal seeds give equal noise."""
     rng = np.random.default_rng(seed)
     # The measured spectrum as a small filter, laid into a larger tile: finer in frequency, periodic without a seam.
-    kernel = np.fft.fftshift(np.fft.ifft2(spectrum, axes=(0, 1)), axes=(0, 1)).real.transpose(2, 3, 0, 1)
+    kernel = np.fft.fftshift(np.fft.irfft2(spectrum, (SAMPLE_PX, SAMPLE_PX), (0, 1)), (0, 1)).transpose(2, 3, 0, 1)
+    wanted = np.sqrt(np.square(kernel).sum(axis=(1, 2, 3)))
     taper = np.hanning(SAMPLE_PX + 1)[:-1]
     kernel = (kernel * np.outer(taper, taper)).astype(np.float32)
     filters = np.fft.fft(np.fft.rfft(kernel, TILE_PX), TILE_PX, axis=-2)  # filled up with zeros
     white = np.fft.rfft2(rng.standard_normal((3, TILE_PX, TILE_PX), np.float32))
     tile = np.fft.irfft2((filters * white).sum(axis=1), (TILE_PX, TILE_PX))
-    wanted = np.sqrt(np.einsum("yxij,yxij->i", spectrum, spectrum.conj()).real / SAMPLE_PX**2)
     tile *= (wanted / np.maximum(tile.std(axis=(1, 2)), 1e-9))[:, None, None]
     repeats = -(-height // TILE_PX), -(-width // TILE_PX), 1
     return np.tile(tile.transpose(1, 2, 0).astype(np.float32), repeats)[:height, :width]
@@ -70,5 +69,5 @@ def draw_grain(spectrum: NDArray[np.complexfloating], height: int, width: int, s
 def seed_of(window: Image, hole: Mask) -> int:
     """A number that the visible pixels decide."""
     sparse = np.s_[::SEED_STEP, ::SEED_STEP]
-    visible = window[sparse][~hole[sparse]]
-    return int(visible.sum(dtype=np.int64)) * SEED_FACTOR + int(np.count_nonzero(hole))
+    levels = cv2.sumElems(cv2.copyTo(window[sparse], (~hole[sparse]).view(np.uint8)))
+    return int(sum(levels)) * SEED_FACTOR + int(np.count_nonzero(hole))

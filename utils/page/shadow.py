@@ -21,6 +21,7 @@ BAND_SQUARE_PX = 34  # side of the squares in which a band is averaged: letters 
 LENGTH_PX = 66  # a shadow goes on for at least so much along the edge, print that shows through does not
 MIXED_PX = 25  # width of the band along borders between surfaces where none is looked for: both mix there
 SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
+NEARER_PX = 0.5  # on average the hole is so much nearer than its nearest pixel that is looked at
 MIN_BAND_SHARE = 0.01  # of a square that is bare paper of the band; from less of it less is lifted
 PRINT_LIGHT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
 FAINTEST_RIM = 0.006  # what takes less of the light than this is no shadow; from twice as much on all of it is lifted
@@ -68,12 +69,13 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page."""
     sparse = np.s_[::SPARSE_PX, ::SPARSE_PX]
     covered = hole[sparse].astype(np.uint8)
-    distance_px = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[sparse]
+    distance_px = SPARSE_PX * cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_5)
+    distance_px = np.maximum(distance_px - NEARER_PX, 0)
     colour, usual = (cv2.transform(array[sparse].astype(np.float32), MEAN) for array in (window, tone))
     missing = 1 - colour / np.maximum(usual, 1)
     known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_LIGHT_SHARE)
     # What is averaged, and its weight.
-    measured = np.dstack([missing, np.ones_like(missing)]) * known[..., None]
+    measured = cv2.merge([missing * known, known.astype(np.float32)])
 
     def band(start_px: float) -> Floats:
         return _average(measured, (distance_px > start_px) & (distance_px <= start_px + BAND_PX))
@@ -82,6 +84,8 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     amount, enough = _mean_of(band(0))
     amount = np.maximum(amount - beyond, 0)
     steady = np.clip(_least_along(amount, enough) / FAINTEST_RIM - 1, 0, 1)
+    if not steady.any():
+        return np.zeros(hole.shape, np.float32)
     # Nothing reaches farther, nor deeper into the hole.
     deep = cv2.erode(covered, np.ones((BAND_SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
     at = np.flatnonzero((distance_px <= FAINT_REACH_PX + BAND_PX) & (steady > 0) & (deep == 0))

@@ -44,7 +44,9 @@ class Stroke:
     period: float = 0.0
 
 
-def draw_rules(window: Image, hole: Mask, tone: Floats, rules: list[Rule]) -> Floats:
+def draw_rules(
+    window: Image, hole: Mask, tone: Floats, rules: list[Rule], area: tuple[slice, slice] | None = None
+) -> Floats:
     """What the rules take of the paper's light; crossings are drawn once.
 
     Args:
@@ -52,16 +54,18 @@ def draw_rules(window: Image, hole: Mask, tone: Floats, rules: list[Rule]) -> Fl
         hole: `(h, w)` bool.
         tone: `(h, w, 3)` float32, the bare paper.
         rules: to draw, from one visible end or between two.
+        area: the rows and columns that are asked for; None for all.
 
     Returns:
-        `(h, w, 3)` float32, 0 where there is no rule and 1 where no light is left.
+        `(h, w, 3)` float32, of the area, 0 where there is no rule and 1 where no light is left.
     """
-    ink = np.zeros_like(tone)
+    ink = np.zeros_like(tone if area is None else tone[area])
+    corner = (0, 0) if area is None else (area[0].start, area[1].start)
     for rule in rules:
         turn = (1, 0, 2) if rule.standing else (0, 1, 2)
         picture, paper = window.transpose(turn), tone.transpose(turn)
         strokes = [measure_stroke(picture, hole.transpose(turn[:2]), paper, end) for end in rule.ends]
-        _draw(ink.transpose(turn), rule, strokes)
+        _draw(ink.transpose(turn), corner[::-1] if rule.standing else corner, rule, strokes)
     return ink
 
 
@@ -147,13 +151,13 @@ def _trim(profile: AnyArray) -> Floats:
     return np.where(stroke[:, None], profile, 0).astype(np.float32)
 
 
-def _draw(shade: Floats, rule: Rule, strokes: list[Stroke]) -> None:
-    """Draw one lying rule into `shade`; where something is darker already, that stays."""
-    height, width = shade.shape[:2]
+def _draw(shade: Floats, corner: tuple[int, int], rule: Rule, strokes: list[Stroke]) -> None:
+    """Draw one lying rule into `shade`, whose first pixel is the window's at `corner`; what is darker already stays."""
+    (top, left), (height, width) = corner, shade.shape[:2]
     first, last = rule.u0, rule.u1
     for end in rule.ends:
         first, last = (first - OVERLAP_PX, last) if end.side > 0 else (first, last + OVERLAP_PX)
-    u = np.arange(max(0, int(np.ceil(first))), min(width - 1, int(last)) + 1)
+    u = np.arange(max(left, int(np.ceil(first))), min(left + width - 1, int(last)) + 1)
     if not len(u):
         return
     v = rule.at(u)
@@ -163,8 +167,8 @@ def _draw(shade: Floats, rule: Rule, strokes: list[Stroke]) -> None:
     phases = _choose_phases(rule, strokes, u)
     layers = [_interpolate(stroke, phase, place) for stroke, phase in zip(strokes, phases, strict=True)]
     drawn = layers[0] if len(layers) == 1 else layers[0] * (1 - share) + layers[1] * share
-    inside = (rows >= 0) & (rows < height)
-    pixels = rows[inside], np.broadcast_to(u[:, None], rows.shape)[inside]
+    inside = (rows >= top) & (rows < top + height)
+    pixels = rows[inside] - top, np.broadcast_to(u[:, None] - left, rows.shape)[inside]
     shade[pixels] = np.maximum(shade[pixels], drawn[inside])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.arrays import Floats, Image, Mask, Plane, Points, Reals
 from utils.page.cells import strongest
-from utils.page.grain import draw_grain, measure_grain, seed_of
+from utils.page.grain import TILE_PX, draw_grain, measure_grain, seed_of
 from utils.page.paper import Paper, measure_paper
 from utils.page.patterns import find_patterned
 from utils.page.rule import Rule
@@ -20,6 +20,7 @@ from utils.page.strokes import draw_rules
 from utils.page.texture import copy_texture
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
+STRIP_PX = 64  # height of the strips in which the hole is painted; whole ones make a tile of the grain
 WHITE = 255  # the paper of a window that shows none
 
 
@@ -75,7 +76,7 @@ def repair(window: Image, hole: Mask, beside: Mask | None = None) -> Structure:
     paper = measure_paper(_blank(window, hole), hole, beside)
     lifted, shade = lift_shadow(window, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
-    visible = _blank(lifted, hole)
+    visible = lifted.copy()
     cv2.copyTo(tone, hole.astype(np.uint8), visible)
     rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
     image = _fill(lifted, visible, hole, paper, tone, rules, seed_of(window, hole))
@@ -129,24 +130,51 @@ def _fill(
         seed: of the grain.
     """
     covered = hole.astype(np.uint8)
-    x, y, width, height = cv2.boundingRect(covered)
-    area = np.s_[y : y + height, x : x + width]
-    ink = draw_rules(visible, hole, paper.tone, rules)
-    values: Floats = paper.tone[area] * (1 - ink[area])
+    left, top, width, height = cv2.boundingRect(covered)
+    area = slice(top, top + height), slice(left, left + width)
+    ink = draw_rules(visible, hole, paper.tone, rules, area) if rules else None
     desk = np.isin(np.arange(paper.surface.max() + 1), paper.textured)[paper.surface[area]]
-    for number in np.unique(paper.surface[area][desk & hole[area]]):
+    texture = _copy_textures(visible, tone, hole, paper, desk & hole[area], area) if desk.any() else None
+    spectrum = measure_grain(visible, paper.tone, paper.bare)
+    grain = None if spectrum is None else draw_grain(spectrum, TILE_PX, width, seed)
+    image = lifted.copy()
+    for start in range(0, height, STRIP_PX):  # what is worked on stays in the cache
+        x, _, columns, _ = cv2.boundingRect(covered[top + start : min(top + start + STRIP_PX, top + height)])
+        if not columns:  # between two parts of the hole
+            continue
+        strip = slice(start, min(start + STRIP_PX, height)), slice(x - left, x - left + columns)
+        place = slice(top + strip[0].start, top + strip[0].stop), slice(x, x + columns)
+        values = paper.tone[place].copy()
+        if ink is not None:
+            values *= 1 - ink[strip]
+        if texture is not None:
+            values += texture[strip]
+        if grain is not None:
+            first = start % TILE_PX
+            grown = grain[first : first + strip[0].stop - start, strip[1]]
+            values += grown if texture is None else grown * ~desk[strip][..., None]
+        cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[place], image[place])
+    return image
+
+
+def _copy_textures(
+    visible: Image, tone: Image, hole: Mask, paper: Paper, hidden: Mask, area: tuple[slice, slice]
+) -> Floats:
+    """The texture of each desk for where it is hidden, as differences from the tone, of an area.
+
+    Args:
+        visible, tone, hole, paper: of the window, as `_fill` takes them.
+        hidden: `(height, width)` bool, of the area, where a desk is hidden.
+        area: the rows and columns that the hole takes.
+    """
+    texture = np.zeros((*hidden.shape, 3), np.float32)
+    for number in np.unique(paper.surface[area][hidden]):
         surface = paper.surface == number
         target = surface & hole
-        left, top, across, down = cv2.boundingRect(target.view(np.uint8))
-        own = np.s_[top - y : top - y + down, left - x : left - x + across]
-        values[own] += copy_texture(visible, tone, surface & ~hole, target)
-    spectrum = measure_grain(visible, paper.tone, paper.bare)
-    if spectrum is not None:
-        grain = draw_grain(spectrum, height, width, seed)
-        values += grain if not desk.any() else grain * ~desk[..., None]
-    image = lifted.copy()
-    cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0)), covered[area], image[area])
-    return image
+        x, y, width, height = cv2.boundingRect(target.view(np.uint8))
+        own = np.s_[y - area[0].start :, x - area[1].start :]
+        texture[own][:height, :width] += copy_texture(visible, tone, surface & ~hole, target)
+    return texture
 
 
 def debug_picture(structure: Structure, window: Image, hole: Mask) -> Image:

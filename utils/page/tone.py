@@ -18,6 +18,9 @@ RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows i
 EXPECTED_RELAXATIONS = 8  # membrane steps where the fill is only compared with
 SMOOTH_CELLS = 1.5  # standard deviation of the smoothing of what is measured
 MIN_SMOOTH_WEIGHT = 0.05  # a cell is known from so much smoothed weight on
+TREND_CELLS = (
+    4000  # so many known cells tell the plane, evenly taken: more change it by less than a hundredth of a level
+)
 TREND_RIDGE = 1e-6, 1e-2, 1e-2  # on the plane's level and slopes, in shares of the weight: few cells tell no slope
 OUTLIER_MEDIANS = 3.0  # a cell so many times the median distance off the plane is left out of it
 MIN_OUTLIER_LEVELS = 4.0  # a cell that is nearer to the plane than this stays in it
@@ -71,18 +74,20 @@ def fit_membrane(mean: Floats, weight: Floats, needed: Mask, relaxations: int) -
 def _fit_plane(mean: Floats, weight: Floats) -> Floats:
     """Plane through the known cells `(rows, columns, 3)`, twice fitted, the second time without what lies far off."""
     rows, columns = weight.shape
-    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    y, x = (y - rows / 2) / max(rows, columns), (x - columns / 2) / max(rows, columns)
-    basis = np.stack([np.ones_like(x), x, y], axis=-1)
+    y, x = (((np.arange(count) - count / 2) / max(rows, columns)).astype(np.float32) for count in (rows, columns))
     known = np.flatnonzero(weight)
-    flat, colours, shares = basis.reshape(-1, 3)[known], mean.reshape(-1, 3)[known], weight.ravel()[known]
+    known = known[:: max(1, len(known) // TREND_CELLS)]
+    colours, shares = mean.reshape(-1, 3)[known], weight.ravel()[known]
+    row, column = np.divmod(known, columns)
+    basis = np.stack([np.ones(len(known), np.float32), x[column], y[row]], axis=1)
     current = shares
     planes = np.zeros((3, 3), np.float32)
     for _ in range(2):
-        scaled = flat * current[:, None]
-        normal = scaled.T @ flat + np.diag(TREND_RIDGE) * max(float(current.sum()), 1e-6)
+        scaled = basis * current[:, None]
+        normal = scaled.T @ basis + np.diag(TREND_RIDGE) * max(float(current.sum()), 1e-6)
         planes = np.linalg.solve(normal, scaled.T @ colours).astype(np.float32)
-        distance = np.abs(colours - flat @ planes).max(axis=1, initial=0)
+        distance = np.abs(colours - basis @ planes).max(axis=1, initial=0)
         limit = max(MIN_OUTLIER_LEVELS, OUTLIER_MEDIANS * float(np.median(distance))) if len(known) else 0.0
         current = np.where(distance < limit, shares, 0)
-    return np.asarray(basis @ planes, np.float32)
+    level, across, down = planes
+    return np.asarray(level + x[:, None] * across + (y[:, None] * down)[:, None], np.float32)

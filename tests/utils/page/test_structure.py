@@ -250,3 +250,9 @@ def as_drawn(page: np.ndarray, blur: float, offset: float, noise: float) -> np.n
     small = cv2.GaussianBlur(cv2.resize(page, size, interpolation=cv2.INTER_AREA).astype(float), (0, 0), blur)
     small += offset + np.random.default_rng(9).normal(0, noise, small.shape)
     return cv2.resize(np.clip(small, 0, 255).astype(np.uint8), (WIDTH, HEIGHT))
+
+
+def test_a_hole_in_parts_far_from_each_other_is_filled_in_each():
+    page, hole = table(), disc(40, x=200, y=120) | disc(40, x=700, y=680)
+    result = repair(covered(page, hole), hole)
+    assert psnr(result.image, page, disc(40, x=200, y=120)) > 30 and psnr(result.image, page, hole) > 30
