@@ -23,7 +23,9 @@ from utils.spec import (
     NORMS,
     PAD_TYPES,
     PUBLISHED_CROP,
+    PUBLISHED_HEIGHT,
     PUBLISHED_RATIO,
+    PUBLISHED_WIDTH,
 )
 
 if TYPE_CHECKING:
@@ -119,8 +121,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     networks.add_argument("--init_type", choices=INIT_TYPES, default="xavier", help="random start (%(default)s)")
     networks.add_argument("--init_gain", type=float, default=0.02, help="scale of the random start (%(default)s)")
-    networks.add_argument("--seg_height", type=positive_int, default=640, help="input height of the segmentation net")
-    networks.add_argument("--seg_width", type=positive_int, default=480, help="input width of the segmentation net")
+    networks.add_argument(
+        "--seg_height", type=positive_int, default=PUBLISHED_HEIGHT, help="input height of the segmentation net"
+    )
+    networks.add_argument(
+        "--seg_width", type=positive_int, default=PUBLISHED_WIDTH, help="input width of the segmentation net"
+    )
     networks.add_argument("--seg_crop", type=positive_int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="train on parts "
         "of the input of this size (synthetic roots): several times as fast, for the first epochs")  # fmt: skip
 

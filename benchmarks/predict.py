@@ -38,14 +38,15 @@ from utils.options import PROVIDERS
 from utils.report import format_table
 from utils.runtime import onnx_backend
 from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH
-from utils.spec import GENERATOR, PUBLISHED_CROP, inpaint_spec, segmenter_spec
+from utils.spec import GENERATOR, PUBLISHED_CROP, PUBLISHED_HEIGHT, PUBLISHED_WIDTH, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
 
 ROOT = Path(__file__).resolve().parents[1]
-DISC_CENTRE, DISC_RADIUS = (400, 150), 60  # row and column at 640×480: 3.7 % of the page, over text and rules
+DISC_CENTRE, DISC_RADIUS = (400, 150), 60  # row and column of the input: 3.7 % of the page, over text and rules
 DISC_LOGIT = 1000.0  # above whatever a network says
 LONG_FOLDER = 60  # photos, to see that memory does not grow
 MEGAPIXELS_12, MEGAPIXELS_100 = (4000, 3000), (11547, 8660)
+PHOTO_QUALITY = 92  # of the JPEG files
 # A process's peak memory counts what its parent held when it was started: so this small one starts it.
 LAUNCHER = """import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
@@ -165,7 +166,7 @@ def memory(photos: Sequence[Path], graphs: Graphs, provider: str, folder: Path) 
         source.mkdir()
         for index, page in enumerate(pages[:count]):
             upright = preprocess.transpose(page) if preprocess.is_landscape(page) else page
-            images.write_image(source / f"{index}.jpg", preprocess.resize(upright, *size), quality=92)
+            images.write_image(source / f"{index}.jpg", preprocess.resize(upright, *size), quality=PHOTO_QUALITY)
         for index in range(len(pages), count):
             os.link(source / f"{index % len(pages)}.jpg", source / f"{index}.jpg")
         run = run_process(ours(source, folder / source.name / "repaired", graphs, provider, MOST_WORK))
@@ -281,7 +282,7 @@ def published_graphs(folder: Path) -> Graphs:
 def with_disc(source: Path, target: Path) -> Path:
     """A segmentation graph that finds a disc in every photo, and nothing else; returns `target`."""
     model = onnx.load(source)
-    rows, columns = np.ogrid[:640, :480]
+    rows, columns = np.ogrid[:PUBLISHED_HEIGHT, :PUBLISHED_WIDTH]
     inside = (rows - DISC_CENTRE[0]) ** 2 + (columns - DISC_CENTRE[1]) ** 2 <= DISC_RADIUS**2
     logits = np.where(inside, DISC_LOGIT, -DISC_LOGIT).astype(np.float32)
     model.graph.initializer.append(numpy_helper.from_array(np.stack([-logits, logits])[None], "disc"))

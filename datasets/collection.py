@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.formats.pixels import WIDE_STEP
 from utils.images import list_photos, read_image
 from utils.split import select_some
 
@@ -183,7 +184,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
     if image is None:
         raise ValueError(f"cannot decode '{path}'")
     if image.dtype != np.uint8:
-        image = (image / 257).astype(np.uint8)
+        image = (image / WIDE_STEP).astype(np.uint8)
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 

@@ -24,7 +24,14 @@ from utils.crops import hole_crop
 from utils.images import header_size, list_photos, read_image
 from utils.mask_files import read_mask_file
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
-from utils.spec import PUBLISHED_CROP, PUBLISHED_RATIO
+from utils.spec import (
+    PUBLISHED_CROP,
+    PUBLISHED_HEIGHT,
+    PUBLISHED_MEAN,
+    PUBLISHED_RATIO,
+    PUBLISHED_STD,
+    PUBLISHED_WIDTH,
+)
 
 MIRRORED = 0.5  # share of mirrored samples
 LIGHT_GAIN = 0.25  # strongest change of brightness, as a share
@@ -290,10 +297,10 @@ class SegmentationData(ContestData):
     def __init__(
         self,
         triples: Sequence[Triple],
-        height: int = 640,
-        width: int = 480,
-        mean: float = 0.6,
-        std: float = 0.2,
+        height: int = PUBLISHED_HEIGHT,
+        width: int = PUBLISHED_WIDTH,
+        mean: float = PUBLISHED_MEAN,
+        std: float = PUBLISHED_STD,
         cache: PixelCache | None = None,
         augmentations: Sequence[str] = (),
         seed: int = 0,

@@ -22,7 +22,7 @@ from datasets.surroundings import draw_desk, draw_surface
 from utils import classes, preprocess
 from utils.images import header_size, list_photos
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
-from utils.spec import PUBLISHED_RATIO
+from utils.spec import PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_RATIO, PUBLISHED_STD, PUBLISHED_WIDTH
 from utils.split import select_some
 
 SYNTHETIC = "synthetic"
@@ -174,13 +174,13 @@ class SyntheticSegmentation(_Drawn):
         self,
         count: int,
         seed: int,
-        height: int = 640,
-        width: int = 480,
+        height: int = PUBLISHED_HEIGHT,
+        width: int = PUBLISHED_WIDTH,
         page_dir: Path | None = None,
         occluder_dir: Path | None = None,
         split: str = "train",
-        mean: float = 0.6,
-        std: float = 0.2,
+        mean: float = PUBLISHED_MEAN,
+        std: float = PUBLISHED_STD,
         crop: tuple[int, int] | None = None,
         num_classes: int = 2,
     ) -> None:

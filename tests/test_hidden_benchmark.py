@@ -22,6 +22,7 @@ def test_words_of_one_line_have_one_number_and_cells_have_their_own():
     assert 1 <= len(np.unique(letters.line)) <= len(np.unique(letters.word))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(hidden_pages.HOLE_PLACES)))
 def test_a_hole_without_text_touches_no_letter(number):
     sample = hidden_pages.draw_sample(1, number, bare=True)

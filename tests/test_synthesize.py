@@ -144,6 +144,7 @@ def test_grey_pages_get_grey_occluders():
     assert (covered == covered[..., :1]).all()
 
 
+@pytest.mark.slow
 def test_larger_pictures_than_usual_can_be_drawn():
     image = TripleSource(size=4500).clean(np.random.default_rng(3)).image
     assert 4000 < image.shape[0] < 5000
@@ -175,6 +176,7 @@ def test_a_folder_begun_with_other_settings_is_refused(tmp_path, capsys):
     assert json.loads((tmp_path / synthesize.SETTINGS_FILE).read_text())["seed"] == 0
 
 
+@pytest.mark.slow
 def test_an_unreadable_page_is_named_and_the_exit_status_is_1(tmp_path, capsys):
     pages = tmp_path / "pages"
     pages.mkdir()

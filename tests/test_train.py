@@ -72,6 +72,7 @@ def test_loader_processes_of_a_second_epoch_start_after_opencv_was_used(root):
     assert len(lines(root.parent / "forked", "validation")) == 2
 
 
+@pytest.mark.slow
 def test_generator_weights_of_another_network_are_refused_even_where_they_fit(root, capsys):
     assert train.main([*INPAINTING, *flags(root, "first", "--epochs", "1", "--norm", "none")]) == 0
     (weights,) = (root.parent / "first").glob("deepfillv2_G_epoch*.pth")

@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict, dataclass, fields
 
+SHOWN_LETTERS = 200  # of what is no spec, in a message
 METADATA_KEY = "network_spec"  # where a checkpoint (a dict entry) and an ONNX graph (a metadata property) keep the spec
 
 SEGMENTER = "deeplabv3"
 GENERATOR = "deepfillv2_G"
 DISCRIMINATOR = "deepfillv2_D"
 
+PUBLISHED_HEIGHT, PUBLISHED_WIDTH = 640, 480  # of what the segmentation net sees, in pixels
+PUBLISHED_MEAN, PUBLISHED_STD = 0.6, 0.2  # of its normalisation
 PUBLISHED_CROP = 1536  # side of the square that the generator sees, in pixels of the photo
 PUBLISHED_RATIO = 6  # how many times it is reduced before
 
@@ -79,12 +82,13 @@ class NetworkSpec:
             values = json.loads(text)
             return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
         except (TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not a network spec: {text[:200]!r} ({error})") from error
+            raise ValueError(f"not a network spec: {text[:SHOWN_LETTERS]!r} ({error})") from error
 
 
 def segmenter_spec(backbone: str, in_channels: int = 3, out_channels: int = 2) -> NetworkSpec:
     """The published segmentation set-up: 480 wide × 640 high, (x - 0.6) / 0.2."""
-    return NetworkSpec(SEGMENTER, in_channels, out_channels, 640, 480, mean=0.6, std=0.2, backbone=backbone)
+    size, look = (PUBLISHED_HEIGHT, PUBLISHED_WIDTH), (PUBLISHED_MEAN, PUBLISHED_STD)
+    return NetworkSpec(SEGMENTER, in_channels, out_channels, *size, *look, backbone=backbone)
 
 
 def inpaint_spec(

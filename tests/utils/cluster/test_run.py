@@ -238,6 +238,7 @@ def test_flags_that_do_not_go_together_are_one_line(photos, flags, capsys, more,
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_share_of_no_photo_is_well(photos, flags, capsys):
     (photos.parent / "all.txt").write_text("1.jpg\n")
     statuses = [predict_onnx.main(argv(photos, flags, "--shard", f"{index}/4")) for index in range(4)]
@@ -277,6 +278,7 @@ def test_a_photo_that_kills_or_hangs_is_quarantined_by_name_and_the_rest_done(ph
     assert "8 of 8 have records already" in said.out and "quarantined: hanging.png, killing.png" in said.err
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_before_it_begins_ends_the_run_with_a_reason(photos, graph_files, capsys):
     choices = Choices(list=str(photos.parent / "all.txt"))
     assert clean_list(job(photos, graph_files, load=cluster_load.die), choices, "test") == 2

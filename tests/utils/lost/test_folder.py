@@ -70,6 +70,7 @@ def test_without_marks_the_picture_says_nothing(folders):
     assert b"DigitalSourceType" not in data and read_record(data) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hatch", "outline"])
 def test_signs_are_in_the_written_picture_and_in_the_hole_only(folders, kind):
     run(folders)
