@@ -39,31 +39,37 @@ PERIODS, ON_SHARES = {"dotted": (7, 14), "dashed": (16, 34)}, {"dotted": 0.45, "
 LETTERS, LETTER_WIDTH = "abcdefghijklmnoprstuvw   0123456789", 0.62  # over its height
 HERSHEY_HEIGHT, HERSHEY_STROKE = 22, 9  # height of OpenCV's font at scale 1; heights of text for a pixel of stroke
 SHADE = (120, 235)  # levels that ink is darker than paper
-MARGIN, TOP, END = (0.03, 0.12), (0.02, 0.1), 0.97  # shares of width and height
+SHEET_MARGIN, SHEET_TOP, SHEET_END = (0.03, 0.12), (0.02, 0.1), 0.97  # shares of width and height
 PITCH, RULED_STYLES, RULED_THICKNESS = (70, 130), ("solid", "solid", "dotted"), (1.5, 4)
-WRITING_RISE, WRITING_SIZE, WRITING_LENGTH = 8, 0.45, (0.3, 0.8)  # size over the pitch; share of the width
+SHEET_WRITING_RISE, SHEET_WRITING_SIZE, WRITING_LENGTH = 8, 0.45, (0.3, 0.8)  # size over the pitch; share of the width
 FORM_TABLE_CHANCE, FIELD_CHANCE = 0.4, 0.6  # of what comes next on a form; the rest are paragraphs
-FIELD_SIZE, FIELD_LABEL, FIELD_RULE, FIELD_DROP, FIELD_STEP = (28, 44), 0.2, 0.22, 6, (1.8, 2.6)
-TEXT_SIZE, TEXT_LINES, TEXT_LENGTH, TEXT_STEP = (26, 60), (1, 8), (0.2, 0.8), (1.5, 2.0)
-RULE_THICKNESS, FRAME_THICKNESS, SIDE_THICKNESS = (1.5, 5), 1.6, 1.2  # a frame's over that of the rules in it
-ROW_HEIGHT, ROW_COUNT, COLUMN_COUNT = (55, 150), (2, 14), (1, 8)
+FIELD_SIZE, FIELD_LABEL, FIELD_RULE, SHEET_FIELD_DROP, FIELD_STEP = (28, 44), 0.2, 0.22, 6, (1.8, 2.6)
+SHEET_TEXT_SIZE, TEXT_LINES, TEXT_LENGTH, TEXT_STEP = (26, 60), (1, 8), (0.2, 0.8), (1.5, 2.0)
+SHEET_RULE_THICKNESS, FRAME_THICKNESS, SIDE_THICKNESS = (1.5, 5), 1.6, 1.2  # a frame's over that of the rules in it
+SHEET_ROW_HEIGHT, ROW_COUNT, SHEET_COLUMN_COUNT = (55, 150), (2, 14), (1, 8)
 TABLE_MARGIN, TABLE_INSET, COLUMN_LEAST, CLOSED_CHANCE = (0.5, 1.5), 60, 50, 0.8
 CELL_TEXT, CELL_SIZE, CELL_CHANCE, CELL_INSET = 0.5, (24, 44), 0.7, 14
 CELL_LENGTH, CELL_DROP, TABLE_GAP = (0.3, 0.85), 0.35, (40, 160)
 TURN_DEGREES, CORNER_SPREAD, CURL_CHANCE, CURL = (-5, 5), (-0.02, 0.02), 0.5, (-12, 12)
-DESK_CHANCE, WITH_DESK, FILLED = 0.4, (1.0, 1.12), (0.8, 0.9)  # the photo's frame over the sheet
-PAPER, PAPER_TINT, DESK_LEVELS = (165, 235), 0.02, (30, 150)
-LIGHT_SLOPE, LIGHT_BOW, LENS_BLUR, NOISE, GRAIN_BLUR = (-0.15, 0.15), (-0.15, 0.05), (0.6, 1.3), (1.5, 4), 0.6
+SHEET_DESK_CHANCE, WITH_DESK, FILLED = 0.4, (1.0, 1.12), (0.8, 0.9)  # the photo's frame over the sheet
+PAPER, PAPER_TINT, SHEET_DESK_LEVELS = (165, 235), 0.02, (30, 150)
+SHEET_LIGHT_SLOPE, LIGHT_BOW, LENS_BLUR, SHEET_NOISE, GRAIN_BLUR = (
+    (-0.15, 0.15),
+    (-0.15, 0.05),
+    (0.6, 1.3),
+    (1.5, 4),
+    0.6,
+)
 BAND_ROWS = 600  # photographed at a time: a whole photo of float64 coordinates would take most of the memory
 
 # Occluders.
-HEAD_PLACE, HEAD_SIZE, HEAD_RISE = (0.2, 0.8), (260, 380), 1.7
+HEAD_PLACE, SHEET_HEAD_SIZE, HEAD_RISE = (0.2, 0.8), (260, 380), 1.7
 HEAD_AXES, SHOULDER_AXES = (0.6, 0.8), (1.3, 1.1)  # of ellipses, over the size
 ENTRY_PLACE, ENTRY_RADIANS, LIMB_BEND, LIMB_TAPER = (0.15, 0.85), (-0.5, 0.5), (-120, 120), 0.25
 LIMB_STEPS, LIMB_START = 40, -0.1  # circles that draw it; it begins outside of the photo
 FINGER_WIDTH, FINGER_REACH, ARM_WIDTH, ARM_REACH = (180, 280), (900, 1500), (300, 420), (700, 1100)
 SKIN_BGR = (120, 150, 190)
-STEP_PX = 2.0  # between points of a rule
+SHEET_STEP_PX = 2.0  # between points of a rule
 POINTS_AT_ONCE = 512  # whose distances are computed together
 
 
@@ -147,9 +153,9 @@ def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
     """A photographed page of one of `SHEET_KINDS`."""
     sheet = _Sheet(rng, SHEET_HEIGHT, SHEET_WIDTH)
     shade = int(rng.uniform(*SHADE))
-    margin = rng.uniform(*MARGIN) * SHEET_WIDTH
-    y = rng.uniform(*TOP) * SHEET_HEIGHT
-    while y < SHEET_HEIGHT * END:
+    margin = rng.uniform(*SHEET_MARGIN) * SHEET_WIDTH
+    y = rng.uniform(*SHEET_TOP) * SHEET_HEIGHT
+    while y < SHEET_HEIGHT * SHEET_END:
         if kind == "ruled":
             pitch, style = rng.uniform(*PITCH), str(rng.choice(RULED_STYLES))
             thickness = rng.uniform(*RULED_THICKNESS)
@@ -158,7 +164,7 @@ def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
                 sheet.rule(0, line_y, SHEET_WIDTH, line_y, thickness, shade // 2, style)
                 if rng.random() < 0.5:
                     length = rng.uniform(*WRITING_LENGTH) * SHEET_WIDTH
-                    sheet.text(margin, line_y - WRITING_RISE, pitch * WRITING_SIZE, length, shade)
+                    sheet.text(margin, line_y - SHEET_WRITING_RISE, pitch * SHEET_WRITING_SIZE, length, shade)
             if margin_line:
                 sheet.rule(margin, 0, margin, SHEET_HEIGHT, thickness, shade // 2, "solid")
             break
@@ -167,11 +173,15 @@ def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
         elif kind == "form" and rng.random() < FIELD_CHANCE:
             size = rng.uniform(*FIELD_SIZE)
             sheet.text(margin, y + size, size, SHEET_WIDTH * FIELD_LABEL, shade)
-            line_y, thickness, style = y + size + FIELD_DROP, rng.uniform(*RULE_THICKNESS), str(rng.choice(STYLES))
+            line_y, thickness, style = (
+                y + size + SHEET_FIELD_DROP,
+                rng.uniform(*SHEET_RULE_THICKNESS),
+                str(rng.choice(STYLES)),
+            )
             sheet.rule(margin + SHEET_WIDTH * FIELD_RULE, line_y, SHEET_WIDTH - margin, line_y, thickness, shade, style)
             y += size * rng.uniform(*FIELD_STEP)
         else:
-            size = rng.uniform(*TEXT_SIZE)
+            size = rng.uniform(*SHEET_TEXT_SIZE)
             for _ in range(int(rng.integers(*TEXT_LINES))):
                 sheet.text(margin, y + size, size, rng.uniform(*TEXT_LENGTH) * SHEET_WIDTH, shade)
                 y += size * rng.uniform(*TEXT_STEP)
@@ -182,11 +192,11 @@ def draw_page(rng: np.random.Generator, kind: str) -> Drawn:
 def _draw_table(sheet: _Sheet, margin: float, y: float, shade: int) -> float:
     """Draw a table at `y`; returns its height with the space after it."""
     rng = sheet.rng
-    row = rng.uniform(*ROW_HEIGHT)
+    row = rng.uniform(*SHEET_ROW_HEIGHT)
     rows = int(rng.integers(*ROW_COUNT))
     x0, x1 = margin, SHEET_WIDTH - margin * rng.uniform(*TABLE_MARGIN)
-    inner = np.sort(rng.uniform(x0 + TABLE_INSET, x1 - TABLE_INSET, int(rng.integers(*COLUMN_COUNT))))
-    thickness = rng.uniform(*RULE_THICKNESS)
+    inner = np.sort(rng.uniform(x0 + TABLE_INSET, x1 - TABLE_INSET, int(rng.integers(*SHEET_COLUMN_COUNT))))
+    thickness = rng.uniform(*SHEET_RULE_THICKNESS)
     style = str(rng.choice(STYLES))
     closed = rng.random() < CLOSED_CHANCE
     for index in range(rows + 1):
@@ -213,7 +223,7 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     """Perspective, turn, curl, light, blur and noise."""
     turn = np.radians(rng.uniform(*TURN_DEGREES))
     corners = np.array([(0, 0), (SHEET_WIDTH, 0), (SHEET_WIDTH, SHEET_HEIGHT), (0, SHEET_HEIGHT)], np.float32)
-    zoom = rng.uniform(*(WITH_DESK if rng.random() < DESK_CHANCE else FILLED))
+    zoom = rng.uniform(*(WITH_DESK if rng.random() < SHEET_DESK_CHANCE else FILLED))
     centre = np.array([SHEET_WIDTH / 2, SHEET_HEIGHT / 2])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     frame = centre + (corners - centre) @ rotation.T * zoom + rng.uniform(*CORNER_SPREAD, (4, 2)) * SHEET_WIDTH
@@ -227,11 +237,11 @@ def _photograph(rng: np.random.Generator, sheet: _Sheet) -> Drawn:
     clean = np.empty((SHEET_HEIGHT, SHEET_WIDTH, 3), np.uint8)
     textless = np.empty_like(clean)
     paper = np.array([rng.uniform(*PAPER)] * 3) * (1 + rng.normal(0, PAPER_TINT, 3))
-    desk = rng.uniform(*DESK_LEVELS, 3)
-    slope = rng.uniform(*LIGHT_SLOPE, 2)
+    desk = rng.uniform(*SHEET_DESK_LEVELS, 3)
+    slope = rng.uniform(*SHEET_LIGHT_SLOPE, 2)
     bow = rng.uniform(*LIGHT_BOW)
     blur = rng.uniform(*LENS_BLUR)
-    sigma = rng.uniform(*NOISE)
+    sigma = rng.uniform(*SHEET_NOISE)
     inks = [np.maximum(sheet.rules_ink, sheet.text_ink), sheet.rules_ink]
     for top in range(0, SHEET_HEIGHT, BAND_ROWS):
         y, x = np.mgrid[top : min(SHEET_HEIGHT, top + BAND_ROWS), 0:SHEET_WIDTH].astype(np.float32)
@@ -264,7 +274,7 @@ def draw_hole(rng: np.random.Generator) -> NDArray[np.bool_]:
     mask = np.zeros((SHEET_HEIGHT, SHEET_WIDTH), np.uint8)
     kind = rng.choice(["finger", "arm", "head"])
     if kind == "head":
-        x, size = rng.uniform(*HEAD_PLACE) * SHEET_WIDTH, rng.uniform(*HEAD_SIZE)
+        x, size = rng.uniform(*HEAD_PLACE) * SHEET_WIDTH, rng.uniform(*SHEET_HEAD_SIZE)
         for centre_y, axes in ((int(SHEET_HEIGHT - size * HEAD_RISE), HEAD_AXES), (SHEET_HEIGHT, SHOULDER_AXES)):
             cv2.ellipse(mask, (int(x), centre_y), (int(size * axes[0]), int(size * axes[1])), 0, 0, 360, 1, -1)
         return mask > 0
@@ -306,7 +316,7 @@ def score(drawn: Drawn, hole: NDArray[np.bool_]) -> dict[str, Any]:
     seconds, wall = time.process_time() - started, time.perf_counter() - wall
     corner = np.array([box[1].start, box[0].start])
     true = _hidden([line - corner for line in drawn.rules], inside)
-    continued_points = _hidden([rule.points(STEP_PX) for rule in result.continued], inside)
+    continued_points = _hidden([rule.points(SHEET_STEP_PX) for rule in result.continued], inside)
     to_found, to_true = _distances(true, continued_points), _distances(continued_points, true)
     agreed = to_found[to_found <= AGREE_PX]
     telea = opencv_inpaint(window, inside)
@@ -336,7 +346,7 @@ def _hidden(lines: Sequence[NDArray[np.floating]], hole: NDArray[np.bool_]) -> N
     points = [np.zeros((0, 2))]
     for line in lines:
         length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-        at = np.arange(0, length[-1], STEP_PX)
+        at = np.arange(0, length[-1], SHEET_STEP_PX)
         even = np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], axis=1)
         x, y = np.rint(even).astype(int).T
         inside_window = (x >= 0) & (y >= 0) & (x < hole.shape[1]) & (y < hole.shape[0])

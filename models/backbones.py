@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from utils.spec import BACKBONES
+
 RESNET_LAYERS = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}
-BACKBONES = ("mobilenetv2", *RESNET_LAYERS)  # the choices of --backbone
 
 
 class ResNetEncoder(ResNet):

@@ -21,11 +21,19 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from models.backbones import BACKBONES
 from models.deepfillv2 import InpaintGenerator, PatchDiscriminator
 from models.deeplabv3 import DeepLabV3
 from utils.images import atomic
-from utils.spec import DISCRIMINATOR, GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec, inpaint_spec, segmenter_spec
+from utils.spec import (
+    BACKBONES,
+    DISCRIMINATOR,
+    GENERATOR,
+    METADATA_KEY,
+    SEGMENTER,
+    NetworkSpec,
+    inpaint_spec,
+    segmenter_spec,
+)
 
 State = dict[str, Tensor]
 

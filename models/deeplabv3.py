@@ -51,7 +51,7 @@ class DeepLabV3(nn.Module):
     """Which class each pixel of a picture belongs to.
 
     Args:
-        backbone: one of `backbones.BACKBONES`.
+        backbone: one of `utils.spec.BACKBONES`.
         in_channels: channels of the input.
         num_classes: classes, 2 or 4 of them, see `utils.classes`.
     """

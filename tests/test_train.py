@@ -119,7 +119,7 @@ def test_choices_on_the_command_line_are_those_that_are_implemented():
     from models.losses import ADVERSARIAL_LOSSES
 
     assert set(train.GAN_TYPES) == set(ADVERSARIAL_LOSSES)
-    assert set(train.BACKBONES) == set(backbones.BACKBONES)
+    assert set(train.BACKBONES) == {"mobilenetv2", *backbones.RESNET_LAYERS}
     assert set(train.PAD_TYPES) == set(gated_conv.PAD_MODES)
     assert set(train.ACTIVATIONS) == set(gated_conv.ACTIVATION_LAYERS)
     assert set(train.NORMS) == set(gated_conv.NORM_LAYERS)

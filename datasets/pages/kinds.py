@@ -54,7 +54,7 @@ LETTER_PARAGRAPHS, LETTER_LINES, SIGNATURE_ROOM = (2, 6), (2, 8), 3
 SIGNATURE_INSET, SIGNATURE_LENGTH, SIGNATURE_SIZE = 700, 450, 1.8
 LETTER_SEAL_CHANCE, LETTER_SEAL_INSET, LETTER_SEAL_RADIUS = 0.7, (300, 800), (190, 280)
 
-BOOK_SUBTITLE_CHANCE, TWO_COLUMNS_CHANCE, GUTTER = 0.5, 0.3, 1.2  # heights of text, half of it
+BOOK_SUBTITLE_CHANCE, TWO_COLUMNS_CHANCE, COLUMN_GUTTER = 0.5, 0.3, 1.2  # heights of text, half of it
 BOOK_ROOM, COLUMN_LINES, BOOK_LINES = 3, (3, 12), (3, 10)
 
 RECEIPT_MARGIN, RECEIPT_LEAST_SIZE, RECEIPT_LETTERS = 0.06, 30, 26  # share of the width; page units; letters across
@@ -68,7 +68,7 @@ BLUE_RULING_CHANCE, BLUE_RULING, GREY_RULING = 0.6, (205, 180, 165), (180, 180, 
 MARGIN_BGR: Colour = (150, 130, 220)
 RULING_TOP, SQUARED_CHANCE, MARGIN_CHANCE, MARGIN_PLACE = (0.04, 0.12), 0.3, 0.6, (0.08, 0.14)
 WRITTEN_SHARE, WRITING_INSET, WRITING_END, WORD_LENGTH = (0.3, 1), 1.6, 200, (120, 420)
-WRITING_RISE, WRITING_SIZE, WORD_GAP = 0.1, 0.62, 0.5  # of the step from line to line
+WRITING_RISE, WRITING_SIZE, WRITTEN_GAP = 0.1, 0.62, 0.5  # of the step from line to line
 
 
 def table_page(page: Page) -> None:
@@ -254,7 +254,7 @@ def text_page(page: Page) -> None:
     if page.chance(BOOK_SUBTITLE_CHANCE):
         page.subtitle()
     if page.chance(TWO_COLUMNS_CHANCE):
-        middle, gap, top = (page.left + page.right) / 2, page.size * GUTTER, page.y
+        middle, gap, top = (page.left + page.right) / 2, page.size * COLUMN_GUTTER, page.y
         for x0, x1 in ((page.left, middle - gap), (middle + gap, page.right)):
             page.y = top
             while page.room() > BOOK_ROOM * page.size:
@@ -318,7 +318,7 @@ def notebook_page(page: Page) -> None:
         while x < page.right - WRITING_END:
             length = page.between(*WORD_LENGTH)
             page.scribble(x, y - step * WRITING_RISE, min(length, page.right - x), step * WRITING_SIZE)
-            x += length + step * WORD_GAP
+            x += length + step * WRITTEN_GAP
 
 
 # How often each kind of page is drawn; those with large ruled tables make up four in five.

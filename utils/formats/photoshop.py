@@ -8,7 +8,7 @@ import struct
 from utils.formats.metadata import HARMLESS_BYTES, picture_in
 
 SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")
-IPTC, THUMBNAILS, EXIF, XMP = 1028, (1033, 1036), (1058, 1059), 1060
+IPTC_RESOURCE, THUMBNAILS, EXIF, XMP_RESOURCE = 1028, (1033, 1036), (1058, 1059), 1060
 # Resources that say something about a photo and cannot hold one, however long they are: resolution, printing, captions,
 # colour profile, guides, paths.
 SAFE_RESOURCES = frozenset(
@@ -38,13 +38,13 @@ def cleaned(resources: bytes, dropped: list[str]) -> bytes:
         (size,) = struct.unpack_from(">I", resources, size_at)
         start, end = size_at + 4, size_at + 4 + (size + 1) // 2 * 2
         content = resources[start : start + size]
-        if number == IPTC:
+        if number == IPTC_RESOURCE:
             records = without_preview(content, dropped)
             kept += resources[position:size_at] + struct.pack(">I", len(records)) + records + bytes(len(records) % 2)
         elif number in THUMBNAILS:
             dropped.append("Photoshop thumbnail")
-        elif number in (*EXIF, XMP):
-            dropped.append(f"copy of {'XMP' if number == XMP else 'EXIF'} in Photoshop's resources")
+        elif number in (*EXIF, XMP_RESOURCE):
+            dropped.append(f"copy of {'XMP' if number == XMP_RESOURCE else 'EXIF'} in Photoshop's resources")
         elif picture_in(content) is not None or (number not in SAFE_RESOURCES and size > HARMLESS_BYTES):
             dropped.append(f"Photoshop resource {number}")
         else:

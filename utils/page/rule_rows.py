@@ -18,8 +18,8 @@ MAX_SPLIT = 1.15  # from first to last hidden pixel over hidden pixels: more is 
 TRACE_BLOCK_PX = 16  # traces are looked for in steps so long: letters average out
 MIN_TRACES = 4  # steps in which a predicted rule is seen
 TRACE_START_PX = 4.0  # traces begin so far from the hole
-STRIP_PX = 7  # so far aside of a predicted rule it is looked: text stands that near its rule
-CORE_COLUMNS = slice(STRIP_PX - 1, STRIP_PX + 2)  # of that strip: the rule itself
+ROW_STRIP_PX = 7  # so far aside of a predicted rule it is looked: text stands that near its rule
+CORE_COLUMNS = slice(ROW_STRIP_PX - 1, ROW_STRIP_PX + 2)  # of that strip: the rule itself
 ASIDE_COLUMNS = ((1, 3), (10, 12))  # first columns of two pairs on each side of that strip: the lighter pair counts
 CLEAR_SHARE = 0.6  # of a seen rule's darkness: where it is darker beside the predicted one, print hides it
 TRACE_SHARE = 0.5  # of a seen rule's darkness: what is darker is a trace
@@ -135,7 +135,7 @@ def _read_traces(sight: Sight, rule: Rule, u0: float, u1: float, sides: set[int]
         u, v = u[usable], v[usable]
         count = len(u) // TRACE_BLOCK_PX
         if count:
-            strip = read_strip(sight.dark, u, v, np.arange(-STRIP_PX, STRIP_PX + 1.0))[: count * TRACE_BLOCK_PX]
+            strip = read_strip(sight.dark, u, v, np.arange(-ROW_STRIP_PX, ROW_STRIP_PX + 1.0))[: count * TRACE_BLOCK_PX]
             blocks = strip.reshape(count, TRACE_BLOCK_PX, -1).mean(axis=1)
             before, after = (
                 np.minimum(blocks[:, i : i + 2].mean(axis=1), blocks[:, j : j + 2].mean(axis=1))

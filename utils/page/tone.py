@@ -18,9 +18,7 @@ RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows i
 EXPECTED_RELAXATIONS = 8  # membrane steps where the fill is only compared with
 SMOOTH_CELLS = 1.5  # standard deviation of the smoothing of what is measured
 MIN_SMOOTH_WEIGHT = 0.05  # a cell is known from so much smoothed weight on
-TREND_CELLS = (
-    4000  # so many known cells tell the plane, evenly taken: more change it by less than a hundredth of a level
-)
+TREND_CELLS = 4000  # known cells, evenly taken, that tell the plane: more change it by less than 0.01 levels
 TREND_RIDGE = 1e-6, 1e-2, 1e-2  # on the plane's level and slopes, in shares of the weight: few cells tell no slope
 OUTLIER_MEDIANS = 3.0  # a cell so many times the median distance off the plane is left out of it
 MIN_OUTLIER_LEVELS = 4.0  # a cell that is nearer to the plane than this stays in it

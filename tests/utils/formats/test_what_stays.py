@@ -262,8 +262,8 @@ def test_photoshop_resources_keep_what_says_something(tmp_path):
     dropped = []
     assert photoshop.cleaned(kept + gone, dropped) == kept
     assert len(dropped) == 4
-    with_caption = resource(photoshop.IPTC, record(120, b"a caption") + record(202, PICTURE))
-    assert photoshop.cleaned(with_caption, []) == resource(photoshop.IPTC, record(120, b"a caption"))
+    with_caption = resource(photoshop.IPTC_RESOURCE, record(120, b"a caption") + record(202, PICTURE))
+    assert photoshop.cleaned(with_caption, []) == resource(photoshop.IPTC_RESOURCE, record(120, b"a caption"))
     assert photoshop.cleaned(kept + b"rubbish" + PICTURE, []) == kept
 
 
