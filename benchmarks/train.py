@@ -40,9 +40,21 @@ from models.gated_conv import GatedConv2d, initialise
 from models.tasks import InpaintingTask
 from models.training import choose_precision
 from utils.flags import add_switch, positive_int
-from utils.spec import DISCRIMINATOR, GENERATOR, PUBLISHED_CROP, inpaint_spec
+from utils.preprocess import MASK_LEVEL
+from utils.spec import (
+    DISCRIMINATOR,
+    GENERATOR,
+    PUBLISHED_CROP,
+    PUBLISHED_HEIGHT,
+    PUBLISHED_MEAN,
+    PUBLISHED_STD,
+    PUBLISHED_WIDTH,
+    inpaint_spec,
+)
 
 PHOTO_HEIGHT, PHOTO_WIDTH = 3648, 2736  # 10 megapixels
+RADIUS_PX, INSET_PX, OCCLUDER_BGR = 280, 300, (90, 120, 200)  # of the disc that covers each, inside of the photo
+RATES, BETAS, L1_WEIGHT = {GENERATOR: 1e-4, DISCRIMINATOR: 4e-4}, (0.5, 0.999), 1000  # as published
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -92,7 +104,7 @@ class PublishedInpainting(Dataset[Any]):
         window = (slice(top, top + PUBLISHED_CROP), slice(left, left + PUBLISHED_CROP))
         small, hole = cv2.resize(image[window], (256, 256)), cv2.resize(mask[window], (256, 256))[:, :, 1]
         pixels = torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
-        return pixels, torch.from_numpy(hole.astype(np.float32) / 128)[None]
+        return pixels, torch.from_numpy(hole.astype(np.float32) / MASK_LEVEL)[None]
 
 
 class PublishedSegmentation(PublishedInpainting):
@@ -101,8 +113,10 @@ class PublishedSegmentation(PublishedInpainting):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         triple = self.triples[index]
         image, mask = read(triple.covered), read(triple.mask)
-        small = torch.from_numpy(cv2.resize(image, (480, 640))).permute(2, 0, 1).float() / 255
-        return (small - 0.6) / 0.2, torch.from_numpy(cv2.resize(mask[:, :, 1], (480, 640)) / 128).long()
+        size = PUBLISHED_WIDTH, PUBLISHED_HEIGHT
+        small = torch.from_numpy(cv2.resize(image, size)).permute(2, 0, 1).float() / 255
+        label = torch.from_numpy(cv2.resize(mask[:, :, 1], size) / MASK_LEVEL).long()
+        return (small - PUBLISHED_MEAN) / PUBLISHED_STD, label
 
 
 def write_pairs(root: Path, count: int) -> None:
@@ -118,10 +132,13 @@ def write_pairs(root: Path, count: int) -> None:
             cv2.putText(clean, text, (80, y), cv2.FONT_HERSHEY_SIMPLEX, 2, (60, 55, 50), 4)
         noise = rng.normal(0, 4, (PHOTO_HEIGHT, PHOTO_WIDTH, 1)).astype(np.int16)
         clean = np.clip(clean + noise, 0, 255).astype(np.uint8)
-        centre = int(rng.integers(300, PHOTO_WIDTH - 300)), int(rng.integers(300, PHOTO_HEIGHT - 300))
+        centre = (
+            int(rng.integers(INSET_PX, PHOTO_WIDTH - INSET_PX)),
+            int(rng.integers(INSET_PX, PHOTO_HEIGHT - INSET_PX)),
+        )
         covered, mask = clean.copy(), np.zeros((PHOTO_HEIGHT, PHOTO_WIDTH), np.uint8)
-        cv2.circle(covered, centre, 280, (90, 120, 200), -1)
-        cv2.circle(mask, centre, 280, 128, -1)
+        cv2.circle(covered, centre, RADIUS_PX, OCCLUDER_BGR, -1)
+        cv2.circle(mask, centre, RADIUS_PX, MASK_LEVEL, -1)
         for name, picture in (("clean", clean), ("covered", covered)):
             cv2.imwrite(str(folder / f"{name}{number}.jpg"), picture)
         cv2.imwrite(str(folder / f"mask{number}.png"), mask)
@@ -209,8 +226,8 @@ def published_step(
         if isinstance(module, nn.LeakyReLU):
             module.inplace = False
     generator, discriminator = generator.to(device), discriminator.to(device)
-    optimizer_g = torch.optim.Adam(generator.parameters(), 1e-4, (0.5, 0.999))
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), 4e-4, (0.5, 0.999))
+    optimizer_g = torch.optim.Adam(generator.parameters(), RATES[GENERATOR], BETAS)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), RATES[DISCRIMINATOR], BETAS)
     scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
 
     def step(images: Tensor, masks: Tensor) -> None:
@@ -226,7 +243,7 @@ def published_step(
         scaler.update()
         with torch.autocast(device.type, half, enabled=half is not None):
             l1 = nn.functional.l1_loss(second, images) + 0.5 * nn.functional.l1_loss(first, images)
-            loss = 1000 * l1 - discriminator(second, masks).mean()
+            loss = L1_WEIGHT * l1 - discriminator(second, masks).mean()
         scaler.scale(loss).backward()
         scaler.step(optimizer_g)
         scaler.update()
@@ -246,8 +263,8 @@ def our_step(
         warmup_l1=0,
         networks=dict(zip(names, (generator, discriminator), strict=True)),
         specs={},
-        rates={GENERATOR: 1e-4, DISCRIMINATOR: 4e-4},
-        betas=(0.5, 0.999),
+        rates=RATES,
+        betas=BETAS,
         weight_decay=0.0,
         precision=choose_precision(device, autocast=True),
         device=device,

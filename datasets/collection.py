@@ -34,6 +34,8 @@ DOCUMENT_SIDE = 1200  # pixels: longer side at which documents are kept in memor
 FIGURE_SIDE = 360  # the same of printed figures
 SURFACE_SIDE = 700  # the same of surfaces
 KEPT_CUTOUT_SIDE = 420  # the same of cut-outs
+IS_PAPER, MAYBE_PAPER = 255, 128  # of `document`: paper, and where nobody knows; 0 beside it
+SUBPIXEL_BITS = 4  # of the corners of outlines: a sixteenth of a pixel
 FREE = "none"  # the cut edge of what lies free
 CUT_EDGES = ("bottom", "left", "right", "top")
 
@@ -142,12 +144,12 @@ def _pictures(folder: Path) -> list[Path]:
 def paper_of(outline: dict[str, Any] | None, height: int, width: int) -> NDArray[np.uint8]:
     """Where paper is by an entry of `pages.json`, everywhere without one: `(height, width)`, as `document` says."""
     if outline is None or outline.get("full"):
-        return np.full((height, width), 255, np.uint8)
+        return np.full((height, width), IS_PAPER, np.uint8)
     paper = np.zeros((height, width), np.uint8)
-    for level, polygons in ((255, outline["pages"]), (128, outline.get("ignore", []))):
+    for level, polygons in ((IS_PAPER, outline["pages"]), (MAYBE_PAPER, outline.get("ignore", []))):
         for polygon in polygons:
-            corners = np.array(polygon) * (width, height) * 16
-            cv2.fillPoly(paper, [np.rint(corners).astype(np.int32)], level, cv2.LINE_8, 4)
+            corners = np.array(polygon) * (width, height) * 2**SUBPIXEL_BITS
+            cv2.fillPoly(paper, [np.rint(corners).astype(np.int32)], level, cv2.LINE_8, SUBPIXEL_BITS)
     return paper
 
 
