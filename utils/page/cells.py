@@ -60,8 +60,7 @@ def close_ink(grid: Grid) -> Image:
     It is 0 deep in the hole.
     """
     rows, columns = grid.hidden.shape
-    # In two steps, each of which OpenCV computes many pixels of at once.
-    small = _reduce(_reduce(grid.window, 4 * rows, 4 * columns), 2 * rows, 2 * columns)
+    small = _reduce(grid.window, 2 * rows, 2 * columns)
     hidden = _reduce(grid.covered * 255, 2 * rows, 2 * columns) > 0
     small[hidden] = 0
     side = CLOSE_PX // (CELL_PX // 2) | 1

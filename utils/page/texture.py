@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Indices, Mask, Plane, Reals
-from utils.page.cells import strongest
+from utils.page.cells import area_around, strongest
 
 MOVE_STEP_PX = 20  # between the distances that a piece may be moved by
 DIRECTIONS = 16  # that it may be moved in
@@ -15,6 +15,12 @@ COMPARED_RIM_PX = 24  # a moved piece goes on from what is seen so near
 UNSURE_PX = 14  # the border of what is seen is known to a cell of the paper only, and a thing's edge is soft
 STRANGE_MEDIANS = 5.0  # a thing on the desk is off its tone by so many times the median, and by `STRANGE_LEVELS` more
 STRANGE_LEVELS = 10.0  # on a plain desk the median is near nothing
+SCENE_SHARE = 1 / 16  # of the window's longer side: over squares so large a pattern evens out
+SCENE_LEVELS = (
+    5.0  # it strays by less then: in really covered photographs 21 desks by 0.1 to 2.2, 3 scenes by 8 and more
+)
+SCENE_STEP_PX = 8  # side of the squares in which that is looked at
+MIN_WEIGHT = 0.05  # share of a square that is seen; with less it does not count
 MAX_POINTS = 100  # of the hidden part and of its rim, at which the moves are compared
 MIN_KNOWN_SHARE = 0.3  # of the rim's points, for a move to be compared there
 UNKNOWN_MISMATCH = 2.0  # of a move that cannot be compared; the mean of all is 1
@@ -81,10 +87,13 @@ def _copy_piece(
 
 
 def _find_pattern(window: Image, tone: Image, source: Mask) -> Plane | None:
-    """1 where nothing but the desk's own pattern is seen: no things on it, no edge of a page; None where nowhere."""
+    """1 where nothing but the desk's own pattern is seen: no things on it, no edge of a page; None where nowhere.
+
+    What is no desk, but a scene of many things, has no pattern either.
+    """
     square = np.ones((2 * UNSURE_PX + 1,) * 2, np.uint8)
     visible = cv2.erode(source.astype(np.uint8), square, borderValue=1)
-    if not visible.any():
+    if not visible.any() or _is_scene(window, tone, visible):
         return None
     difference = strongest(cv2.absdiff(window, tone))
     counts = np.cumsum(cv2.calcHist([difference], [0], visible, [256], [0, 256]))
@@ -92,6 +101,29 @@ def _find_pattern(window: Image, tone: Image, source: Mask) -> Plane | None:
     strange = (difference > limit).astype(np.uint8) & visible
     strange = cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return visible & (1 - cv2.dilate(strange, square))
+
+
+def _is_scene(window: Image, tone: Image, visible: Plane) -> bool:
+    """Whether what is seen strays from its smooth colour over long ways: things do, the pattern of a desk evens out.
+
+    Args:
+        window, tone: `(h, w, 3)` uint8.
+        visible: `(h, w)`, 1 where it is seen; somewhere.
+    """
+    area = area_around(visible.view(bool), 0)
+    mask = np.ascontiguousarray(visible[area])
+    size = tuple(max(1, length // SCENE_STEP_PX) for length in mask.shape[::-1])
+
+    def reduce(picture: Image) -> Floats:
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+    weight = reduce(mask * 255) / 255
+    seen, usual = (reduce(cv2.bitwise_and(picture[area], picture[area], mask=mask)) for picture in (window, tone))
+    side = max(1, round(max(visible.shape) * SCENE_SHARE / SCENE_STEP_PX))
+    total = cv2.blur(weight, (side, side))[..., None]
+    straying = strongest(np.abs(cv2.blur(seen - usual, (side, side))) / np.maximum(total, MIN_WEIGHT))
+    cells = weight.reshape(straying.shape) > MIN_WEIGHT
+    return bool(cells.any() and np.median(straying[cells]) > SCENE_LEVELS)
 
 
 def _list_shifts(height: int, width: int) -> Indices:

@@ -157,6 +157,18 @@ def test_rest_of_an_occluder_beside_the_page_goes_by_scope_and_in_auto_where_all
     assert found.mask[290:330, 110:190].all() if taken else not found.mask[290:330, 110:190].any()
 
 
+def test_a_fleck_of_page_in_what_stays_of_an_occluder_is_none():
+    image = page()
+    image[:, :200] = (70, 80, 90)
+    hand, beside = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    hand[280:340, 100:300] = 1
+    image[hand > 0] = SKIN
+    beside[:, :200] = 1
+    beside[295:325, 120:160] = 0
+    found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0, scope="page"))
+    assert found.mask[290:330, 210:290].all() and not found.mask[:, :190].any() and len(found.regions) == 1
+
+
 def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
     image = np.full((640, 480, 3), PAPER, np.uint8)
     probs = np.zeros(image.shape[:2], np.float32)

@@ -84,3 +84,17 @@ def test_without_borders_the_hole_goes_to_the_surface_around_it():
     tones = {1: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), 210, np.float32)}
     window = np.full((HEIGHT, WIDTH, 3), 210, np.uint8)
     assert (divide_hole(window, tones, ones, HOLE, [], (slice(0, HEIGHT), slice(0, WIDTH))) == 1).all()
+
+
+@pytest.mark.parametrize(("right", "owner"), [(210, 1), (80, 2)])
+def test_what_the_finder_lays_beside_the_page_is_page_where_most_of_its_rim_is(right, owner):
+    x = np.arange(WIDTH) + np.zeros((HEIGHT, 1))
+    truth = np.where(x < 330, 1, 2).astype(np.uint8) if right == 80 else np.ones((HEIGHT, WIDTH), np.uint8)
+    truth[:, 600:] = 2
+    tones = {
+        n: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), level, np.float32) for n, level in ((1, 210), (2, 80))
+    }
+    window = np.where((truth == 1)[..., None], 210, 80).astype(np.uint8).repeat(3, 2)
+    area = slice(0, HEIGHT), slice(0, WIDTH)
+    divided = divide_hole(window, tones, truth, HOLE, [], area, x >= 330, (2,))
+    assert (divided[HOLE & (x < 320)] == 1).all() and (divided[HOLE & (x > 340)] == owner).all()

@@ -5,6 +5,7 @@ import pytest
 from utils.page.texture import STRENGTH, copy_texture
 
 HEIGHT, WIDTH = 320, 400
+SPOTS = 10  # standard deviation of their levels
 
 
 def desk(period: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -14,7 +15,7 @@ def desk(period: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         pattern = 30 * np.sin(2 * np.pi * np.arange(WIDTH) / period) * np.ones((HEIGHT, 1))
     else:
         pattern = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 4)
-        pattern *= 25 / pattern.std()
+        pattern *= SPOTS / pattern.std()
     return np.clip(100 + pattern[..., None] + np.zeros(3), 0, 255).astype(np.uint8), tone
 
 
@@ -41,7 +42,7 @@ def test_spots_have_the_strength_of_those_that_are_seen():
     target[110:130, 150:170] = False
     texture = copy_texture(window, tone, ~target, target)
     inside = target[ROWS_AND_COLUMNS]
-    assert texture[inside].std() == pytest.approx(STRENGTH * 25, rel=0.3)
+    assert texture[inside].std() == pytest.approx(STRENGTH * SPOTS, rel=0.3)
     assert not texture[~inside].any()
 
 
@@ -66,3 +67,11 @@ def test_nothing_hidden_needs_nothing():
     window, tone = desk()
     nothing = np.zeros((HEIGHT, WIDTH), bool)
     assert not copy_texture(window, tone, ~nothing, nothing).any()
+
+
+def test_a_scene_of_things_is_no_texture():
+    window, tone = desk()
+    target = hidden()
+    things = np.random.default_rng(0).integers(0, 255, (HEIGHT // 40, WIDTH // 40, 3), np.uint8)
+    window[:] = things.repeat(40, 0).repeat(40, 1)
+    assert not copy_texture(window, tone, ~target, target).any()
