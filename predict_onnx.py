@@ -5,7 +5,8 @@ python predict_onnx.py --src_image_dir photos --save_dir cleaned
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ PROGRAM = "predict_onnx.py"
 ABOUT = "Remove what covers photographed documents, a folder at a time."
 
 if TYPE_CHECKING:
-    from utils.folder import FolderOptions
     from utils.lost.signing import Signer
+    from utils.places import FolderOptions
     from utils.remover import OccluderRemover
 
 
@@ -112,11 +113,12 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
     args = parser.parse_args(argv)
     print_any_name()
     # Imported here so that --help does not wait for them.
+    from concurrent.futures import ThreadPoolExecutor
+
     from utils.memory import keep_freed_memory
 
     keep_freed_memory(shared=True)  # before the libraries below start their threads
-    from utils.folder import check_folders, find_photos, make_target
-    from utils.runtime import onnx_backend
+    from utils.places import check_folders, find_photos, make_target
 
     if args.doctor:
         return _doctor(args.deeplabv3_onnx)
@@ -135,10 +137,11 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
             raise ValueError(f"there are no photos in '{folder.src_image_dir}'{hint}")
         workers = min(folder.num_workers, len(photos))
         _share_cores(workers)
-        graphs = args.deeplabv3_onnx, args.deepfillv2_onnx
-        remover, description = onnx_backend.load_remover(
-            *graphs, options, args.provider, args.imgsize, args.imgresize, workers=workers
-        )
+        with ThreadPoolExecutor(1) as loader:
+            loading = loader.submit(_load, args, options, workers)
+            from utils.folder import clean_folder  # on another core than the graphs, which take as long
+
+            remover, description = loading.result()
         make_target(folder)  # only now, so that a run that cannot begin leaves no empty folder
     except (ValueError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
@@ -146,8 +149,16 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
 
     _print_notes(args, given_flags(parser, argv), options)
     print(f"running on {description}", flush=True)
-    status = _clean(remover, photos, folder, description)
+    status = _clean(lambda: clean_folder(remover, photos, folder, description), folder)
     return status or (EXIT_FAILED if unreadable else 0)
+
+
+def _load(args: argparse.Namespace, options: RemovalOptions, workers: int) -> tuple["OccluderRemover", str]:
+    """The remover, and what it runs on. Errors: see `onnx_backend.load_remover`."""
+    from utils.runtime import onnx_backend
+
+    graphs = args.deeplabv3_onnx, args.deepfillv2_onnx
+    return onnx_backend.load_remover(*graphs, options, args.provider, args.imgsize, args.imgresize, workers=workers)
 
 
 def _folder_options(args: argparse.Namespace) -> "FolderOptions":
@@ -158,7 +169,7 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions":
     """
     from utils import images
     from utils.done import weights_of
-    from utils.folder import FolderOptions, default_workers
+    from utils.places import FolderOptions, default_workers
 
     for name in ("src_image_dir", "save_dir"):
         if not getattr(args, name):  # Path("") would be the folder that the command is run in
@@ -236,12 +247,10 @@ def _share_cores(workers: int) -> None:
     cv2.setNumThreads(max(1, usable_cores() - workers + 1))
 
 
-def _clean(remover: "OccluderRemover", photos: Sequence[Path], folder: "FolderOptions", description: str) -> int:
-    """Clean the photos and say how it went; returns the exit status."""
-    from utils.folder import clean_folder
-
+def _clean(work: Callable[[], Counter[str]], folder: "FolderOptions") -> int:
+    """Do the work, which counts the photos by what became of them, and say how it went; returns the exit status."""
     try:
-        counts = clean_folder(remover, photos, folder, description)
+        counts = work()
     except KeyboardInterrupt:
         print("interrupted; what is in the target folder is complete, go on with --skip_existing True", file=sys.stderr)
         return EXIT_INTERRUPTED

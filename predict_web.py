@@ -18,7 +18,7 @@ from utils.options import add_removal_flags, add_writing_flags, removal_options
 from utils.runtime.shipped import add_graph_flags
 
 if TYPE_CHECKING:
-    from utils.folder import FolderOptions
+    from utils.places import FolderOptions
     from web.session import Workshop
 
 PROGRAM = "predict_web.py"
@@ -147,7 +147,7 @@ def _folder_options(args: argparse.Namespace) -> "FolderOptions | None":
         ValueError, OSError: it names the flag that cannot be used.
     """
     from utils import images
-    from utils.folder import FolderOptions, check_folders, make_target
+    from utils.places import FolderOptions, check_folders, make_target
 
     if args.photo_dir is None:
         return None

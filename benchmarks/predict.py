@@ -33,8 +33,8 @@ from utils import images, preprocess
 from utils.arrays import AnyArray
 from utils.compat import remove_as_published
 from utils.flags import add_switch, positive_int
-from utils.folder import default_workers
 from utils.options import PROVIDERS
+from utils.places import default_workers
 from utils.report import format_table
 from utils.runtime import onnx_backend
 from utils.runtime.shipped import GENERATOR_GRAPH, SEGMENTER_GRAPH

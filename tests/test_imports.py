@@ -20,7 +20,7 @@ STOREYS = (
     ("utils.finding",),
     ("utils.lost",),
     ("utils.compat", "utils.proof", "utils.remover"),
-    ("utils.folder", "utils.runtime"),
+    ("utils.places", "utils.folder", "utils.runtime"),
     ("utils.cluster",),
     ("models", "datasets"),
     ("web",),
@@ -115,3 +115,9 @@ def test_predict_onnx_reaches_no_module_that_needs_torch():
     code = f"import sys; sys.modules['torch'] = None; import {', '.join(sorted(reached))}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_folders_are_checked_before_what_repairs_photos_is_loaded():
+    code = "import sys, predict_onnx, utils.places; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"onnxruntime", "utils.page.structure", "utils.remover", "tqdm"} & set(done.stdout.split())

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from utils import images
-from utils.folder import FolderOptions, find_photos
 from utils.options import RemovalOptions
 from utils.originals import Originals
+from utils.places import FolderOptions, find_photos
 from web.jobs import ACCEPTED, AHEAD
 from web.refusal import Refusal
 from web.session import Repaired, Session, Workshop

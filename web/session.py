@@ -22,10 +22,11 @@ import numpy as np
 from utils import done, images
 from utils.arrays import AnyArray, Floats, Image, Mask
 from utils.finding.finder import Finding, Region, locate
-from utils.folder import PREVIEW_SIDES, FolderOptions, all_settings, mark_of, overlay, work_with_masks, write_removal
+from utils.folder import PREVIEW_SIDES, all_settings, mark_of, overlay, work_with_masks, write_removal
 from utils.images import Photo
 from utils.mask_files import doubts, read_mask_file, shows_photo
 from utils.options import RemovalOptions
+from utils.places import FolderOptions
 from utils.regions import Box, connected_parts
 from utils.remover import OccluderRemover, Removal
 from utils.stages import Inpainter, Segmenter

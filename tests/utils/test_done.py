@@ -8,8 +8,9 @@ import pytest
 from tests.utils.test_originals import Remover, photo
 from utils import done, images
 from utils.done import Record
-from utils.folder import FolderOptions, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.options import RemovalOptions
+from utils.places import FolderOptions, find_photos
 from utils.remover import Removal
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from utils import images
 from utils.finding.finder import Sight
-from utils.folder import FolderOptions, Room, check_folders, clean_folder, find_photos, make_target
+from utils.folder import Room, clean_folder
 from utils.options import RemovalOptions
+from utils.places import FolderOptions, check_folders, find_photos, make_target
 from utils.remover import Removal
 from utils.stages import Answer
 

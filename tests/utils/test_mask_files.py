@@ -4,8 +4,9 @@ import pytest
 from PIL import Image
 
 from tests.utils.test_originals import Remover, photo
-from utils.folder import FolderOptions, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.mask_files import MaskFolder, doubts, has_two_levels, read_mask_file, without_suffix
+from utils.places import FolderOptions, find_photos
 
 HEIGHT, WIDTH = 240, 200
 SHAPE = np.zeros((HEIGHT, WIDTH), bool)

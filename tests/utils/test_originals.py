@@ -10,9 +10,10 @@ import pytest
 
 from utils import originals
 from utils.finding.finder import Sight
-from utils.folder import FolderOptions, check_folders, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.options import RemovalOptions
 from utils.originals import Originals, is_same, is_same_folder
+from utils.places import FolderOptions, check_folders, find_photos
 from utils.remover import Removal
 from utils.stages import Answer
 
@@ -179,7 +180,7 @@ def test_a_folder_mounted_twice_is_recognised(tmp_path):
     before = photo(tmp_path / "photos" / "a.png")
     (tmp_path / "out").mkdir()
     code = (
-        "from pathlib import Path; from utils.folder import *; "
+        "from pathlib import Path; from utils.places import *; "
         f"check_folders(FolderOptions(Path({str(tmp_path / 'photos')!r}), Path({str(tmp_path / 'out')!r})))"
     )
     mount = f"mount --bind '{tmp_path / 'photos'}' '{tmp_path / 'out'}' || exit 77; exec \"$0\" -c \"$1\""

@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 import predict_onnx
 import predict_web
 from tests.site import TOKEN, encoded, graph_flags, page
-from utils.folder import FolderOptions
 from utils.images import read_mark
+from utils.places import FolderOptions
 from web import session as sessions
 from web.album import Album
 from web.guard import LOCAL_HOSTS

@@ -14,10 +14,11 @@ from utils.cluster.listing import Listed
 from utils.cluster.records import FAILED, RecordFile, Row, key_of
 from utils.cluster.storage import Bucket
 from utils.done import TIME_SECONDS, Record
-from utils.folder import FolderOptions, Result, Run, all_settings, clean_photo, wanted_extras, work_on
+from utils.folder import Result, Run, all_settings, clean_photo, work_on
 from utils.mask_files import MaskFolder
 from utils.options import RemovalOptions
 from utils.originals import Originals
+from utils.places import FolderOptions, wanted_extras
 from utils.remover import OccluderRemover
 from utils.runtime import onnx_backend
 

@@ -35,8 +35,9 @@ from utils.cluster.records import (
 from utils.cluster.storage import Bucket
 from utils.done import TIME_SECONDS
 from utils.flags import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
-from utils.folder import NAMES_SHOWN, Interruption, check_folders, find_photos, look_at, make_target
+from utils.folder import NAMES_SHOWN, Interruption, look_at
 from utils.originals import folds_names
+from utils.places import check_folders, find_photos, make_target
 
 GO_ON = "go on with --resume True"
 RECORDS = "records"  # folder below the target

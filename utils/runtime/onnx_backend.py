@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime as ort
@@ -20,7 +20,6 @@ import onnxruntime as ort
 from utils.arrays import AnyArray, Floats
 from utils.cores import usable_cores
 from utils.options import PROVIDERS, RemovalOptions
-from utils.remover import OccluderRemover
 from utils.runtime import openvino_session
 from utils.runtime.batching import Batcher
 from utils.runtime.openvino_session import OpenVinoSession
@@ -37,6 +36,9 @@ from utils.spec import (
 )
 from utils.spec import inpaint_spec as published_spec
 from utils.stages import Inpainter, Run, Segmenter
+
+if TYPE_CHECKING:
+    from utils.remover import OccluderRemover
 
 _EP_NAMES = {
     "cuda": "CUDAExecutionProvider",
@@ -375,7 +377,7 @@ def load_remover(
     imgsize: int | None = None,
     imgresize: int | None = None,
     workers: int = 1,
-) -> tuple[OccluderRemover, str]:
+) -> tuple["OccluderRemover", str]:
     """The whole flow over two graphs, which are loaded side by side.
 
     The generator's graph is not touched where the options do without it.
@@ -397,6 +399,8 @@ def load_remover(
         inpainting = None
         if not options.without_network:
             inpainting = loaders.submit(load_inpainter, generator, provider, imgsize, imgresize, workers)
+        from utils.remover import OccluderRemover  # with all that repairs pages, while the graphs load
+
         segment, segment_spec, graph = segmenting.result()
         graphs, inpainter = [graph], None
         if inpainting is not None:

@@ -22,8 +22,8 @@ from tests.graphs import RED, own_specs, write_generator, write_segmenter
 from utils.cluster.flags import Choices
 from utils.cluster.job import Job
 from utils.cluster.run import clean_list
-from utils.folder import FolderOptions
 from utils.options import RemovalOptions
+from utils.places import FolderOptions
 
 ROOT = Path(__file__).parents[3]
 

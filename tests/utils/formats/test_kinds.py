@@ -8,9 +8,10 @@ from PIL import Image
 from tests.utils.formats import samples
 from tests.utils.test_originals import Remover
 from utils import images
-from utils.folder import FolderOptions, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.formats import kinds
 from utils.images import list_photos
+from utils.places import FolderOptions, find_photos
 
 FILES = samples.photo_files()
 JPEG, PNG, TIFF, WEBP, BMP = (FILES[n] for n in ("420.jpg", "colour.png", "plain.tif", "lossy.webp", "colour.bmp"))

@@ -14,8 +14,9 @@ from PIL import Image
 from tests.utils.formats import samples
 from tests.utils.formats.test_exif import chunk, repaired
 from tests.utils.test_originals import Remover, photo
-from utils.folder import FolderOptions, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.formats import jpeg, photoshop, xmp
+from utils.places import FolderOptions, find_photos
 
 FILES = samples.photo_files()
 PICTURE = samples.encode_with_pillow(Image.effect_noise((40, 40), 90), "JPEG")

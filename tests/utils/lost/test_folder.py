@@ -8,11 +8,12 @@ import pytest
 
 from tests.utils.lost.sheets import hole_at, text_page
 from utils import images
-from utils.folder import FolderOptions, clean_folder, find_photos
+from utils.folder import clean_folder
 from utils.formats.xmp import read_record
 from utils.lost import origin
 from utils.lost.page_xml import check
 from utils.options import RemovalOptions
+from utils.places import FolderOptions, find_photos
 from utils.remover import OccluderRemover
 
 
