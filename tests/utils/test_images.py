@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,6 +67,41 @@ def test_a_folder_inside_that_cannot_be_read_is_reported_and_the_rest_listed(tmp
 
 def test_a_copy_is_byte_for_byte(tmp_path):
     path = save(tmp_path, "420.jpg")
+    copy_photo(path, tmp_path / "copy.jpg")
+    assert (tmp_path / "copy.jpg").read_bytes() == FILES["420.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="Linux")
+def test_a_clean_photo_is_copied_by_the_system(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "copyfile", None)
+    calls, copy = [], os.copy_file_range
+
+    def counted(*given):
+        calls.append(copy(*given))
+        return calls[-1]
+
+    monkeypatch.setattr(os, "copy_file_range", counted)
+    path = save(tmp_path, "420.jpg")
+    copy_photo(path, tmp_path / "copy.jpg")
+    assert sum(calls) == path.stat().st_size
+    assert (tmp_path / "copy.jpg").read_bytes() == FILES["420.jpg"]
+
+
+@pytest.mark.parametrize("copied", [0, 100, None])
+def test_where_the_system_copies_nothing_or_a_part_the_rest_follows(tmp_path, monkeypatch, copied):
+    path = save(tmp_path, "420.jpg")
+    if copied is None:
+        monkeypatch.delattr(os, "copy_file_range", raising=False)
+    else:
+        calls = []
+
+        def part(source, target, count):
+            if calls or not copied:
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            calls.append(os.write(target, os.read(source, copied)))
+            return copied
+
+        monkeypatch.setattr(os, "copy_file_range", part, raising=False)
     copy_photo(path, tmp_path / "copy.jpg")
     assert (tmp_path / "copy.jpg").read_bytes() == FILES["420.jpg"]
 
