@@ -21,7 +21,7 @@ GROWTH_PX = 7  # of a photo 4000 pixels high: a mask holds the occluder's soft e
 VIEW_PX = 420  # drawn around a hole
 OCCLUDERS, OCCLUDER_SIDE = 400, 900  # how many are drawn, and their longer side in pixels
 PLACEMENTS = 30  # tried for a hole over text
-OPAQUE = 0.02  # alpha from which an occluder is seen
+COVERING_ALPHA = 0.02  # alpha from which an occluder is seen
 SKIN = (120, 150, 190)  # BGR of what lies in the hole
 
 # A hole without text lies anywhere on the page, with lines as near as can be, or on a picture, code or tinted box.
@@ -128,7 +128,7 @@ def draw_mask(rng: np.random.Generator, height: int, width: int, size: float = 1
     box, layer = warp(occluder, matrix, height, width)
     reach = box.padded(GROWTH_PX + 2, height, width)
     pixels = np.zeros((reach.height, reach.width), bool)
-    pixels[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > OPAQUE
+    pixels[box.shifted(-reach.x0, -reach.y0).slices()] = layer[..., 3] > COVERING_ALPHA
     return reach, grow(pixels, GROWTH_PX)
 
 

@@ -53,7 +53,11 @@ from utils.spec import (
 )
 
 PHOTO_HEIGHT, PHOTO_WIDTH = 3648, 2736  # 10 megapixels
-RADIUS_PX, INSET_PX, OCCLUDER_BGR = 280, 300, (90, 120, 200)  # of the disc that covers each, inside of the photo
+COVER_RADIUS_PX, COVER_INSET_PX, OCCLUDER_BGR = (
+    280,
+    300,
+    (90, 120, 200),
+)  # of the disc that covers each
 RATES, BETAS, L1_WEIGHT = {GENERATOR: 1e-4, DISCRIMINATOR: 4e-4}, (0.5, 0.999), 1000  # as published
 
 
@@ -133,12 +137,12 @@ def write_pairs(root: Path, count: int) -> None:
         noise = rng.normal(0, 4, (PHOTO_HEIGHT, PHOTO_WIDTH, 1)).astype(np.int16)
         clean = np.clip(clean + noise, 0, 255).astype(np.uint8)
         centre = (
-            int(rng.integers(INSET_PX, PHOTO_WIDTH - INSET_PX)),
-            int(rng.integers(INSET_PX, PHOTO_HEIGHT - INSET_PX)),
+            int(rng.integers(COVER_INSET_PX, PHOTO_WIDTH - COVER_INSET_PX)),
+            int(rng.integers(COVER_INSET_PX, PHOTO_HEIGHT - COVER_INSET_PX)),
         )
         covered, mask = clean.copy(), np.zeros((PHOTO_HEIGHT, PHOTO_WIDTH), np.uint8)
-        cv2.circle(covered, centre, RADIUS_PX, OCCLUDER_BGR, -1)
-        cv2.circle(mask, centre, RADIUS_PX, MASK_LEVEL, -1)
+        cv2.circle(covered, centre, COVER_RADIUS_PX, OCCLUDER_BGR, -1)
+        cv2.circle(mask, centre, COVER_RADIUS_PX, MASK_LEVEL, -1)
         for name, picture in (("clean", clean), ("covered", covered)):
             cv2.imwrite(str(folder / f"{name}{number}.jpg"), picture)
         cv2.imwrite(str(folder / f"mask{number}.png"), mask)

@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import occluders
+from datasets.chances import choose
 from datasets.collection import FREE, Collection
 from datasets.occluders import Occluder
 from datasets.surroundings import draw_surface
 
 Sprite = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
+
+# Chances, ranges and spreads of this module were set by eye on photographs of documents in hands. Spreads are standard
+# deviations, of gains those of their natural logarithms; angles are radians.
 
 # Of drawing one instead of taking a cut-out: things are few among the cut-outs.
 DRAWN_CHANCES = {"finger": 0.12, "hand": 0.12, "arm": 0.25, "head": 0.2, "object": 0.55}
@@ -32,15 +36,28 @@ DRAWN_KINDS = {
     },
 }  # fmt: skip
 DRAWN_NUMBERS = {"train": (0, 400), "val": (400, 480)}  # of each kind
-SPRITE_SIDE = 320  # pixels of the drawn ones
-DISGUISE_CHANCE = 0.08  # of an occluder that is made stranger
+HELD_SPRITE_SIDE = 320  # pixels of the drawn ones
+OPAQUE = 127  # of 255: what is more opaque belongs to a cut-out
+STRANGE_CHANCE = 0.08  # of an occluder that is made stranger
+OTHER_MATERIAL_CHANCE, MATERIAL_SIDE = 0.5, 200  # of such a thing in any material; pixels
+RELIT_STRENGTH, RELIT_GAMMA, RELIT_GAIN, RELIT_TINT = (0.2, 1.0), 0.2, (-0.5, 0.15), 0.04  # of another light
+GREY_SPRITE_CHANCE = 0.06
 GLOVE_CHANCE = 0.05  # of a glove on a hand
+GLOVE_RELIEF, GLOVE_RELIEF_SHARE, GLOVE_LIGHT = (0.3, 1.8), (0.5, 1.0), (0.7, 1.1)  # shading over the usual level
+USUAL_LEVEL, DARKEST_LEVEL = 128.0, 16.0  # grey level of a hand without pixels, and of the darkest with shading
 # Colours of gloves, BGR.
 GLOVES = ((235, 235, 235), (200, 150, 60), (160, 130, 50), (30, 30, 30), (90, 170, 210), (120, 160, 90), (60, 140, 230))
 SLEEVE_CHANCE = 0.55  # of what goes on beyond a cut: cloth, else skin
+FIRST_ROWS, CUT_EDGE_ROWS = 3, 3  # of a cut-out, that tell its tip and its cut
+WIDER_SLEEVE, ARM_GROWTH, ARM_DRIFT = (
+    (0.02, 0.2),
+    (-0.05, 0.35),
+    0.15,
+)  # over the cut's width; sideways for each row down
+SLEEVE_LIGHT, SLEEVE_SHADE, SHADE_STEEPNESS = (0.4, 1.2), (0.1, 0.5), 2.5  # darker towards both sides
 ROWS_REPEATED = 40  # of the cut-out's last ones, where skin goes on
 # Share of the picture that the opaque part of each kind takes, were all of it seen: usual and largest.
-SHARES = {
+HELD_SHARES = {
     "finger": (0.006, 0.07),
     "hand": (0.02, 0.2),
     "arm": (0.03, 0.25),
@@ -51,6 +68,20 @@ DEEPEST_PX = {"finger": 110, "hand": 200, "arm": 280}  # how far each reaches on
 PEN_LENGTH, PEN_LEAN = (0.5, 0.9), 0.6  # of a pen in a hand: as a share of the hand's length; radians, std. deviation
 PEN_AHEAD = (0.1, 0.45)  # of it before the fingertips, as a share of its own length
 CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.18, (1.5, 5.0)  # of one held so many times as close
+LARGEST_SHARE = 0.5  # of the picture, for one held close
+LENGTHENED_CHANCE, LENGTHENED = 0.5, (0.2, 1.5)  # of an entering one whose arm goes on, by so many of its lengths
+HEAD_EDGE_CHANCES, EDGE_CHANCES = (0.8, 0.08, 0.08, 0.04), (0.32, 0.28, 0.28, 0.12)  # bottom, left, right, top
+HEAD_LEAN, LEAN, MOST_LEAN = 0.07, 0.4, 1.0  # against the edge: spreads and limit
+ENTRY = (0.03, 0.97)  # parts of the edge
+CUT_BEYOND_PX, LENGTH_BEYOND = 1.5, (0, 0.55)  # how far out a cut lies; parts of the length beyond
+CLOSE_UP_WIDTH = 1.1  # of the picture's, of one cut at three sides
+CORNER_HIDDEN, CORNER_SHOWN = (0.01, 0.35), (0.65, 0.99)  # parts of its sides beyond a corner and in the picture
+REACH_LEAN, MOST_REACH_LEAN, SHALLOWEST_PX = 0.4, 0.9, 8  # off the edge's normal; onto the page
+DEEPEST_SHARE, SPARE_WIDTHS = 0.8, 0.4  # of its length; by which an arm goes on past the picture's edge
+TIP_SHARE, TIP_DROP, HAND_SHAPE = 12, 0.06, 1.6  # a tip is so little of a length; its pen's place; length over width
+LAID_STEP = 7  # every so many pixels are places to lie at
+EDGE_BLUR_PX, EDGE_BAND, LEAST_SLOPE, PICTURE_BORDER_PX, LEAST_EDGE_PX = 4, 0.2, 0.05, 3, 20  # of a page's edge
+LEAST_DIRECTION = 1e-3  # of a direction along an axis that ever meets the picture's edge
 CORNERS = {"bottom+left", "bottom+right"}
 
 
@@ -71,8 +102,9 @@ def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str
     changed = Occluder(kind, sprite)
     if kind in ("finger", "hand", "arm") and rng.random() < GLOVE_CHANCE:
         changed = Occluder(kind, _gloved(sprite, rng))
-    elif rng.random() < DISGUISE_CHANCE:
-        material = draw_surface(rng, 200, 200) if kind == "object" and rng.random() < 0.5 else None
+    elif rng.random() < STRANGE_CHANCE:
+        of_any_material = kind == "object" and rng.random() < OTHER_MATERIAL_CHANCE
+        material = draw_surface(rng, MATERIAL_SIDE, MATERIAL_SIDE) if of_any_material else None
         changed = occluders.disguise(changed, rng, material)
     mirrored = changed.sprite[:, ::-1] if rng.random() < 0.5 else changed.sprite
     if mirrored is not changed.sprite:
@@ -81,28 +113,29 @@ def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str
 
 
 def _draw(rng: np.random.Generator, kind: str, split: str) -> tuple[Sprite, str]:
-    chances = DRAWN_KINDS[kind]
-    drawn_kind = str(rng.choice(list(chances), p=np.array(list(chances.values())) / sum(chances.values())))
-    drawn = occluders.drawn_of_kind(drawn_kind, int(rng.integers(*DRAWN_NUMBERS[split])), SPRITE_SIDE)
+    drawn = occluders.drawn_of_kind(
+        choose(rng, DRAWN_KINDS[kind]), int(rng.integers(*DRAWN_NUMBERS[split])), HELD_SPRITE_SIDE
+    )
     return drawn.sprite, "bottom" if drawn.enters else FREE
 
 
 def _relit(sprite: Sprite, rng: np.random.Generator) -> Sprite:
-    level, strength = np.arange(256)[:, None] / 255, rng.uniform(0.2, 1.0)
-    table = level ** np.exp(strength * rng.normal(0, 0.2)) * np.exp(strength * rng.uniform(-0.5, 0.15))
-    table = table * (1 + rng.normal(0, 0.04, 3))
+    level, strength = np.arange(256)[:, None] / 255, rng.uniform(*RELIT_STRENGTH)
+    gamma, gain = strength * rng.normal(0, RELIT_GAMMA), strength * rng.uniform(*RELIT_GAIN)
+    table = level ** np.exp(gamma) * np.exp(gain)
+    table = table * (1 + rng.normal(0, RELIT_TINT, 3))
     colour = cv2.LUT(np.ascontiguousarray(sprite[..., :3]), np.clip(table * 255, 0, 255).astype(np.uint8)[None])
-    if rng.random() < 0.06:
+    if rng.random() < GREY_SPRITE_CHANCE:
         colour = cv2.cvtColor(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return np.dstack([colour, sprite[..., 3]])
 
 
 def _gloved(sprite: Sprite, rng: np.random.Generator) -> Sprite:
     grey = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
-    inside = sprite[..., 3] > 127
-    typical = max(float(np.median(grey[inside])) if inside.any() else 128.0, 16.0)
-    relief = 1 + (np.clip(grey / typical, 0.3, 1.8) - 1) * rng.uniform(0.5, 1.0)
-    colour = np.array(GLOVES[int(rng.integers(len(GLOVES)))]) * rng.uniform(0.7, 1.1)
+    opaque = sprite[..., 3] > OPAQUE
+    typical = max(float(np.median(grey[opaque])) if opaque.any() else USUAL_LEVEL, DARKEST_LEVEL)
+    relief = 1 + (np.clip(grey / typical, *GLOVE_RELIEF) - 1) * rng.uniform(*GLOVE_RELIEF_SHARE)
+    colour = np.array(GLOVES[int(rng.integers(len(GLOVES)))]) * rng.uniform(*GLOVE_LIGHT)
     return np.dstack([np.clip(relief[..., None] * colour, 0, 255).astype(np.uint8), sprite[..., 3]])
 
 
@@ -113,39 +146,41 @@ def lengthened(sprite: Sprite, rows: int, rng: np.random.Generator) -> Sprite:
         rows: how long that is, in pixels of the cut-out.
     """
     h, w = sprite.shape[:2]
-    last = np.flatnonzero((sprite[-3:, :, 3] > 127).any(axis=0))
-    if rows < 2 or last.size < 3:
+    last = np.flatnonzero((sprite[-CUT_EDGE_ROWS:, :, 3] > OPAQUE).any(axis=0))
+    if rows < 2 or last.size < CUT_EDGE_ROWS:
         return sprite
     sleeve = rng.random() < SLEEVE_CHANCE
     left, right = float(last[0]), float(last[-1] + 1)
-    wider = (right - left) * (rng.uniform(0.02, 0.2) if sleeve else 0.0)
-    growth = rng.uniform(-0.05, 0.35) * (right - left) / max(rows, 1)
-    drift = rng.normal(0, 0.15)
+    wider = (right - left) * (rng.uniform(*WIDER_SLEEVE) if sleeve else 0.0)
+    growth = rng.uniform(*ARM_GROWTH) * (right - left) / max(rows, 1)
+    drift = rng.normal(0, ARM_DRIFT)
     side = round(wider + rows * (abs(drift) + max(growth, 0))) + 2
     y = np.arange(rows, dtype=np.float32)[:, None]
     x = np.arange(w + 2 * side, dtype=np.float32) - side
     start, end = left - wider - growth * y / 2 + drift * y, right + wider + growth * y / 2 + drift * y
     across = np.clip((x - start) / np.maximum(end - start, 1), 0, 1)
-    inside = np.clip(np.minimum(x - start, end - x) + 0.5, 0, 1)
+    opacity = np.clip(np.minimum(x - start, end - x) + 0.5, 0, 1)
     if sleeve:
-        colour = draw_surface(rng, rows, w + 2 * side).astype(np.float32) * rng.uniform(0.4, 1.2)
+        colour = draw_surface(rng, rows, w + 2 * side).astype(np.float32) * rng.uniform(*SLEEVE_LIGHT)
     else:
         repeated = sprite[h - min(h, ROWS_REPEATED) :, last[0] : last[-1] + 1, :3].astype(np.float32)
         mirrored = np.concatenate([repeated[::-1], repeated])
-        picked = mirrored[np.arange(rows) % len(mirrored)]
+        endless = mirrored[np.arange(rows) % len(mirrored)]
         columns = (across * (repeated.shape[1] - 1)).astype(np.float32)
-        colour = cv2.remap(picked, columns, np.repeat(y, x.size, axis=1), cv2.INTER_LINEAR)
-    shade = 1 - rng.uniform(0.1, 0.5) * np.abs(2 * across - 1) ** 2.5 if sleeve else np.ones_like(across)
-    below = np.dstack([np.clip(colour * shade[..., None], 0, 255), inside * 255]).astype(np.uint8)
-    return np.vstack([np.pad(sprite, ((0, 0), (side, side), (0, 0))), below])
+        colour = cv2.remap(endless, columns, np.repeat(y, x.size, axis=1), cv2.INTER_LINEAR)
+    shade = np.ones_like(across)
+    if sleeve:
+        shade = 1 - rng.uniform(*SLEEVE_SHADE) * np.abs(2 * across - 1) ** SHADE_STEEPNESS
+    arm = np.dstack([np.clip(colour * shade[..., None], 0, 255), opacity * 255]).astype(np.uint8)
+    return np.vstack([np.pad(sprite, ((0, 0), (side, side), (0, 0))), arm])
 
 
 def _scale(sprite: Sprite, kind: str, area: float, rng: np.random.Generator) -> float:
-    opaque = max(1, int(np.count_nonzero(sprite[..., 3] > 127)))
-    low, high = SHARES[kind]
+    opaque = max(1, int(np.count_nonzero(sprite[..., 3] > OPAQUE)))
+    low, high = HELD_SHARES[kind]
     share = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     if kind != "object" and rng.random() < CLOSE_UP_CHANCE:
-        share = min(share * rng.uniform(*CLOSE_UP_FACTOR), 0.5)
+        share = min(share * rng.uniform(*CLOSE_UP_FACTOR), LARGEST_SHARE)
     return float(np.sqrt(share * area / opaque))
 
 
@@ -159,25 +194,23 @@ def enter(sprite: Sprite, edges: str, kind: str, height: int, width: int, rng: n
     if edges in CORNERS:
         return _enter_corner(sprite, edges, kind, scale, height, width, rng)
     if edges.count("+") == 2 or edges == "left+right":  # a close-up, cut at three sides
-        scale = max(scale, 1.1 * width / sprite.shape[1])
+        scale = max(scale, CLOSE_UP_WIDTH * width / sprite.shape[1])
         offset = (width / 2 - scale * sprite.shape[1] / 2, height + 2 - scale * sprite.shape[0])
         return Placed(sprite, np.column_stack([_turn(scale, 0), offset]), kind)
-    if rng.random() < 0.5 and kind != "head":
-        sprite = lengthened(sprite, int(rng.uniform(0.2, 1.5) * sprite.shape[0]), rng)
+    if rng.random() < LENGTHENED_CHANCE and kind != "head":
+        sprite = lengthened(sprite, int(rng.uniform(*LENGTHENED) * sprite.shape[0]), rng)
     head = kind == "head"
-    edge = int(
-        rng.choice(4, p=[0.8, 0.08, 0.08, 0.04] if head else [0.32, 0.28, 0.28, 0.12])
-    )  # bottom, left, right, top
-    tilt = np.clip(rng.normal(0, 0.07 if head else 0.4), -1, 1)
+    edge = int(rng.choice(4, p=HEAD_EDGE_CHANCES if head else EDGE_CHANCES))
+    tilt = np.clip(rng.normal(0, HEAD_LEAN if head else LEAN), -MOST_LEAN, MOST_LEAN)
     matrix = _turn(scale, (0, np.pi / 2, -np.pi / 2, np.pi)[edge] + tilt)
-    along = rng.uniform(0.03, 0.97)
+    along = rng.uniform(*ENTRY)
     anchor = np.array([(along * width, height), (0, along * height), (width, along * height), (along * width, 0)][edge])
     outwards = np.array([(0, 1), (-1, 0), (1, 0), (0, -1)][edge])
     h, w = sprite.shape[:2]
     offset = anchor - matrix @ (w / 2, h)
     corners = np.array([matrix @ (0, h), matrix @ (w, h)])
-    inside = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
-    beyond = inside + 1.5 + rng.uniform(0, 0.55) * h * scale
+    inside_px = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
+    beyond = inside_px + CUT_BEYOND_PX + rng.uniform(*LENGTH_BEYOND) * h * scale
     return Placed(sprite, np.column_stack([matrix, offset + outwards * beyond]), kind)
 
 
@@ -190,8 +223,8 @@ def _enter_corner(
     sprite = np.ascontiguousarray(np.rot90(sprite, turns))
     hidden = {sides[(sides.index(side) + turns) % 4] for side in edges.split("+")}
     h, w = (side * scale for side in sprite.shape[:2])
-    x = -rng.uniform(0.01, 0.35) * w - 1 if "left" in hidden else width - w * rng.uniform(0.65, 0.99) + 1
-    y = -rng.uniform(0.01, 0.35) * h - 1 if "top" in hidden else height - h * rng.uniform(0.65, 0.99) + 1
+    x = -rng.uniform(*CORNER_HIDDEN) * w - 1 if "left" in hidden else width - w * rng.uniform(*CORNER_SHOWN) + 1
+    y = -rng.uniform(*CORNER_HIDDEN) * h - 1 if "top" in hidden else height - h * rng.uniform(*CORNER_SHOWN) + 1
     return Placed(sprite, np.column_stack([_turn(scale, 0), (x, y)]), kind)
 
 
@@ -200,34 +233,34 @@ def reach_onto(
     kind: str,
     page: NDArray[np.float32],
     rng: np.random.Generator,
-    near: NDArray[np.bool_] | None = None,
+    edge: NDArray[np.bool_] | None = None,
 ) -> Placed | None:
     """Let a cut-out reach over the page's edge from beside it, its arm going on to the edge of the picture.
 
     Args:
         sprite: cut at the bottom.
         page: `(h, w)` float32, 1 on the page.
-        near: `(h, w)` bool: only over the edge that lies here; None is anywhere.
+        edge: `(h, w)` bool: only over the edge that lies here; None is anywhere.
 
     Returns:
         None where the page has no edge in the picture.
     """
-    point = _edge_point(page, rng, near)
+    point = _edge_point(page, rng, edge)
     if point is None:
         return None
     height, width = page.shape
     (x, y), inwards = point[0].tolist(), point[1]
-    angle = np.arctan2(inwards[1], inwards[0]) + np.clip(rng.normal(0, 0.4), -0.9, 0.9)
+    angle = np.arctan2(inwards[1], inwards[0]) + np.clip(rng.normal(0, REACH_LEAN), -MOST_REACH_LEAN, MOST_REACH_LEAN)
     direction = np.array([np.cos(angle), np.sin(angle)])
     scale = _scale(sprite, kind, height * width, rng)
     h = sprite.shape[0]
-    depth = min(np.exp(rng.uniform(np.log(8), np.log(DEEPEST_PX[kind]))), 0.8 * h * scale)
+    depth = min(np.exp(rng.uniform(np.log(SHALLOWEST_PX), np.log(DEEPEST_PX[kind]))), DEEPEST_SHARE * h * scale)
     # How far the picture goes on behind the cut-out's own end.
     ways = [(x, float(direction[0]), width), (y, float(direction[1]), height)]
-    to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > 1e-3)
-    missing = to_edge - (h * scale - depth) + 0.4 * sprite.shape[1] * scale
-    sprite = lengthened(sprite, int(missing / scale) + 1, rng) if missing > 0 else sprite
-    tip_rows = sprite[: max(3, h // 12), :, 3] > 127
+    to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > LEAST_DIRECTION)
+    missing_px = to_edge - (h * scale - depth) + SPARE_WIDTHS * sprite.shape[1] * scale
+    sprite = lengthened(sprite, int(missing_px / scale) + 1, rng) if missing_px > 0 else sprite
+    tip_rows = sprite[: max(FIRST_ROWS, h // TIP_SHARE), :, 3] > OPAQUE
     columns = np.flatnonzero(tip_rows.any(axis=0))
     tip = (float(columns.mean()) if columns.size else sprite.shape[1] / 2, 0.0)
     matrix = _turn(scale, angle + np.pi / 2)  # up in the cut-out is `direction`
@@ -244,25 +277,25 @@ def holding_pen(
         hand: as `layer` gives it.
         placed: where it is.
     """
-    pen = occluders.drawn_of_kind("pen", int(rng.integers(*DRAWN_NUMBERS[split])), SPRITE_SIDE).sprite
+    pen = occluders.drawn_of_kind("pen", int(rng.integers(*DRAWN_NUMBERS[split])), HELD_SPRITE_SIDE).sprite
     h, w = placed.sprite.shape[:2]
-    columns = np.flatnonzero((placed.sprite[: max(3, h // 12), :, 3] > 127).any(axis=0))
-    tip = placed.matrix @ (float(columns.mean()) if columns.size else w / 2, h * 0.06, 1)
+    columns = np.flatnonzero((placed.sprite[: max(FIRST_ROWS, h // TIP_SHARE), :, 3] > OPAQUE).any(axis=0))
+    tip = placed.matrix @ (float(columns.mean()) if columns.size else w / 2, h * TIP_DROP, 1)
     scale = float(np.hypot(*placed.matrix[:, 0]))
     upwards = np.arctan2(placed.matrix[1, 0], placed.matrix[0, 0]) + rng.normal(0, PEN_LEAN)
     length = pen.shape[0]
-    matrix = _turn(scale * min(h, 1.6 * w) * rng.uniform(*PEN_LENGTH) / length, upwards)
+    matrix = _turn(scale * min(h, HAND_SHAPE * w) * rng.uniform(*PEN_LENGTH) / length, upwards)
     held_at = (pen.shape[1] / 2, length * rng.uniform(*PEN_AHEAD))
-    below = layer(Placed(pen, np.column_stack([matrix, tip - matrix @ held_at]), "object"), *hand.shape[:2])
-    return hand + below * (1 - hand[..., 3:])
+    pen_layer = layer(Placed(pen, np.column_stack([matrix, tip - matrix @ held_at]), "object"), *hand.shape[:2])
+    return hand + pen_layer * (1 - hand[..., 3:])
 
 
 def lie(sprite: Sprite, area: NDArray[np.bool_], rng: np.random.Generator, factor: float = 1.0) -> Placed | None:
     """Put a thing somewhere on an area, `(h, w)` bool; None where that is empty."""
-    rows = np.flatnonzero(area.ravel()[:: (step := 7)])
+    rows = np.flatnonzero(area.ravel()[::LAID_STEP])
     if not rows.size:
         return None
-    y, x = divmod(int(rows[int(rng.integers(rows.size))]) * step, area.shape[1])
+    y, x = divmod(int(rows[int(rng.integers(rows.size))]) * LAID_STEP, area.shape[1])
     scale = _scale(sprite, "object", area.size, rng) * factor
     matrix = _turn(scale, rng.uniform(0, 2 * np.pi))
     offset = np.array([x, y]) - matrix @ (sprite.shape[1] / 2, sprite.shape[0] / 2)
@@ -270,15 +303,17 @@ def lie(sprite: Sprite, area: NDArray[np.bool_], rng: np.random.Generator, facto
 
 
 def _edge_point(
-    page: NDArray[np.float32], rng: np.random.Generator, near: NDArray[np.bool_] | None
+    page: NDArray[np.float32], rng: np.random.Generator, edge: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Any point on the page's edge inside the picture, and the direction from there into the page."""
-    soft = cv2.GaussianBlur(page, (0, 0), 4)
+    soft = cv2.GaussianBlur(page, (0, 0), EDGE_BLUR_PX)
     dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    steep = (np.abs(soft - 0.5) < 0.2) & (np.hypot(dx, dy) > 0.05)
-    steep[:3], steep[-3:], steep[:, :3], steep[:, -3:] = False, False, False, False
-    where = np.flatnonzero(steep if near is None else steep & near)
-    if where.size < 20:
+    steep = (np.abs(soft - 0.5) < EDGE_BAND) & (np.hypot(dx, dy) > LEAST_SLOPE)
+    border = np.ones_like(steep)
+    border[PICTURE_BORDER_PX:-PICTURE_BORDER_PX, PICTURE_BORDER_PX:-PICTURE_BORDER_PX] = False
+    steep &= ~border
+    where = np.flatnonzero(steep if edge is None else steep & edge)
+    if where.size < LEAST_EDGE_PX:
         return None
     y, x = divmod(int(where[int(rng.integers(where.size))]), page.shape[1])
     way = np.array([dx[y, x], dy[y, x]], float)
@@ -287,7 +322,7 @@ def _edge_point(
 
 def layer(placed: Placed, height: int, width: int) -> NDArray[np.float32]:
     """The cut-out in its place: `(height, width, 4)` float32 BGRA in [0, 1], premultiplied."""
-    box, part = occluders.warp(Occluder(placed.kind, placed.sprite), placed.matrix.astype(np.float32), height, width)
-    whole = np.zeros((height, width, 4), np.float32)
-    whole[box.slices()] = part
-    return whole
+    box, pixels = occluders.warp(Occluder(placed.kind, placed.sprite), placed.matrix.astype(np.float32), height, width)
+    picture = np.zeros((height, width, 4), np.float32)
+    picture[box.slices()] = pixels
+    return picture

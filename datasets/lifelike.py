@@ -16,34 +16,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets import effects, holds, lens
-from datasets.collection import Collection
+from datasets.chances import choose
+from datasets.collection import IS_PAPER, Collection
 from datasets.drawn import DrawnSamples
 from datasets.frames import DrawnFrame
 from datasets.prints import print_on
 from datasets.scene import Scene
+from datasets.sheets import bent, lay_out, warped
 from datasets.surroundings import draw_desk, draw_surface
 from datasets.synthetic import DESK_CHANCE, DESK_SIDE
 from utils import classes, preprocess
 from utils.regions import Box
+from utils.spec import PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_STD, PUBLISHED_WIDTH
 
 LIFELIKE = "lifelike"
-AREA = 640 * 480  # pixels of a scene
-SHAPES = (
-    4 / 3,
-    4 / 3,
-    4 / 3,
-    16 / 9,
-    1.5,
-    1.414,
-    1.0,
-    2.2,
-)  # longer by shorter side of photos; all become the network's
+# Chances, ranges and spreads were set by eye on photographs of documents. Spreads are standard deviations.
+AREA = PUBLISHED_HEIGHT * PUBLISHED_WIDTH  # pixels of a scene
+# Longer by shorter side of photos; all become the network's.
+SHAPES = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 1.5, 1.414, 1.0, 2.2)
 LANDSCAPE_CHANCE = 0.45  # of a photo that is turned for the network
-KINDS = {"document": 0.34, "sheets": 0.36, "drawn": 0.18, "filling": 0.12}
+PHOTO_KINDS = {"document": 0.34, "sheets": 0.36, "drawn": 0.18, "filling": 0.12}
 PRINT_CHANCE = {"document": 0.4, "sheets": 0.55, "drawn": 0.5, "filling": 0.55}
 MARK_CHANCE = 0.3  # of stains, bars, shadows, holes as drawn pages have them
+PASTED_DRAWN_CHANCE = 0.5  # the same of drawn pages, besides
 PASTED_CHANCE = 0.4  # of occluders that the camera has not seen, as in the contest
-COUNTS = {0: 0.24, 1: 0.48, 2: 0.21, 3: 0.07}  # occluders
+LIFELIKE_COUNTS = {0: 0.24, 1: 0.48, 2: 0.21, 3: 0.07}  # occluders
 WAYS = {"reach": 0.4, "enter": 0.36, "lie": 0.24}
 REACHING = {"finger": 0.5, "hand": 0.34, "arm": 0.16}
 ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
@@ -56,8 +53,35 @@ TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)  # of these, strips of tape, and wha
 BEHIND_CHANCE = 0.3  # of a hand that holds a sheet from behind
 THUMB_CHANCE = 0.7  # of such a hand: its thumb lies on top
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
-BOOK_CHANCE, SECOND_SHEET_CHANCE = 0.12, 0.2  # of an open book, of another sheet
+SECOND_SHEET_CHANCE = 0.2  # of another sheet
 BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06  # of bars at the edges, of wedges in the corners
+BAR_SIDE, BAR_COUNT, ICON_COUNT, ICON_SHARE = (0.03, 0.1), (1, 3), (0, 5), 5  # of a side; of a bar's thickness
+WEDGE_DEGREES, WEDGE_ZOOM, WEDGE_SHIFT = 9, (0.85, 1.05), 0.04
+
+# A real photograph of a document.
+MOST_ZOOM, WHOLE_CHANCE, WHOLE_ZOOM = 0.7, 0.4, (1.0, 1.08)  # natural logarithm; all of it is seen, enlarged by so much
+DOCUMENT_DEGREES, MIRRORED_DOCUMENT_CHANCE = 2.5, 0.3
+# Sheets on a surface.
+AMONG_SHEETS_CHANCE, SHEET_SHARE, FILLING_SHARE = 0.25, (0.5, 1.15), (1.3, 2.5)  # things; of the picture's sides
+HELD_FROM = 0.3  # coverage by a hand behind a sheet, over which its thumb reaches
+SURFACE_CHANCE, DRAWN_DESK_CHANCE = 0.55, 0.3  # of what they lie on; the rest is black, white or plain
+MOST_GROUND_ZOOM, GROUND_SHIFT, DYED_CHANCE, DYE_SPREAD = 0.9, 0.1, 0.25, 0.25  # the first and last are logarithms
+DARK_GROUND, WHITE_GROUND, ANY_GROUND = (5, 40), (200, 250), (40, 200)  # grey levels
+GROUND_TINT, GROUND_BLOTCHES, BLOTCH_CELLS, GROUND_LIGHT = 0.05, 5, 9, (0.5, 1.1)
+CUT_SHEET_CHANCE, DRAWN_SHEET_CHANCE = 0.6, 0.25  # of a sheet cut from a document, of a drawn one; the rest is coloured
+LONGEST_SHEET_PX, DRAWN_SHEET_PX, LEAST_SHEET_PX, SHEET_RIM_PX = 800, 680, 8, 3  # the last is cut off around it
+COLOURED_HEIGHT_PX, COLOURED_WIDTH_PX, LYING_CHANCE = 700, (330, 640), 0.3
+PALE_BASE_CHANCE, PALE_BASE, PALE_TINT, ANY_BASE, BASE_SHADE = 0.6, (120, 255), 0.06, (10, 255), 0.15
+# What lies beside and on them.
+PAGE_FROM, PAGELESS_PX, ASIDE_FACTOR = 0.1, 41, (1.0, 1.8)  # coverage; side of the square that holds no page; size
+STUCK_FROM, STUCK_STEP = 0.9, 8  # coverage of the page below its middle; every so many pixels are places
+TAPE_SIZE, NOTE_HEIGHT, NOTE_WIDTH = (60, 300), 200, (120, 320)  # pixels before it is scaled
+COLOURED_NOTE_CHANCE, COLOURED_NOTE, WHITE_NOTE = 0.6, (150, 255), (215, 255)
+NOTE_TOP, NOTE_BOTTOM, NOTE_LEFT, NOTE_STEP = 30, 20, 15, (16, 40)
+NOTE_END, NOTE_RISE, NOTE_INK, NOTE_LINE_PX = (0.3, 0.95), (-3, 4), (0.1, 0.6), (1, 5)
+NOTE_SIZE, NOTE_DEGREES = (0.05, 0.3), 15  # of the picture's longer side
+SHARP_PASTED_CHANCE, SHARP_HELD_CHANCE, HELD_BLUR_PX = 0.7, 0.4, (0, 0.6)
+PASTED_SHADOW_CHANCE = 0.4
 ZOOM = (0.5, 1.0)  # share of the scene's sides that a training part shows; half is the network's own scale
 OWN_SCALE_CHANCE = 0.4  # of a part at the network's own scale
 RECORDED = (0.15, 1.0)  # strength of the noise on photos that nothing covers: most are reduced
@@ -98,7 +122,7 @@ class LifelikeScenes:
             `(h, w, 3)` uint8 BGR of about `AREA` pixels, upright or lying, and `(h, w)` uint8 codes of `utils.classes`.
         """
         kind, scene = self._scene(rng, AREA)
-        pasted = rng.random() < PASTED_CHANCE or (kind == "drawn" and rng.random() < 0.5)
+        pasted = rng.random() < PASTED_CHANCE or (kind == "drawn" and rng.random() < PASTED_DRAWN_CHANCE)
         if pasted:
             scene.image = lens.take(scene.image, rng).astype(np.float32)
         self._dress(scene, rng)
@@ -138,7 +162,7 @@ class LifelikeScenes:
         height, width = round(np.sqrt(area * shape)), round(np.sqrt(area / shape))
         if rng.random() < LANDSCAPE_CHANCE:
             height, width = width, height
-        kind = _choose(rng, KINDS)
+        kind = choose(rng, PHOTO_KINDS)
         scene = self._sheets(rng, height, width, held) if kind == "sheets" else self._make(kind)(rng, height, width)
         if rng.random() < PRINT_CHANCE[kind] and kind != "sheets":
             print_on(scene.image, scene.page, self.collection, rng)
@@ -155,34 +179,33 @@ class LifelikeScenes:
         if (image.shape[0] < image.shape[1]) != (height < width):
             height, width = width, height
         h, w = image.shape[:2]
-        zoom = max(height / h, width / w) * np.exp(rng.uniform(0, 0.7))
-        if rng.random() < 0.4:  # all of it
+        zoom = max(height / h, width / w) * np.exp(rng.uniform(0, MOST_ZOOM))
+        if rng.random() < WHOLE_CHANCE:
             height, width = (round(side * np.sqrt(height * width / (h * w))) for side in (h, w))
-            zoom = height / h * rng.uniform(1.0, 1.08)
-        turn = cv2.getRotationMatrix2D((0, 0), rng.normal(0, 2.5), zoom)
-        if rng.random() < 0.3:
+            zoom = height / h * rng.uniform(*WHOLE_ZOOM)
+        turn = cv2.getRotationMatrix2D((0, 0), rng.normal(0, DOCUMENT_DEGREES), zoom)
+        if rng.random() < MIRRORED_DOCUMENT_CHANCE:
             turn[:, 0] *= -1
         room = np.array([max(0, w * zoom - width), max(0, h * zoom - height)]) / 2
         turn[:, 2] = (width / 2, height / 2) + rng.uniform(-1, 1, 2) * room - turn[:, :2] @ (w / 2, h / 2)
-        scene = Scene(*_warped(image, paper, np.vstack([turn, (0, 0, 1)]), height, width))
-        return scene
+        return Scene(*warped(image, paper, np.vstack([turn, (0, 0, 1)]), height, width))
 
     def _sheets(self, rng: np.random.Generator, height: int, width: int, may_hold: bool) -> Scene:
         """One sheet or several on a surface, perhaps held from behind."""
         scene = Scene(self._ground(rng, height, width))
-        self._put_beside(scene, rng, 0.25)
+        self._put_beside(scene, rng, AMONG_SHEETS_CHANCE)
         for number in range(2 if rng.random() < SECOND_SHEET_CHANCE else 1):
             picture, alpha = self._sheet(rng)
             if rng.random() < PRINT_CHANCE["sheets"]:
                 print_on(picture, alpha, self.collection, rng)
-            matrix = _lay_out(rng, picture.shape[:2], height, width, rng.uniform(0.5, 1.15))
-            picture, alpha = _bent(picture, alpha, rng)
+            matrix = lay_out(rng, picture.shape[:2], height, width, rng.uniform(*SHEET_SHARE))
+            picture, alpha = bent(picture, alpha, rng)
             laid = cv2.warpPerspective(np.dstack([picture, alpha]), matrix, (width, height), flags=cv2.INTER_LINEAR)
             held = may_hold and number == 0 and rng.random() < BEHIND_CHANCE
             held = held and self._hold_behind(scene, laid[..., 3], rng)
             scene.lay_page(laid[..., :3], laid[..., 3], rng)
             if held and rng.random() < THUMB_CHANCE:
-                self._reach(scene, "finger", rng, near=scene.held > 0.3)
+                self._reach(scene, "finger", rng, edge=scene.held > HELD_FROM)
             else:
                 scene.held[:] = 0
         return scene
@@ -202,8 +225,8 @@ class LifelikeScenes:
     def _filling(self, rng: np.random.Generator, height: int, width: int) -> Scene:
         """Nothing but page: a scan, a close-up."""
         picture, alpha = self._sheet(rng)
-        picture, alpha = _bent(picture, alpha, rng)
-        matrix = _lay_out(rng, picture.shape[:2], height, width, rng.uniform(1.3, 2.5))
+        picture, alpha = bent(picture, alpha, rng)
+        matrix = lay_out(rng, picture.shape[:2], height, width, rng.uniform(*FILLING_SHARE))
         joint = np.dstack([picture, alpha])
         laid = cv2.warpPerspective(joint, matrix, (width, height), flags=cv2.INTER_LINEAR)
         scene = Scene(self._ground(rng, height, width))
@@ -215,41 +238,43 @@ class LifelikeScenes:
     def _ground(self, rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
         """What pages lie on: `(height, width, 3)` float32."""
         kind = rng.random()
-        if kind < 0.55:
+        if kind < SURFACE_CHANCE:
             surface = self.collection.surface(rng)
             h, w = surface.shape[:2]
-            scale = max(height / h, width / w) * np.exp(rng.uniform(0, 0.9))
+            scale = max(height / h, width / w) * np.exp(rng.uniform(0, MOST_GROUND_ZOOM))
             matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.uniform(0, 360), scale)
-            matrix[:, 2] += (width / 2 - w / 2, height / 2 - h / 2) + rng.normal(0, 0.1, 2) * (width, height)
+            matrix[:, 2] += (width / 2 - w / 2, height / 2 - h / 2) + rng.normal(0, GROUND_SHIFT, 2) * (width, height)
             ground = cv2.warpAffine(surface, matrix, (width, height), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
-            if rng.random() < 0.25:
-                ground *= np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
-        elif kind < 0.85:
+            if rng.random() < DYED_CHANCE:
+                ground *= np.exp(rng.normal(0, DYE_SPREAD, 3)).astype(np.float32)
+        elif kind < SURFACE_CHANCE + DRAWN_DESK_CHANCE:
             ground = draw_desk(rng, height, width).astype(np.float32)
         else:  # black, white or any plain colour
-            level = rng.choice([rng.uniform(5, 40), rng.uniform(200, 250), rng.uniform(40, 200)])
-            ground = np.full((height, width, 3), level * (1 + rng.normal(0, 0.05, 3)), np.float32)
-            ground += cv2.resize(rng.normal(0, 5, (9, 9, 3)).astype(np.float32), (width, height))
-        return ground * np.float32(rng.uniform(0.5, 1.1))
+            level = rng.choice([rng.uniform(*levels) for levels in (DARK_GROUND, WHITE_GROUND, ANY_GROUND)])
+            ground = np.full((height, width, 3), level * (1 + rng.normal(0, GROUND_TINT, 3)), np.float32)
+            blotches = rng.normal(0, GROUND_BLOTCHES, (BLOTCH_CELLS, BLOTCH_CELLS, 3)).astype(np.float32)
+            ground += cv2.resize(blotches, (width, height))
+        return ground * np.float32(rng.uniform(*GROUND_LIGHT))
 
     def _sheet(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A sheet seen from above: `(h, w, 3)` float32 in [0, 255] and where it is, `(h, w)` float32."""
         kind = rng.random()
-        if kind < 0.6:
+        if kind < CUT_SHEET_CHANCE:
             image, paper = self.collection.document(rng)
-            count, _, stats, _ = cv2.connectedComponentsWithStats((paper == 255).astype(np.uint8))
+            count, _, stats, _ = cv2.connectedComponentsWithStats((paper == IS_PAPER).astype(np.uint8))
             if count < 2:
                 return self._coloured(rng)
             x, y, w, h, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))].tolist()
-            picture, alpha = image[y : y + h, x : x + w], (paper[y : y + h, x : x + w] == 255).astype(np.uint8)
-            alpha = cv2.erode(np.pad(alpha, 3), np.ones((3, 3), np.uint8), iterations=2)[3:-3, 3:-3]
-            factor = min(1.0, 800 / max(h, w))
-            size = max(8, round(w * factor)), max(8, round(h * factor))
+            piece = np.s_[y : y + h, x : x + w]
+            picture, alpha, rim = image[piece], (paper[piece] == IS_PAPER).astype(np.uint8), SHEET_RIM_PX
+            alpha = cv2.erode(np.pad(alpha, rim), np.ones((3, 3), np.uint8), iterations=rim - 1)[rim:-rim, rim:-rim]
+            factor = min(1.0, LONGEST_SHEET_PX / max(h, w))
+            size = max(LEAST_SHEET_PX, round(w * factor)), max(LEAST_SHEET_PX, round(h * factor))
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
             return picture, cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        if kind < 0.85:
+        if kind < CUT_SHEET_CHANCE + DRAWN_SHEET_CHANCE:
             frame = DrawnFrame(rng)
-            height = 680
+            height = DRAWN_SHEET_PX
             width = round(height * frame.width / frame.height)
             window = Box(0, 0, frame.width, frame.height)
             alpha = np.clip(frame.inside_px(window, height, width) + np.float32(0.5), 0, 1)
@@ -258,11 +283,12 @@ class LifelikeScenes:
 
     def _coloured(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A flyer, a cover, a card: a plain or shaded colour with pictures."""
-        height, width = 700, int(rng.uniform(330, 640))
-        if rng.random() < 0.3:
+        height, width = COLOURED_HEIGHT_PX, int(rng.uniform(*COLOURED_WIDTH_PX))
+        if rng.random() < LYING_CHANCE:
             height, width = width, height
-        base = rng.uniform(120, 255) * (1 + rng.normal(0, 0.06, 3)) if rng.random() < 0.6 else rng.uniform(10, 255, 3)
-        shade = 1 + rng.normal(0, 0.15) * np.linspace(-0.5, 0.5, height)[:, None, None]
+        pale = rng.random() < PALE_BASE_CHANCE
+        base = rng.uniform(*PALE_BASE) * (1 + rng.normal(0, PALE_TINT, 3)) if pale else rng.uniform(*ANY_BASE, 3)
+        shade = 1 + rng.normal(0, BASE_SHADE) * np.linspace(-0.5, 0.5, height)[:, None, None]
         picture = np.clip(np.broadcast_to(base * shade, (height, width, 3)), 0, 255).astype(np.float32).copy()
         alpha = np.ones((height, width), np.float32)
         print_on(picture, alpha, self.collection, rng)
@@ -278,16 +304,16 @@ class LifelikeScenes:
 
     def _cover(self, scene: Scene, kind: str, pasted: bool, rng: np.random.Generator) -> None:
         """What covers them."""
-        for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
-            way = _choose(rng, WAYS)
+        for _ in range(int(rng.choice(list(LIFELIKE_COUNTS), p=list(LIFELIKE_COUNTS.values())))):
+            way = choose(rng, WAYS)
             if way == "lie":
                 sprite, _ = holds.pick(self.collection, rng, "object", self.split)
                 where = _rim(scene.page) if rng.random() < RIM_CHANCE else scene.page > 0.5
                 self._lay(scene, holds.lie(sprite, where, rng), rng, pasted)
-            elif way == "reach" and self._reach(scene, _choose(rng, REACHING), rng, pasted):
+            elif way == "reach" and self._reach(scene, choose(rng, REACHING), rng, pasted):
                 continue
             else:
-                entering = "head" if kind == "drawn" and rng.random() < HEADS_CHANCE else _choose(rng, ENTERING)
+                entering = "head" if kind == "drawn" and rng.random() < HEADS_CHANCE else choose(rng, ENTERING)
                 sprite, edges = holds.pick(self.collection, rng, entering, self.split)
                 self._lay(scene, holds.enter(sprite, edges, entering, *scene.size, rng), rng, pasted)
 
@@ -295,30 +321,33 @@ class LifelikeScenes:
         """Things that lie beside every page; what happens to touch one covers it."""
         while rng.random() < chance:
             sprite, _ = holds.pick(self.collection, rng, "object", self.split)
-            beside = cv2.dilate((scene.page > 0.1).astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
-            if not beside.any():
+            page = (scene.page > PAGE_FROM).astype(np.uint8)
+            free_area = cv2.dilate(page, np.ones((PAGELESS_PX, PAGELESS_PX), np.uint8)) == 0
+            if not free_area.any():
                 return
-            self._lay(scene, holds.lie(sprite, beside, rng, factor=rng.uniform(1.0, 1.8)), rng, False)
+            self._lay(scene, holds.lie(sprite, free_area, rng, factor=rng.uniform(*ASIDE_FACTOR)), rng, False)
 
     def _stick(self, scene: Scene, rng: np.random.Generator) -> None:
         """A note with writing, a label or a strip of tape."""
         height, width = scene.size
-        rows, columns = np.nonzero(scene.page[::8, ::8] > 0.9)
+        rows, columns = np.nonzero(scene.page[::STUCK_STEP, ::STUCK_STEP] > STUCK_FROM)
         if not rows.size:
             return
         at = int(rng.integers(rows.size))
         tape = rng.random() < TAPE_SHARE
-        h, w = (60, 300) if tape else (200, int(rng.uniform(120, 320)))
-        colour = rng.uniform(150, 255, 3) if rng.random() < 0.6 else rng.uniform(215, 255) * np.ones(3)
+        h, w = TAPE_SIZE if tape else (NOTE_HEIGHT, int(rng.uniform(*NOTE_WIDTH)))
+        coloured = rng.random() < COLOURED_NOTE_CHANCE
+        colour = rng.uniform(*COLOURED_NOTE, 3) if coloured else rng.uniform(*WHITE_NOTE) * np.ones(3)
         note = np.full((h, w, 3), colour, np.float32)
         alpha = np.full((h, w), rng.uniform(*TAPE_OPACITY) if tape else 1.0, np.float32)
         if not tape:
-            for y in range(30, h - 20, int(rng.integers(16, 40))):
-                ends = (15, y), (int(rng.uniform(0.3, 0.95) * w), y + int(rng.integers(-3, 4)))
-                cv2.line(note, *ends, (colour * rng.uniform(0.1, 0.6)).tolist(), int(rng.integers(1, 5)), cv2.LINE_AA)
-        scale = np.exp(rng.uniform(np.log(0.05), np.log(0.3))) * max(height, width) / max(h, w)
-        matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, 15), scale)
-        matrix[:, 2] += np.array([columns[at], rows[at]]) * 8 - (w / 2, h / 2)
+            for y in range(NOTE_TOP, h - NOTE_BOTTOM, int(rng.integers(*NOTE_STEP))):
+                ends = (NOTE_LEFT, y), (int(rng.uniform(*NOTE_END) * w), y + int(rng.integers(*NOTE_RISE)))
+                ink, thickness = (colour * rng.uniform(*NOTE_INK)).tolist(), int(rng.integers(*NOTE_LINE_PX))
+                cv2.line(note, *ends, ink, thickness, cv2.LINE_AA)
+        scale = np.exp(rng.uniform(*np.log(NOTE_SIZE))) * max(height, width) / max(h, w)
+        matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, NOTE_DEGREES), scale)
+        matrix[:, 2] += np.array([columns[at], rows[at]]) * STUCK_STEP - (w / 2, h / 2)
         laid = cv2.warpAffine(np.dstack([note * alpha[..., None], alpha]), matrix, (width, height))
         scene.stick(laid[..., :3] / np.maximum(laid[..., 3:], 1e-3), laid[..., 3] * scene.page, rng)
 
@@ -328,12 +357,12 @@ class LifelikeScenes:
         kind: str,
         rng: np.random.Generator,
         pasted: bool = False,
-        near: NDArray[np.bool_] | None = None,
+        edge: NDArray[np.bool_] | None = None,
     ) -> bool:
         sprite, edges = holds.pick(self.collection, rng, kind, self.split)
         if edges != "bottom":
             return False
-        placed = holds.reach_onto(sprite, kind, scene.page, rng, near)
+        placed = holds.reach_onto(sprite, kind, scene.page, rng, edge)
         self._lay(scene, placed, rng, pasted)
         return placed is not None
 
@@ -348,12 +377,12 @@ class LifelikeScenes:
     def _lay(self, scene: Scene, placed: holds.Placed | None, rng: np.random.Generator, pasted: bool) -> None:
         if placed is None:
             return
-        sharp = rng.random() < (0.7 if pasted else 0.4) or placed.kind == "object"
-        blur_px = rng.uniform(0, 0.6) if sharp else float(np.exp(rng.uniform(*np.log(NEAR_BLUR_PX))))
+        sharp = rng.random() < (SHARP_PASTED_CHANCE if pasted else SHARP_HELD_CHANCE) or placed.kind == "object"
+        blur_px = rng.uniform(*HELD_BLUR_PX) if sharp else float(np.exp(rng.uniform(*np.log(NEAR_BLUR_PX))))
         layer = holds.layer(placed, *scene.size)
         if placed.kind == "hand" and rng.random() < WRITES_CHANCE:
             layer = holds.holding_pen(layer, placed, rng)
-        scene.lay(layer, rng, blur_px, shadow=not pasted or rng.random() < 0.4)
+        scene.lay(layer, rng, blur_px, shadow=not pasted or rng.random() < PASTED_SHADOW_CHANCE)
 
 
 def _rim(page: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -364,104 +393,21 @@ def _rim(page: NDArray[np.float32]) -> NDArray[np.bool_]:
     return rim if rim.any() else page > 0.5
 
 
-def _choose(rng: np.random.Generator, chances: dict[str, float]) -> str:
-    return str(rng.choice(list(chances), p=np.array(list(chances.values())) / sum(chances.values())))
-
-
-def _warped(
-    image: NDArray[np.uint8], paper: NDArray[np.uint8], matrix: NDArray[np.float64], height: int, width: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
-    """A document, its page and what is unknown of it, as `Scene` takes them."""
-    scale = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if scale < 0.75:  # bilinear sampling alone would alias
-        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        paper = cv2.resize(paper, size, interpolation=cv2.INTER_NEAREST)
-        matrix = matrix @ np.diag([1 / scale, 1 / scale, 1])
-    size, border = (width, height), cv2.BORDER_REFLECT
-    turned = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
-    page = cv2.warpPerspective(
-        (paper == 255).astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border
-    )
-    unknown = cv2.warpPerspective(
-        (paper == 128).astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST, borderMode=border
-    )
-    return turned, page, unknown > 0
-
-
-def _lay_out(
-    rng: np.random.Generator, sheet: tuple[int, int], height: int, width: int, share: float
-) -> NDArray[np.float64]:
-    """The `(3, 3)` matrix from a sheet's pixels to the picture's: turned, aslant, `share` of the picture's sides."""
-    h, w = sheet
-    quarter = 90 * int(rng.integers(4)) if rng.random() < 0.12 else 0
-    if (h < w) != (height < width) and rng.random() < 0.5:
-        quarter = 90
-    degrees = quarter + float(np.clip(rng.normal(0, 9), -40, 40))
-    high, wide = (w, h) if quarter % 180 else (h, w)
-    fit = min(height / high, width / wide) if share < 1.2 else max(height / high, width / wide)
-    scale = fit * share
-    centre = np.array([width, height]) / 2 + rng.normal(0, 0.1, 2) * (width, height) * min(1.0, share)
-    turn = np.vstack([cv2.getRotationMatrix2D((0, 0), degrees, scale), (0, 0, 1)])
-    turn[:2, 2] = centre - turn[:2, :2] @ (w / 2, h / 2)
-    corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float64)
-    moved = (np.column_stack([corners, np.ones(4)]) @ turn.T)[:, :2]
-    moved += rng.normal(0, 0.035, (4, 2)) * np.array([wide, high]) * scale
-    return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
-
-
-def _bent(
-    picture: NDArray[np.float32], alpha: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Curled, crumpled, or one half of an open book: shape and shade."""
-    h, w = alpha.shape
-    if rng.random() < BOOK_CHANCE:
-        across = np.linspace(0, 1, w, dtype=np.float32)
-        gutter = np.float32(rng.uniform(0.35, 0.65)) if rng.random() < 0.6 else np.float32(rng.choice([0, 1]))
-        depth = np.exp(-np.abs(across - gutter) / np.float32(rng.uniform(0.01, 0.06)))
-        picture = picture * (1 - np.float32(rng.uniform(0.2, 0.7)) * depth)[None, :, None]
-    if rng.random() < 0.3:
-        cells = int(rng.integers(4, 14))
-        relief = cv2.resize(
-            rng.standard_normal((cells, cells)).astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR
-        )
-        slope = np.gradient(relief, axis=int(rng.integers(2)))
-        picture = (
-            picture * np.clip(1 + slope / (np.abs(slope).max() + 1e-6) * rng.uniform(0.05, 0.3), 0.4, 1.5)[..., None]
-        )
-        picture = picture.astype(np.float32)
-    if rng.random() < 0.4:
-        margin = 0.04
-        top, left = round(margin * h), round(margin * w)
-        padded = [
-            cv2.copyMakeBorder(layer, top, top, left, left, cv2.BORDER_CONSTANT, value=0) for layer in (picture, alpha)
-        ]
-        high, wide = padded[1].shape
-        y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
-        for axis, (coordinate, side) in enumerate(((x, high), (y, wide))):
-            other = y if axis == 0 else x
-            wave = np.sin(other / side * rng.uniform(1, 7) + rng.uniform(0, 6.28)) * margin * 0.45 * rng.uniform(0, 1)
-            coordinate += (wave * (wide if axis == 0 else high)).astype(np.float32)
-        picture, alpha = (cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for p in padded)
-        picture = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
-        alpha = cv2.resize(alpha, (w, h), interpolation=cv2.INTER_AREA)
-    return picture, alpha
-
-
 def _bars(image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> None:
     """The bars of a phone's screen, in place: they belong to no page."""
     h, w = labels.shape
     colour = rng.choice([0, 0, 255, int(rng.integers(256))])
-    for edge in rng.permutation(4)[: int(rng.integers(1, 3))]:
-        side = int(rng.uniform(0.03, 0.1) * (h if edge < 2 else w))
-        part = (np.s_[:side], np.s_[-side:], np.s_[:, :side], np.s_[:, -side:])[edge]
-        image[part], labels[part] = colour, classes.SURROUNDINGS
-        for _ in range(int(rng.integers(0, 5))):
-            area = image[part]
+    for edge in rng.permutation(4)[: int(rng.integers(*BAR_COUNT))]:
+        side = int(rng.uniform(*BAR_SIDE) * (h if edge < 2 else w))
+        bar = (np.s_[:side], np.s_[-side:], np.s_[:, :side], np.s_[:, -side:])[edge]
+        image[bar], labels[bar] = colour, classes.SURROUNDINGS
+        for _ in range(int(rng.integers(*ICON_COUNT))):
+            area = image[bar]
             centre = int(rng.integers(area.shape[1])), int(rng.integers(area.shape[0]))
             shade = int(255 - colour)
-            cv2.circle(area, centre, max(2, side // 5), (shade, shade, shade), int(rng.choice([-1, 1, 2])), cv2.LINE_AA)
-            image[part] = area
+            radius, thickness = max(2, side // ICON_SHARE), int(rng.choice([-1, 1, 2]))
+            cv2.circle(area, centre, radius, (shade, shade, shade), thickness, cv2.LINE_AA)
+            image[bar] = area
 
 
 def _wedges(
@@ -469,11 +415,11 @@ def _wedges(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Turned by an editor, with black corners."""
     h, w = labels.shape
-    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, 9), rng.uniform(0.85, 1.05))
-    matrix[:, 2] += rng.normal(0, 0.04, 2) * (w, h)
+    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, WEDGE_DEGREES), rng.uniform(*WEDGE_ZOOM))
+    matrix[:, 2] += rng.normal(0, WEDGE_SHIFT, 2) * (w, h)
     turned = cv2.warpAffine(image, matrix, (w, h), borderMode=cv2.BORDER_CONSTANT)
-    beside = int(classes.SURROUNDINGS)
-    return turned, cv2.warpAffine(labels, matrix, (w, h), flags=cv2.INTER_NEAREST, borderValue=beside)
+    label = int(classes.SURROUNDINGS)
+    return turned, cv2.warpAffine(labels, matrix, (w, h), flags=cv2.INTER_NEAREST, borderValue=label)
 
 
 class LifelikeSegmentation(DrawnSamples):
@@ -500,8 +446,8 @@ class LifelikeSegmentation(DrawnSamples):
         width: int,
         folder: Path,
         split: str = "train",
-        mean: float = 0.6,
-        std: float = 0.2,
+        mean: float = PUBLISHED_MEAN,
+        std: float = PUBLISHED_STD,
         crop: tuple[int, int] | None = None,
         num_classes: int = 4,
     ) -> None:
@@ -534,6 +480,6 @@ class LifelikeSegmentation(DrawnSamples):
         if least == zoom:
             h, w = height, width
         y, x = int(rng.integers(self.height - h + 1)), int(rng.integers(self.width - w + 1))
-        part = np.s_[y : y + h, x : x + w]
-        image = cv2.resize(np.ascontiguousarray(image[part]), (width, height), interpolation=cv2.INTER_AREA)
-        return image, cv2.resize(np.ascontiguousarray(labels[part]), (width, height), interpolation=cv2.INTER_NEAREST)
+        window = np.s_[y : y + h, x : x + w]
+        image = cv2.resize(np.ascontiguousarray(image[window]), (width, height), interpolation=cv2.INTER_AREA)
+        return image, cv2.resize(np.ascontiguousarray(labels[window]), (width, height), interpolation=cv2.INTER_NEAREST)

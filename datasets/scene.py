@@ -9,10 +9,14 @@ from utils.arrays import AnyArray
 
 TOUCHED_PX = 14.0  # pixels of page below a thing from which it counts as lying on it
 COVERED_FROM = 0.4  # coverage from which a pixel counts as covered: an occluder's soft edge belongs to it
-SHADOW_CHANCE = 0.75  # of a thing that darkens what it lies on
-SHADOW_STRENGTH = (0.08, 0.6)  # share of the light that it takes
+THROWN_SHADOW_CHANCE = 0.75  # of a thing that darkens what it lies on
+THROWN_SHADOW_STRENGTH = (0.08, 0.6)  # share of the light that it takes
 SHADOW_SOFT_PX = (1.5, 22.0)  # standard deviation of its blur
+SHADOW_SHIFT_SPREAD = 1.3  # standard deviation of its place, in widths of its soft edge
 PAGE_SHADOW_CHANCE = 0.7  # of a page that darkens the desk
+PAGE_SOFTNESS, STUCK_SOFTNESS = 0.5, 0.3  # of the shadows of pages and of what is stuck on them, over those of things
+LEAST_BLUR_PX = 0.2  # of a thing out of focus; less is not to be seen
+LEAST_TOUCH = 0.1  # coverage from which what touches a page a little is neither right nor wrong
 
 
 class Scene:
@@ -55,7 +59,7 @@ class Scene:
             alpha: `(h, w)` float32, 1 on the sheet.
         """
         if rng.random() < PAGE_SHADOW_CHANCE:
-            self._shade(alpha, rng, softest=0.5)
+            self._shade(alpha, rng, softest=PAGE_SOFTNESS)
         self.image += (picture - self.image) * alpha[..., None]
         np.maximum(self.page, alpha, out=self.page)
         self.held *= 1 - alpha
@@ -73,10 +77,10 @@ class Scene:
         Returns:
             Whether it lies on a page.
         """
-        if blur_px > 0.2:
+        if blur_px > LEAST_BLUR_PX:
             layer = cv2.GaussianBlur(layer, (0, 0), blur_px, borderType=cv2.BORDER_REPLICATE)
         alpha = layer[..., 3]
-        if shadow and rng.random() < SHADOW_CHANCE:
+        if shadow and rng.random() < THROWN_SHADOW_CHANCE:
             self._shade(alpha, rng)
         self.image *= 1 - alpha[..., None]
         self.image += 255 * layer[..., :3]
@@ -84,7 +88,7 @@ class Scene:
         if touched >= TOUCHED_PX:
             np.maximum(self.covered, alpha, out=self.covered)
             return True
-        self.unknown |= (alpha > 0.1) & (self.page > 0.1)
+        self.unknown |= (alpha > LEAST_TOUCH) & (self.page > LEAST_TOUCH)
         self.covered *= 1 - alpha
         return False
 
@@ -95,7 +99,7 @@ class Scene:
             picture: `(h, w, 3)` float32 in [0, 255].
             alpha: `(h, w)` float32 in [0, 1], how opaque it is.
         """
-        self._shade(alpha, rng, softest=0.3)
+        self._shade(alpha, rng, softest=STUCK_SOFTNESS)
         self.image += (picture - self.image) * alpha[..., None]
 
     def lay_behind(self, layer: NDArray[np.float32], holding: bool) -> None:
@@ -113,15 +117,16 @@ class Scene:
 
     def _shade(self, alpha: NDArray[np.float32], rng: np.random.Generator, softest: float = 1.0) -> None:
         sigma = float(np.exp(rng.uniform(*np.log(SHADOW_SOFT_PX)))) * softest
-        shift = rng.normal(0, 1.3 * sigma, 2)
+        shift = rng.normal(0, SHADOW_SHIFT_SPREAD * sigma, 2)
         matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
         moved = cv2.warpAffine(alpha, matrix, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        self.image *= 1 - cv2.GaussianBlur(moved, (0, 0), sigma)[..., None] * np.float32(rng.uniform(*SHADOW_STRENGTH))
+        strength = np.float32(rng.uniform(*THROWN_SHADOW_STRENGTH))
+        self.image *= 1 - cv2.GaussianBlur(moved, (0, 0), sigma)[..., None] * strength
 
     def labels(self) -> NDArray[np.uint8]:
         """`(h, w)` uint8 codes of `utils.classes`."""
-        covered, beside = self.covered >= COVERED_FROM, self.page < 0.5
-        labels = covered + 2 * beside.astype(np.uint8)
-        labels[(self.held >= COVERED_FROM) & beside & ~covered] = classes.BESIDE
+        covered, off_page = self.covered >= COVERED_FROM, self.page < 0.5
+        labels = covered + 2 * off_page.astype(np.uint8)
+        labels[(self.held >= COVERED_FROM) & off_page & ~covered] = classes.BESIDE
         labels[self.unknown & ~covered] = classes.UNKNOWN
         return labels.astype(np.uint8)

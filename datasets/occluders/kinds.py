@@ -6,11 +6,21 @@ from functools import lru_cache
 
 import numpy as np
 
+from datasets.chances import choose
 from datasets.occluders import pens, people, things
 from datasets.occluders.sprite import Canvas, Occluder, finish
 
 # Chances of each kind on a page: people mostly cover a page with what they hold it with.
-KINDS = {"finger": 0.24, "hand": 0.2, "arm": 0.12, "head": 0.26, "pen": 0.06, "card": 0.05, "cup": 0.04, "phone": 0.03}
+OCCLUDER_KINDS = {
+    "finger": 0.24,
+    "hand": 0.2,
+    "arm": 0.12,
+    "head": 0.26,
+    "pen": 0.06,
+    "card": 0.05,
+    "cup": 0.04,
+    "phone": 0.03,
+}
 # What the finder is trained on beside them: harder and stranger things than a contest's pages are covered with.
 RARE_KINDS = {
     "crown": 0.22,
@@ -55,10 +65,10 @@ def draw_occluder(rng: np.random.Generator, side: int, kind: str | None = None) 
     Args:
         rng: decides everything.
         side: longer side of the sprite in pixels.
-        kind: a key of `DRAWN_BY`; None draws one of `KINDS`.
+        kind: a key of `DRAWN_BY`; None draws one of `OCCLUDER_KINDS`.
     """
     if kind is None:
-        kind = str(rng.choice(list(KINDS), p=np.array(list(KINDS.values())) / sum(KINDS.values())))
+        kind = choose(rng, OCCLUDER_KINDS)
     return Occluder(kind, finish(DRAWN_BY[kind](rng, side), rng))
 
 
@@ -74,8 +84,7 @@ def drawn_occluder(number: int, side: int) -> Occluder:
     """
     rng = np.random.default_rng((number, OCCLUDER_STREAM))
     if rng.random() < RARE_SHARE:
-        kind = str(rng.choice(list(RARE_KINDS), p=np.array(list(RARE_KINDS.values())) / sum(RARE_KINDS.values())))
-        return draw_occluder(rng, side, kind)
+        return draw_occluder(rng, side, choose(rng, RARE_KINDS))
     return draw_occluder(rng, side)
 
 

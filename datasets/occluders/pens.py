@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from datasets.occluders.sprite import Canvas
 
-TOP, BOTTOM = 0.03, 0.97  # of the canvas: where a pen's tip and end lie
+PEN_TOP, PEN_BOTTOM = 0.03, 0.97  # of the canvas: where a pen's tip and end lie
 PEN_HALF_WIDTH, PENCIL_HALF_WIDTH, MARKER_HALF_WIDTH = (0.026, 0.042), (0.016, 0.024), (0.04, 0.065)
-SHARES = {"ballpoint": 0.42, "pencil": 0.28, "marker": 0.2, "fountain": 0.1}
+PEN_SHARES = {"ballpoint": 0.42, "pencil": 0.28, "marker": 0.2, "fountain": 0.1}
 GRAPHITE, WOOD, BRASS, RUBBER = (52, 50, 50), (140, 185, 225), (110, 175, 205), (150, 150, 225)  # BGR
 FACETS = np.pi / 3  # between the six sides of a pencil
 TRANSPARENT_CHANCE = 0.12  # of a barrel of clear plastic with its refill in the middle
@@ -41,7 +41,7 @@ class Section(NamedTuple):
 
 def draw_pen(rng: np.random.Generator, side: int) -> Canvas:
     """A ballpoint, a pencil, a marker or a fountain pen, upright, its tip at the top."""
-    kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    kind = str(rng.choice(list(PEN_SHARES), p=list(PEN_SHARES.values())))
     canvas = Canvas(side, rng)
     sections = {"ballpoint": _ballpoint, "pencil": _pencil, "marker": _marker, "fountain": _fountain}[kind](rng)
     faceted = kind == "pencil" and rng.random() < HEXAGONAL_CHANCE
@@ -81,15 +81,17 @@ def _ballpoint(rng: np.random.Generator) -> list[Section]:
     upper = barrel if rng.random() < 0.6 else _plastic(rng)
     metal, joint = _metal(rng), rng.uniform(0.45, 0.62)
     return [
-        Section(TOP + 0.02, (half * 0.1, half * 0.25), metal, 0.9),
-        Section(TOP + rng.uniform(0.05, 0.12), (half * 0.3, half * 0.8), metal if rng.random() < 0.6 else barrel, 0.9),
+        Section(PEN_TOP + 0.02, (half * 0.1, half * 0.25), metal, 0.9),
+        Section(
+            PEN_TOP + rng.uniform(0.05, 0.12), (half * 0.3, half * 0.8), metal if rng.random() < 0.6 else barrel, 0.9
+        ),
         Section(
             rng.uniform(0.25, 0.36), (half * 0.85, half), grip, rng.uniform(0, 0.5), int(rng.choice([0, 0, 6, 12]))
         ),
         Section(joint, (half, half * 1.02), barrel, rng.uniform(0.2, 1)),
         Section(joint + 0.012, (half * 1.05, half * 1.05), metal, 0.9),
-        Section(BOTTOM - 0.05, (half * 1.02, half * 0.9), upper, rng.uniform(0.2, 1)),
-        Section(BOTTOM, (half * 0.45, half * 0.42), metal if rng.random() < 0.5 else upper, 0.6),
+        Section(PEN_BOTTOM - 0.05, (half * 1.02, half * 0.9), upper, rng.uniform(0.2, 1)),
+        Section(PEN_BOTTOM, (half * 0.45, half * 0.42), metal if rng.random() < 0.5 else upper, 0.6),
     ]
 
 
@@ -98,15 +100,15 @@ def _pencil(rng: np.random.Generator) -> list[Section]:
     paint = np.array([30.0, 175.0, 235.0]) if rng.random() < 0.3 else _plastic(rng)
     lead = np.array(GRAPHITE, float) if rng.random() < 0.7 else paint
     sections = [
-        Section(TOP + 0.025, (half * 0.08, half * 0.4), lead, 0.3),
-        Section(TOP + rng.uniform(0.07, 0.11), (half * 0.4, half), np.array(WOOD, float), 0.0),
-        Section(BOTTOM - 0.07, (half, half), paint, rng.uniform(0.1, 0.6)),
+        Section(PEN_TOP + 0.025, (half * 0.08, half * 0.4), lead, 0.3),
+        Section(PEN_TOP + rng.uniform(0.07, 0.11), (half * 0.4, half), np.array(WOOD, float), 0.0),
+        Section(PEN_BOTTOM - 0.07, (half, half), paint, rng.uniform(0.1, 0.6)),
     ]
     if rng.random() < ERASER_CHANCE:
-        sections.append(Section(BOTTOM - 0.035, (half * 1.05, half * 1.05), _metal(rng), 0.9, 3))
-        sections.append(Section(BOTTOM, (half * 0.98, half * 0.9), np.array(RUBBER, float), 0.0))
+        sections.append(Section(PEN_BOTTOM - 0.035, (half * 1.05, half * 1.05), _metal(rng), 0.9, 3))
+        sections.append(Section(PEN_BOTTOM, (half * 0.98, half * 0.9), np.array(RUBBER, float), 0.0))
         return sections
-    return [*sections, Section(BOTTOM, (half, half), rng.uniform(10, 240, 3), 0.3)]
+    return [*sections, Section(PEN_BOTTOM, (half, half), rng.uniform(10, 240, 3), 0.3)]
 
 
 def _marker(rng: np.random.Generator) -> list[Section]:
@@ -115,17 +117,17 @@ def _marker(rng: np.random.Generator) -> list[Section]:
     if rng.random() < 0.45:  # its cap on
         cap = rng.uniform(0.28, 0.4)
         return [
-            Section(TOP + 0.02, (half * 0.8, half * 0.95), ink, 0.4),
+            Section(PEN_TOP + 0.02, (half * 0.8, half * 0.95), ink, 0.4),
             Section(cap, (half * 0.95, half * 1.05), ink, 0.4, int(rng.choice([0, 5]))),
-            Section(BOTTOM - 0.03, (half * 0.97, half * 0.97), body, rng.uniform(0.1, 0.7)),
-            Section(BOTTOM, (half * 0.9, half * 0.8), ink, 0.3),
+            Section(PEN_BOTTOM - 0.03, (half * 0.97, half * 0.97), body, rng.uniform(0.1, 0.7)),
+            Section(PEN_BOTTOM, (half * 0.9, half * 0.8), ink, 0.3),
         ]
     return [
-        Section(TOP + 0.03, (half * 0.2, half * 0.3), ink * 0.6, 0.0),
-        Section(TOP + 0.1, (half * 0.4, half * 0.55), body, 0.3),
-        Section(TOP + 0.2, (half * 0.75, half * 0.8), body, 0.3),
-        Section(BOTTOM - 0.04, (half, half), body, rng.uniform(0.1, 0.7)),
-        Section(BOTTOM, (half * 0.9, half * 0.8), ink, 0.3),
+        Section(PEN_TOP + 0.03, (half * 0.2, half * 0.3), ink * 0.6, 0.0),
+        Section(PEN_TOP + 0.1, (half * 0.4, half * 0.55), body, 0.3),
+        Section(PEN_TOP + 0.2, (half * 0.75, half * 0.8), body, 0.3),
+        Section(PEN_BOTTOM - 0.04, (half, half), body, rng.uniform(0.1, 0.7)),
+        Section(PEN_BOTTOM, (half * 0.9, half * 0.8), ink, 0.3),
     ]
 
 
@@ -133,11 +135,11 @@ def _fountain(rng: np.random.Generator) -> list[Section]:
     half = rng.uniform(*PEN_HALF_WIDTH)
     body, metal = _plastic(rng), _metal(rng)
     return [
-        Section(TOP + 0.1, (half * 0.08, half * 0.75), metal, 1.0),
-        Section(TOP + 0.24, (half * 0.75, half * 0.9), np.full(3, rng.uniform(10, 50)), 0.6),
-        Section(TOP + 0.26, (half * 1.02, half * 1.02), metal, 1.0),
-        Section(BOTTOM - 0.03, (half * 1.08, half), body, rng.uniform(0.4, 1)),
-        Section(BOTTOM, (half * 0.9, half * 0.5), metal if rng.random() < 0.5 else body, 0.8),
+        Section(PEN_TOP + 0.1, (half * 0.08, half * 0.75), metal, 1.0),
+        Section(PEN_TOP + 0.24, (half * 0.75, half * 0.9), np.full(3, rng.uniform(10, 50)), 0.6),
+        Section(PEN_TOP + 0.26, (half * 1.02, half * 1.02), metal, 1.0),
+        Section(PEN_BOTTOM - 0.03, (half * 1.08, half), body, rng.uniform(0.4, 1)),
+        Section(PEN_BOTTOM, (half * 0.9, half * 0.5), metal if rng.random() < 0.5 else body, 0.8),
     ]
 
 
@@ -147,7 +149,7 @@ def _turn_body(canvas: Canvas, sections: list[Section], rng: np.random.Generator
     rows = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
     half, shine = np.zeros(side, np.float32), np.zeros(side, np.float32)
     colour = np.zeros((side, 3), np.float32)
-    start = TOP
+    start = PEN_TOP
     clear = rng.random() < TRANSPARENT_CHANCE
     for section in sections:
         inside = (rows >= start) & (rows < section.end)
@@ -176,7 +178,7 @@ def _turn_body(canvas: Canvas, sections: list[Section], rng: np.random.Generator
 
 def _label(canvas: Canvas, sections: list[Section], rng: np.random.Generator) -> None:
     """A maker's name along the longest section."""
-    starts = [TOP, *(section.end for section in sections[:-1])]
+    starts = [PEN_TOP, *(section.end for section in sections[:-1])]
     start, section = max(zip(starts, sections, strict=True), key=lambda pair: pair[1].end - pair[0])
     side, half = canvas.side, min(section.widths)
     height = max(2, round(half * side * rng.uniform(0.5, 0.9)))
@@ -198,6 +200,6 @@ def _clip(canvas: Canvas, last: Section, rng: np.random.Generator) -> None:
     """The clip at a pen's end, with the line of shadow beside it."""
     half = max(last.widths) * rng.uniform(0.35, 0.6)
     x = 0.5 + rng.uniform(-1.2, 1.2) * half
-    line = np.array([[x, BOTTOM - 0.03], [x, BOTTOM - rng.uniform(0.22, 0.3)]])
+    line = np.array([[x, PEN_BOTTOM - 0.03], [x, PEN_BOTTOM - rng.uniform(0.22, 0.3)]])
     canvas.tint(canvas.stroke(line + np.array([half * 0.8, 0.0]), [half, half]) * canvas.alpha, (20, 20, 20), 0.5)
     canvas.paint(canvas.stroke(line, [half, half * 0.8]), _metal(rng) if rng.random() < 0.6 else _plastic(rng), 0.5)

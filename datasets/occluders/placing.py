@@ -10,12 +10,12 @@ from datasets.occluders.sprite import Occluder
 from utils.regions import Box
 
 # Share of the frame that a sprite's opaque pixels take before what lies outside is cut off.
-SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), "head": (0.015, 0.09),
+PLACED_SHARES = {"finger": (0.006, 0.04), "hand": (0.015, 0.09), "arm": (0.015, 0.09), "head": (0.015, 0.09),
           "pen": (0.003, 0.012), "card": (0.01, 0.05), "cup": (0.01, 0.05), "phone": (0.015, 0.06),
           "crown": (0.02, 0.12), "blob": (0.002, 0.08), "intruder": (0.01, 0.12), "cable": (0.003, 0.012),
           "glasses": (0.004, 0.015), "coin": (0.001, 0.004), "eraser": (0.002, 0.008),
           "ruler": (0.008, 0.03)}  # fmt: skip
-OTHER_SHARES = (0.008, 0.05)  # of a kind that is not listed
+OTHER_PLACED_SHARES = (0.008, 0.05)  # of a kind that is not listed
 
 # Chances and ranges below were set by eye.
 # `vary`: the same in another light.
@@ -25,23 +25,27 @@ PALE_CHANCE, PALE_COLOUR = 0.22, (0, 0.4)  # how much of the colour is left
 # `disguise`: made stranger. Spreads are standard deviations of natural logarithms, levels are of 0 to 1 but for RELIEF.
 RELIEF = (0.3, 1.7)  # shading that another material keeps, over the sprite's median grey
 DARKEST_TYPICAL = 8  # grey level: a darker sprite has no shading to keep
+OPAQUE = 127  # of 255: what is more opaque belongs to a sprite
+NO_SPRITE_LEVEL = 128.0  # grey level of a sprite without such pixels
+RELIEF_SHARE = (0.2, 1)  # of it that a material keeps
+HUES = 180  # of OpenCV's bytes
 OTHER_HUE_CHANCE = 0.3  # of a sprite in other colours
 CONTRAST_SPREAD, CONTRAST_MIDDLE, GAMMA_SPREAD, GAIN_SPREAD = 0.25, (0.3, 0.7), 0.35, 0.2
 SOFT_CHANCE, SOFTNESS = 0.3, (0.002, 0.012)  # standard deviation of the blur, in parts of the sprite's height
 STRETCHED_CHANCE, STRETCH = 0.4, (-0.3, 0.3)  # natural logarithm
 # `place`: where it lies.
-ALONG = (0.05, 0.95)  # parts of the edge, or of width and height
-EDGES = (0.34, 0.26, 0.26, 0.14)  # chances of bottom, left, right, top
-HEAD_EDGES = (0.9, 0.04, 0.04, 0.02)  # the same of heads
+PLACE_ALONG = (0.05, 0.95)  # parts of the edge, or of width and height
+PLACE_EDGES = (0.34, 0.26, 0.26, 0.14)  # chances of bottom, left, right, top
+HEAD_PLACE_EDGES = (0.9, 0.04, 0.04, 0.02)  # the same of heads
 TILT, HEAD_TILT, STRONGEST_TILT = 0.35, 0.06, 0.9  # radians against the edge: standard deviations and limit
 CUT_OUTSIDE_PX = 1.5  # by which both corners of the cut lie outside
 LENGTH_OUTSIDE = (0, 0.3)  # parts of the sprite's height that lie outside as well
 LEAST_BILINEAR_SCALE = 0.75  # below, bilinear sampling alone would alias
 # `cover`: the contact shadow.
-SHADOW_CHANCE = 0.4
+CONTACT_SHADOW_CHANCE = 0.4
 SHADOW_BLUR = (0.002, 0.012)  # share of the frame's longer side
-FAINTEST_SHADOW = 0.02  # share of the light; what is fainter counts as no shadow and is left out
-SHADOW_STRENGTH = (0.1, 0.5)  # share of the light
+FAINTEST_CONTACT = 0.02  # share of the light; what is fainter counts as no shadow and is left out
+CONTACT_SHADOW_STRENGTH = (0.1, 0.5)  # share of the light
 SHADOW_SHIFT = 1.2  # standard deviation of its place, in widths of its soft edge
 SHADOW_WEIGHT = 8.0  # a shadow that takes 1/16 of the light counts as half covered: it must be repaired too
 
@@ -70,14 +74,14 @@ def disguise(occluder: Occluder, rng: np.random.Generator, surface: NDArray[np.u
     colour, alpha = sprite[..., :3], sprite[..., 3]
     if surface is not None:
         grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        inside = alpha > 127
-        typical = float(np.median(grey[inside])) if inside.any() else 128.0
+        opaque = alpha > OPAQUE
+        typical = float(np.median(grey[opaque])) if opaque.any() else NO_SPRITE_LEVEL
         relief = np.clip(grey / max(typical, DARKEST_TYPICAL), *RELIEF)[..., None]
         cloth = cv2.resize(surface, sprite.shape[1::-1]).astype(np.float32)
-        colour = np.clip(cloth * (1 + (relief - 1) * rng.uniform(0.2, 1)), 0, 255).astype(np.uint8)
+        colour = np.clip(cloth * (1 + (relief - 1) * rng.uniform(*RELIEF_SHARE)), 0, 255).astype(np.uint8)
     elif rng.random() < OTHER_HUE_CHANCE:
         hsv = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2HSV)
-        hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(180))) % 180
+        hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(HUES))) % HUES
         colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
     level = np.arange(256) / 255
     contrast, middle = np.exp(rng.normal(0, CONTRAST_SPREAD)), rng.uniform(*CONTRAST_MIDDLE)
@@ -113,30 +117,30 @@ def place(occluder: Occluder, height: int, width: int, rng: np.random.Generator)
         `(2, 3)` float32 affine matrix from sprite to frame pixels.
     """
     h, w = occluder.sprite.shape[:2]
-    opaque = max(1, np.count_nonzero(occluder.sprite[..., 3] > 127))
-    low, high = SHARES.get(occluder.kind, OTHER_SHARES)
+    opaque = max(1, np.count_nonzero(occluder.sprite[..., 3] > OPAQUE))
+    low, high = PLACED_SHARES.get(occluder.kind, OTHER_PLACED_SHARES)
     share = np.exp(rng.uniform(np.log(low), np.log(high)))
     scale = np.sqrt(share * height * width / opaque)
     if not occluder.enters:
         angle = rng.uniform(0, 2 * np.pi)
         matrix = _turn(scale, angle)
-        centre = np.array([rng.uniform(*ALONG) * width, rng.uniform(*ALONG) * height])
+        centre = np.array([rng.uniform(*PLACE_ALONG) * width, rng.uniform(*PLACE_ALONG) * height])
         offset = centre - matrix @ (w / 2, h / 2)
         return np.column_stack([matrix, offset]).astype(np.float32)
 
     head = occluder.kind == "head"
-    edge = int(rng.choice(4, p=HEAD_EDGES if head else EDGES))
+    edge = int(rng.choice(4, p=HEAD_PLACE_EDGES if head else PLACE_EDGES))
     tilt = rng.normal(0, HEAD_TILT if head else TILT)
     angle = (0, np.pi / 2, -np.pi / 2, np.pi)[edge] + np.clip(tilt, -STRONGEST_TILT, STRONGEST_TILT)
     matrix = _turn(scale, angle)
-    along = rng.uniform(*ALONG)
+    along = rng.uniform(*PLACE_ALONG)
     anchor = np.array([(along * width, height), (0, along * height), (width, along * height), (along * width, 0)][edge])
     outwards = np.array([(0, 1), (-1, 0), (1, 0), (0, -1)][edge])
     corners = np.array([matrix @ (0, h), matrix @ (w, h)])
     offset = anchor - matrix @ (w / 2, h)
     # Both corners of the cut lie outside, and some of the length as well.
-    inside = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
-    beyond = inside + CUT_OUTSIDE_PX + rng.uniform(*LENGTH_OUTSIDE) * h * scale
+    inside_px = -min(float((corner + offset - anchor) @ outwards) for corner in corners)
+    beyond = inside_px + CUT_OUTSIDE_PX + rng.uniform(*LENGTH_OUTSIDE) * h * scale
     return np.column_stack([matrix, offset + outwards * beyond]).astype(np.float32)
 
 
@@ -188,8 +192,8 @@ def shadow_of(alpha: NDArray[np.float32], blur_px: float, rng: np.random.Generat
     shift = rng.normal(0, SHADOW_SHIFT * blur_px, 2)
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     moved = cv2.warpAffine(alpha, matrix, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    shadow = cv2.GaussianBlur(moved, (0, 0), blur_px) * np.float32(rng.uniform(*SHADOW_STRENGTH)) * (1 - alpha)
-    shadow[shadow < FAINTEST_SHADOW] = 0
+    shadow = cv2.GaussianBlur(moved, (0, 0), blur_px) * np.float32(rng.uniform(*CONTACT_SHADOW_STRENGTH)) * (1 - alpha)
+    shadow[shadow < FAINTEST_CONTACT] = 0
     return shadow
 
 
@@ -216,7 +220,7 @@ def cover(
         alpha = layer[..., 3]
         pixels = covered[box.slices()].astype(np.float32)
         touched = alpha
-        if rng.random() < SHADOW_CHANCE:
+        if rng.random() < CONTACT_SHADOW_CHANCE:
             shadow = shadow_of(alpha, blur_px, rng)
             pixels *= 1 - shadow[..., None]
             touched = np.maximum(alpha, np.minimum(shadow * SHADOW_WEIGHT, 1))

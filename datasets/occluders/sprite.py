@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from utils.arrays import AnyArray, Points
 
 Sprite = NDArray[np.uint8]  # `(h, w, 4)` BGR and alpha
+SUBPIXEL_BITS = 4  # of what OpenCV draws: a sixteenth of a pixel
+# Set by eye: how a silhouette is shaded, as light in [-1, 1] and parts of its greatest thickness.
+SWELL_BLUR, SLOPE_LIGHT, RIM_SHADE, RIM_WIDTH_SHARE = 6, 0.5, 0.35, 0.35
+OUTLINE_CORNERS, LOBES, LOBE_SPREAD, LOBE_LEAST, FLATTENED = 90, 6, 0.4, 0.15, (0.3, 1)  # of shapes of no known kind
+GRAIN_LEVELS, EDGE_SOFT_PX, LEAST_ALPHA = (1, 5), (0.4, 1.0), 8  # levels of 255
 # These lie anywhere; all others come in over an edge.
 FREE_KINDS = ("pen", "card", "cup", "phone", "object", "blob", "cable", "glasses", "coin", "eraser", "ruler", "clip")
 
@@ -25,7 +30,7 @@ class Occluder:
     """A sprite and what it is.
 
     Attributes:
-        kind: a key of `kinds.KINDS` or `kinds.RARE_KINDS`, or the folder name of a cut-out.
+        kind: a key of `kinds.OCCLUDER_KINDS` or `kinds.RARE_KINDS`, or the folder name of a cut-out.
         sprite: `(h, w, 4)` uint8 BGRA.
     """
 
@@ -52,7 +57,7 @@ class Canvas:
         """Coverage of a line of varying thickness through points given in the unit square."""
         mask = np.zeros((self.side, self.side), np.uint8)
         path, widths = _smooth(points, radii)
-        shift = 4
+        shift = SUBPIXEL_BITS
         for (x0, y0), (x1, y1), r0, r1 in zip(path[:-1], path[1:], widths[:-1], widths[1:], strict=True):
             start = (round(x0 * self.side * 2**shift), round(y0 * self.side * 2**shift))
             end = (round(x1 * self.side * 2**shift), round(y1 * self.side * 2**shift))
@@ -64,7 +69,7 @@ class Canvas:
     ) -> NDArray[np.float32]:
         """Coverage of an ellipse given in the unit square."""
         mask = np.zeros((self.side, self.side), np.uint8)
-        shift = 4
+        shift = SUBPIXEL_BITS
         scale = self.side * 2**shift
         point = (round(centre[0] * scale), round(centre[1] * scale))
         cv2.ellipse(
@@ -75,7 +80,8 @@ class Canvas:
     def polygon(self, points: Points) -> NDArray[np.float32]:
         """Coverage of a polygon given in the unit square."""
         mask = np.zeros((self.side, self.side), np.uint8)
-        cv2.fillPoly(mask, [np.rint(points * self.side * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        corners = np.rint(points * self.side * 2**SUBPIXEL_BITS).astype(np.int32)
+        cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, SUBPIXEL_BITS)
         return mask.astype(np.float32) / np.float32(255)
 
     def paint(self, mask: NDArray[np.float32], colour: Sequence[float] | AnyArray, relief: float = 0.5) -> None:
@@ -107,7 +113,7 @@ def _extent(mask: NDArray[np.float32]) -> tuple[slice, slice]:
 
 
 def _colour_within(colour: Sequence[float] | AnyArray, extent: tuple[slice, slice]) -> NDArray[np.float32]:
-    """One colour as it is, a picture cut to `part`."""
+    """One colour as it is, a picture cut to `extent`."""
     values = np.asarray(colour, np.float32)
     return values[extent] if values.ndim == 3 else values
 
@@ -132,10 +138,10 @@ def _inflated_shading(mask: NDArray[np.float32], light: float) -> NDArray[np.flo
     depth = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
     thickest = max(float(depth.max()), 1.0)
     height = np.sqrt(np.clip(depth / thickest, 0, 1)) * thickest
-    height = cv2.GaussianBlur(height, (0, 0), max(1.0, thickest / 6))
+    height = cv2.GaussianBlur(height, (0, 0), max(1.0, thickest / SWELL_BLUR))
     dy, dx = np.gradient(height)
     slope = dx * np.cos(light) + dy * np.sin(light)
-    return np.clip(slope * 0.5, -1, 1) - 0.35 * np.clip(1 - depth / (0.35 * thickest), 0, 1)
+    return np.clip(slope * SLOPE_LIGHT, -1, 1) - RIM_SHADE * np.clip(1 - depth / (RIM_WIDTH_SHARE * thickest), 0, 1)
 
 
 def smooth_noise(rng: np.random.Generator, side: int, cells: int, stretch: float = 1.0) -> NDArray[np.float32]:
@@ -158,19 +164,20 @@ def rounded(canvas: Canvas, half_width: float, half_height: float, radius: float
 
 def wavy(canvas: Canvas, rng: np.random.Generator, reach: float) -> NDArray[np.float32]:
     """Coverage of a smooth closed outline about the middle: round, lobed or long."""
-    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-    radius = np.ones(90)
-    for waves in range(1, 7):
-        radius += rng.normal(0, 0.4 / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
-    points = np.stack([np.cos(angles) * rng.uniform(0.3, 1), np.sin(angles)], 1) * np.clip(radius, 0.15, None)[:, None]
+    angles = np.linspace(0, 2 * np.pi, OUTLINE_CORNERS, endpoint=False)
+    radius = np.ones(OUTLINE_CORNERS)
+    for waves in range(1, LOBES + 1):
+        radius += rng.normal(0, LOBE_SPREAD / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
+    shape = np.stack([np.cos(angles) * rng.uniform(*FLATTENED), np.sin(angles)], 1)
+    points = shape * np.clip(radius, LOBE_LEAST, None)[:, None]
     return canvas.polygon(points / np.abs(points).max() * reach + 0.5)
 
 
 def finish(canvas: Canvas, rng: np.random.Generator) -> Sprite:
     """Grain and a soft edge of a pixel or two; empty margins are cut off, but never the bottom."""
-    grain = rng.normal(0, rng.uniform(1, 5), canvas.alpha.shape).astype(np.float32)
+    grain = rng.normal(0, rng.uniform(*GRAIN_LEVELS), canvas.alpha.shape).astype(np.float32)
     colour = np.clip(canvas.colour + grain[..., None], 0, 255)
-    alpha = cv2.GaussianBlur(canvas.alpha, (0, 0), rng.uniform(0.4, 1.0))
+    alpha = cv2.GaussianBlur(canvas.alpha, (0, 0), rng.uniform(*EDGE_SOFT_PX))
     sprite = np.dstack([colour, alpha * 255]).astype(np.uint8)
-    x, y, w, _ = cv2.boundingRect((sprite[..., 3] > 8).astype(np.uint8))
+    x, y, w, _ = cv2.boundingRect((sprite[..., 3] > LEAST_ALPHA).astype(np.uint8))
     return np.ascontiguousarray(sprite[y:, x : x + w])

@@ -16,7 +16,7 @@ from datasets.occluders import (
     vary,
     warp,
 )
-from datasets.occluders.kinds import KINDS, RARE_KINDS
+from datasets.occluders.kinds import OCCLUDER_KINDS, RARE_KINDS
 from datasets.occluders.sprite import FREE_KINDS
 
 
@@ -24,7 +24,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *RARE_KINDS])
+@pytest.mark.parametrize("kind", [*OCCLUDER_KINDS, *RARE_KINDS])
 def test_every_kind_is_drawn_with_an_opaque_body_and_a_soft_edge(kind):
     sprite = draw_occluder(rng(), 120, kind).sprite
     alpha = sprite[..., 3]
@@ -92,7 +92,7 @@ def test_light_changes_the_colours_but_not_the_outline():
 
 def test_some_drawn_occluders_are_of_rare_kinds():
     kinds = {drawn_occluder(number, 40).kind for number in range(40)}
-    assert kinds & set(KINDS) and kinds & set(RARE_KINDS)
+    assert kinds & set(OCCLUDER_KINDS) and kinds & set(RARE_KINDS)
 
 
 def test_a_disguise_of_another_material_keeps_the_outline_and_takes_its_colour():
