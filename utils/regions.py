@@ -169,7 +169,7 @@ def grow(mask: Mask, radius_px: float) -> Mask:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) <= radius_px
 
 
-def find_regions(mask: Mask, crop_side: int) -> list[RegionGroup]:
+def find_regions(mask: Mask, crop_side: int, around_px: int | None = None) -> list[RegionGroup]:
     """Group the connected regions of the mask, each group with the crop that the generator will see.
 
     Regions that fit together into one crop share it; a region too large for the crop gets a larger one.
@@ -177,15 +177,24 @@ def find_regions(mask: Mask, crop_side: int) -> list[RegionGroup]:
     Args:
         mask: `(H, W)` bool.
         crop_side: side of the usual crop in pixels.
+        around_px: no more than so much around the regions of a group is of use, to each side; None where all is.
 
     Returns:
         The groups, the one with the largest region first. Every mask pixel lies in a region and every region in the
         box of its group.
     """
     return [
-        RegionGroup(crop_box(bounds, crop_side, *mask.shape[:2]), tuple(regions))
+        RegionGroup(_within(crop_box(bounds, crop_side, *mask.shape[:2]), bounds, around_px, mask), tuple(regions))
         for bounds, regions in _group(connected_bounds(mask), crop_side * MAX_SHARE_OF_CROP)
     ]
+
+
+def _within(box: Box, bounds: Box, around_px: int | None, mask: Mask) -> Box:
+    """What of a crop lies no farther than so much from the bounds of its hole."""
+    if around_px is None:
+        return box
+    near = bounds.padded(around_px, *mask.shape)
+    return Box(max(box.x0, near.x0), max(box.y0, near.y0), min(box.x1, near.x1), min(box.y1, near.y1))
 
 
 def _group(regions: list[Box], max_extent: float) -> list[tuple[Box, list[Box]]]:

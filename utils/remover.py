@@ -18,6 +18,9 @@ from utils.regions import Box, RegionGroup, crop
 from utils.spec import PUBLISHED_CROP
 from utils.stages import Inpainter, Segmenter
 
+# All that is measured around a hole lies so near it. Drawn pages: where a hole takes 300 px, half the time of a window
+# of 1536, and PSNR in the hole is within 0.1 dB.
+SURROUNDINGS_PX = 400
 LEAST_VISIBLE = 0.01  # of a photo: with less of it nothing can be continued, and a mask is likelier wrong than that
 
 
@@ -131,7 +134,8 @@ class OccluderRemover:
         if covered > 1 - LEAST_VISIBLE:
             raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
         repaired = image.copy()
-        groups = regions.find_regions(mask, self._window_side)
+        around_px = SURROUNDINGS_PX if self.inpainter is None else None
+        groups = regions.find_regions(mask, self._window_side, around_px)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         hidden = mask if finding is None else mask | finding.hidden
         off_page = None if finding is None else finding.off_page

@@ -112,3 +112,12 @@ def test_connected_parts_are_the_pixels_within_connected_bounds():
 
 def test_an_empty_mask_has_no_parts():
     assert list(connected_parts(np.zeros((9, 9), bool))) == []
+
+
+def test_a_crop_holds_no_more_around_its_regions_than_is_of_use():
+    mask = np.zeros((2000, 1500), bool)
+    mask[30:60, 700:900] = True
+    (group,) = find_regions(mask, crop_side=1024, around_px=400)
+    assert group.box == Box(300, 0, 1300, 460)
+    (narrow,) = find_regions(mask, crop_side=512, around_px=400)
+    assert narrow.box == find_regions(mask, crop_side=512)[0].box._replace(y1=460)

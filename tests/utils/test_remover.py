@@ -8,7 +8,7 @@ from tests.published_flow import published
 from utils.compat import remove_as_published
 from utils.options import RemovalOptions
 from utils.preprocess import transpose
-from utils.remover import OccluderRemover
+from utils.remover import SURROUNDINGS_PX, OccluderRemover
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
 
@@ -165,7 +165,7 @@ def test_structure_continues_the_rules_that_the_network_does_not_draw(mode):
     assert np.abs(removal.image.astype(int) - image)[mask].mean() < 4
     assert removal.image[820:824, 700:900].max() < 130
     ((box, structure),) = removal.structures
-    assert len(structure.continued) == 4 and box.width == 1536
+    assert len(structure.continued) == 4 and box.width == (1536 if mode == "auto" else 400 + 2 * SURROUNDINGS_PX)
     assert (removal.image[~mask] == image[~mask]).all()
 
 
