@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from tests.utils.formats import samples
 from tests.utils.formats.repairs import FILES, PATCH, as_stored, opened, repair, repaired, save
+from utils import images
 from utils.formats import pixels
 from utils.images import read_image, read_mark, read_photo, write_image, write_photo
 
@@ -72,6 +73,38 @@ def test_differences_outside_the_mask_are_not_written(tmp_path):
     photo = read_photo(save(tmp_path, "colour.png"))
     write_photo(tmp_path / "out.png", photo, 255 - photo.image, np.zeros(photo.image.shape[:2], bool))
     assert np.array_equal(read_photo(tmp_path / "out.png").image, photo.image)
+
+
+@pytest.mark.parametrize("place", [(30, 50), (30, 2), (30, 90), (2, 50), (60, 50)])
+def test_a_stray_difference_on_any_side_of_the_mask_is_not_written(tmp_path, place):
+    photo = read_photo(save(tmp_path, "colour.png"))
+    image, changed = repair(photo)
+    changed[30, 50] = False  # a hole in it
+    image[place] = 255 - photo.image[place]
+    write_photo(tmp_path / "out.png", photo, image, changed)
+    written = read_photo(tmp_path / "out.png").image
+    assert np.array_equal(written[~changed], photo.image[~changed])
+    assert np.array_equal(written[changed], repair(photo)[0][changed])
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_no_format_writes_into_the_pictures_it_is_given(tmp_path, name):
+    photo = read_photo(save(tmp_path, name))
+    image, changed = repair(photo)
+    for picture in (image, changed, photo.image):
+        picture.flags.writeable = False
+    write_photo(tmp_path / "out", photo, image, changed)
+
+
+def test_a_repaired_picture_is_copied_only_where_it_differs_outside_the_mask():
+    old = np.zeros((20, 30, 3), np.uint8)
+    new, changed = old.copy(), np.zeros((20, 30), bool)
+    new[5:9, 6:9], changed[5:9, 6:12] = 7, True
+    merged, differs = images._only_where(old, new, changed)
+    assert merged is new and np.array_equal(differs, new[..., 0] == 7)
+    assert images._only_where(old, new, None)[0] is new
+    new[19, 29] = 1
+    assert images._only_where(old, new, changed)[0] is not new
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
