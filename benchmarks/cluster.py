@@ -73,8 +73,8 @@ def list_memory(count: int) -> dict[str, float]:
         listed = time.perf_counter()
         ledger.enter({"id": p.id, "key": "k", "status": "clean", "ended": 1.0} for p in photos())
         entered = time.perf_counter()
-        listed = sum(1 for _ in ledger.pairs())
-        assert listed == count
+        pair_count = sum(1 for _ in ledger.pairs())
+        assert pair_count == count
     return {
         "ids": count,
         "added_mb": _peak_mb() - before,

@@ -91,11 +91,11 @@ def read(engine: Any, picture: Image) -> list[Line]:
         if isinstance(words[0], str):  # of a picture in which nothing is read: ("", 1.0, None)
             continue
         read_ones = [word for word in words if word[2] is not None and _plain(word[0])]
-        words = tuple((text, _bounds(corners)) for text, _, corners in read_ones)
-        if words:
-            corners = np.array([box for _, box in words])
+        placed = tuple((text, _bounds(corners)) for text, _, corners in read_ones)
+        if placed:
+            corners = np.array([box for _, box in placed])
             ends = (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist())
-            lines.append(Line(Box(*ends), words))
+            lines.append(Line(Box(*ends), placed))
     return lines
 
 

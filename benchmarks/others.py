@@ -53,8 +53,8 @@ def load_lama(path: str | Path) -> Fill:
                 feeds = {"image": small.astype(np.float32) / 255, "mask": mask.astype(np.float32)}
             drawn = np.asarray(session.run(None, feeds)[0][0], np.float32)
             pixels = np.clip(drawn * (255 if drawn.max() <= 2 else 1), 0, 255).astype(np.uint8)
-            picture = np.ascontiguousarray(pixels.transpose(1, 2, 0)[..., ::-1])
-            return cv2.resize(picture, covered.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            filled = np.ascontiguousarray(pixels.transpose(1, 2, 0)[..., ::-1])
+            return cv2.resize(filled, covered.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
         return _fill_crops(image, hole, side, draw)
 

@@ -25,7 +25,7 @@ EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
 SMALL_REST = 0.15  # share of an occluder: so little of it beside the page goes with it, a torn-off scrap looks worse
 # A part over the page that borders on the occluder's rest along more of its rim is a doubt of where the page ends: 27
 # such parts of really covered photographs have 0.55 at most, white blots in a sleeve or a pen 0.73 and more.
-HELD_SHARE = 0.65
+HELD_SHARE = 0.65  # of a part's rim that lies on what stays, from which it stays too
 RIM_PX = 2  # width of that rim, in pixels of the photo
 SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is compared, and pixels of one
 ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
@@ -75,9 +75,9 @@ def _is_held(bounds: Box, pixels: Mask, remainder: Mask) -> bool:
         remainder: `(H, W)` bool, what stays.
     """
     window = bounds.padded(RIM_PX, *remainder.shape)
-    own = np.zeros((window.height, window.width), bool)
-    crop(own, bounds.shifted(-window.x0, -window.y0))[:] = pixels
-    rim = grow(own, RIM_PX) & ~own
+    part_mask = np.zeros((window.height, window.width), bool)
+    crop(part_mask, bounds.shifted(-window.x0, -window.y0))[:] = pixels
+    rim = grow(part_mask, RIM_PX) & ~part_mask
     return bool(np.count_nonzero(rim & crop(remainder, window)) > HELD_SHARE * np.count_nonzero(rim))
 
 

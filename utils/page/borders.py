@@ -43,7 +43,8 @@ OVERSHOOT_PX = 160  # a continued border is drawn at most so far on to reach the
 MIXED_SHARE, MIXED_LEAST_PX = 0.08, 400  # of a part on either side of the page's edge: less is doubt of where it runs
 # Of 26 parts beside the page in really covered photographs the finder was right about all with a share of 0.67 or more,
 # and with less about two whose rim is 0.1 and 0.5 times the root of their area, but about none with a longer one.
-GROUND_SHARE = 0.5  # of a part's rim that shows no page, if it lies beside it
+LINE_PRECISION = 0.01  # cells and radians, of a border's direction
+BORDER_GROUND_SHARE = 0.5  # of a part's rim that shows no page, if it lies beside it
 LEAST_FITTING_SHARE = 0.04  # of a part's rim: less of its kind is the blur of a border, or a fleck
 LONG_RIM = 1.0  # times the root of a part's area: a shorter rim does not tell
 CUT_NEIGHBOURS = (-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)  # (down, across), nearest first
@@ -126,7 +127,8 @@ def _follow_cells(surface: Labels, hidden: Mask, cell: Points, pair: tuple[int, 
     fifth = float(np.sort(distance)[min(MIN_BORDER_CELLS - 1, len(distance) - 1)])
     close = chosen & (distance < max(NEAR_CELLS, fifth + NEAR_SPARE_CELLS))
     chosen = close if np.count_nonzero(close) >= MIN_BORDER_CELLS else chosen
-    dx, dy, px, py = cv2.fitLine(np.stack([x, y], 1)[chosen].astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    cells = np.stack([x, y], 1)[chosen].astype(np.float32)
+    dx, dy, px, py = cv2.fitLine(cells, cv2.DIST_HUBER, 0, LINE_PRECISION, LINE_PRECISION).ravel()
     heading = np.array([dx, dy], np.float64)
     centre = np.array([px, py], np.float64)
     if heading @ (cell - centre) < 0:
@@ -271,7 +273,7 @@ def divide_hole(
     hole: Mask,
     borders: list[Points],
     area: tuple[slice, slice],
-    beside: Mask | None = None,
+    off_page: Mask | None = None,
     grounds: tuple[int, ...] = (),
 ) -> Plane:
     """Surface of every pixel: the hole is cut along the borders, each part belongs to what it touches most.
@@ -287,13 +289,13 @@ def divide_hole(
         tones: by the number of the surface its colour in the whole window by cells, `(rows, columns, 3)`.
         borders: in the window's coordinates.
         area: where the part lies in the window.
-        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+        off_page: `(h, w)` bool, where there is no page; None where nobody knows.
         grounds: numbers of the surfaces that are no page.
     """
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
     parts = _cut(wide, [line - (area[1].start, area[0].start) for line in borders])
-    if beside is not None:
-        parts, outside = _cut_by_page(parts, beside)
+    if off_page is not None:
+        parts, off_page_parts = _cut_by_page(parts, off_page)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
     y, x = np.nonzero((rim > 0) & (wide == 0))
     colours = window[y, x].astype(np.float32)
@@ -303,12 +305,12 @@ def divide_hole(
     unlike = distances.min(axis=0) > 3 * VOTE_LEVELS
     nearest = np.where(unlike, surface[y, x], numbers[distances.argmin(axis=0)])
     touched = rim[y, x].astype(np.int64)
-    if beside is not None:
+    if off_page is not None:
         is_ground = np.isin(nearest, grounds)
-        outside &= ~_is_seen_on_page(parts, touched, is_ground, len(outside))
-        fitting = is_ground == outside[touched]
+        off_page_parts &= ~_is_seen_on_page(parts, touched, is_ground, len(off_page_parts))
+        fitting = is_ground == off_page_parts[touched]
         # A part that touches next to nothing of its kind takes what there is.
-        counts, fits = (np.bincount(numbers, minlength=len(outside)) for numbers in (touched, touched[fitting]))
+        counts, fits = (np.bincount(numbers, minlength=len(off_page_parts)) for numbers in (touched, touched[fitting]))
         chosen = fitting | (fits < LEAST_FITTING_SHARE * counts)[touched]
         touched, nearest = touched[chosen], nearest[chosen]
     owners = _count_votes(touched, nearest, int(parts.max()) + 1, int(max(numbers.max(), surface.max())))
@@ -324,28 +326,28 @@ def _close_cuts(numbers: Plane, cut: Mask) -> None:
     height, width = cut.shape
     y, x = np.nonzero(cut)
     for down, across in CUT_NEIGHBOURS:
-        beside = numbers[np.clip(y + down, 0, height - 1), np.clip(x + across, 0, width - 1)]
-        numbers[y, x] = beside
-        y, x = y[beside == 0], x[beside == 0]
+        neighbours = numbers[np.clip(y + down, 0, height - 1), np.clip(x + across, 0, width - 1)]
+        numbers[y, x] = neighbours
+        y, x = y[neighbours == 0], x[neighbours == 0]
 
 
-def _cut_by_page(parts: NDArray[np.uint16], beside: Mask) -> tuple[NDArray[np.uint16], Mask]:
+def _cut_by_page(parts: NDArray[np.uint16], off_page: Mask) -> tuple[NDArray[np.uint16], Mask]:
     """Cut parts of a hole along the page's edge where they lie on both sides of it.
 
     Args:
         parts: `(h, w)` numbers, 0 outside.
-        beside: `(h, w)` bool, where there is no page.
+        off_page: `(h, w)` bool, where there is no page.
 
     Returns:
         The new numbers, and by number whether that part lies beside the page.
     """
     count = int(parts.max()) + 1
     area = np.bincount(parts.ravel(), minlength=count)
-    outside = np.bincount(parts[beside], minlength=count)
-    share = outside / np.maximum(area, 1)
-    mixed = np.minimum(outside, area - outside) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
+    off_page_counts = np.bincount(parts[off_page], minlength=count)
+    share = off_page_counts / np.maximum(area, 1)
+    mixed = np.minimum(off_page_counts, area - off_page_counts) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
     mixed[0] = False
-    numbers = np.where(mixed[parts] & beside, parts + count, parts).astype(np.uint16) if mixed.any() else parts
+    numbers = np.where(mixed[parts] & off_page, parts + count, parts).astype(np.uint16) if mixed.any() else parts
     return numbers, np.asarray(np.concatenate([~mixed & (share > 0.5), np.ones(count, bool)]), bool)
 
 
@@ -363,7 +365,7 @@ def _is_seen_on_page(parts: NDArray[np.uint16], touched: Indices, is_ground: Mas
     area, rim, ground = (
         np.bincount(numbers, minlength=count) for numbers in (parts.ravel(), touched, touched[is_ground])
     )
-    return np.asarray((rim > LONG_RIM * np.sqrt(area)) & (ground < GROUND_SHARE * rim), bool)
+    return np.asarray((rim > LONG_RIM * np.sqrt(area)) & (ground < BORDER_GROUND_SHARE * rim), bool)
 
 
 def _cut(wide: Plane, lines: list[Points]) -> NDArray[np.uint16]:

@@ -13,7 +13,7 @@ from utils.arrays import AnyArray, Floats, Image, Indices, Labels, Mask, Plane
 
 CELL_PX = 8  # side of a cell: noise averages out, light hardly changes
 CLOSE_PX = 44  # dark things narrower than this are ink on the surface, not a surface of their own
-INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
+CELL_INK_LEVELS = 8.0  # least darkness of ink below the paper around it, of 255
 INK_NOISES = 2.5  # least darkness of ink in standard deviations of the noise
 INK_MEAN_PX = 3  # side of the squares whose mean darkness is compared with both
 INK_RIM_PX = 7  # diameter around ink that is left out: the blurred rim of a stroke still darkens the paper
@@ -67,7 +67,7 @@ def close_ink(grid: Grid) -> Image:
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     # Closing picks the light side of the noise; where nothing was filled up, that is all the difference.
     lift = cv2.subtract(closed, small)
-    plain = ((strongest(lift) < INK_LEVELS) & ~hidden).view(np.uint8)
+    plain = ((strongest(lift) < CELL_INK_LEVELS) & ~hidden).view(np.uint8)
     usual = [_median_of(channel, plain) for channel in cv2.split(lift)]
     return cv2.subtract(closed, (*usual, 0.0))
 
@@ -110,7 +110,7 @@ def measure_darkness(grid: Grid, closed: Image) -> Plane:
 
 def find_bare(grid: Grid, darkness: Plane, noise: float) -> Plane:
     """Visible pixels without ink and away from it, 1 in `(h, w)` uint8; all visible ones where that leaves none."""
-    ink = (darkness > max(INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
+    ink = (darkness > max(CELL_INK_LEVELS, INK_NOISES * noise)).astype(np.uint8)
     ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_RIM_PX, INK_RIM_PX)))
     bare = ((ink | grid.covered) == 0).astype(np.uint8)
     return bare if bare.any() else 1 - grid.covered

@@ -20,6 +20,8 @@ from utils.regions import Box, bounds_of, crop
 
 # All is measured on a window reduced to `DOUBT_SIDE`; lengths below are in its pixels.
 DOUBT_SIDE = 512  # pixels of the longer side
+VISIBLE_LEVEL, HALF_HOLE, HOLE_LEVEL = 5, 127, 250  # of 255, coverage by the hole: below none, half, above wholly
+TORN_NEAR_PX = 5  # side of the square around what is in doubt in which the torn edge lies
 TORN_RIM_PX = 10  # what lies so near the edge of the hole, on either side, is compared
 TORN_LEVELS = 10.0  # step at the edge of a hole from which the repair is in doubt; 7 and 16 gained less
 LIGHTER = 2  # times that what is darker than the mean is left out; after once, dense text still darkens the paper
@@ -72,68 +74,70 @@ def find_doubts(image: Image, hole: Mask, surface: Plane, textured: tuple[int, .
     step = max(1.0, max(hole.shape) / DOUBT_SIDE)
     size = max(1, round(hole.shape[1] / step)), max(1, round(hole.shape[0] / step))
     covered = cv2.resize(hole.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
-    whole = bounds_of(covered)
-    if whole is None:
+    bounds = bounds_of(covered)
+    if bounds is None:
         return []
     # Patches and what they are compared with lie no further away.
-    area = whole.padded(round((NEAR_RADII + 2) * PATCH_PX[1]), *covered.shape)
+    area = bounds.padded(round((NEAR_RADII + 2) * PATCH_PX[1]), *covered.shape)
     covered = np.ascontiguousarray(crop(covered, area))
     small = np.ascontiguousarray(crop(cv2.resize(image, size, interpolation=cv2.INTER_AREA), area))
     numbers = np.ascontiguousarray(crop(cv2.resize(surface, size, interpolation=cv2.INTER_NEAREST), area))
     doubts = []
-    for number in np.unique(numbers[covered > 250]).tolist():
-        own = numbers == number
-        edge, steps = _measure_steps(small, covered, own, 0 if number in textured else LIGHTER)
+    for number in np.unique(numbers[covered > HOLE_LEVEL]).tolist():
+        surface_mask = numbers == number
+        edge, steps = _measure_steps(small, covered, surface_mask, 0 if number in textured else LIGHTER)
         torn = edge & (steps > TORN_LEVELS)
-        inside = _reach_inwards(torn, edge, (covered > 127) & own)
-        if not inside.any():
+        reach = _reach_inwards(torn, edge, (covered > HALF_HOLE) & surface_mask)
+        if not reach.any():
             continue
-        torn &= cv2.dilate((inside > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        inner = cv2.distanceTransform(np.pad(own, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+        torn &= cv2.dilate((reach > 0).astype(np.uint8), np.ones((TORN_NEAR_PX, TORN_NEAR_PX), np.uint8)) > 0
+        padded = np.pad(surface_mask, 1, mode="edge").astype(np.uint8)
+        inner = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)
         inner = inner[1:-1, 1:-1]
-        patches = _choose_patches(covered > 127, torn, inner > BORDER_KEPT_PX)
+        patches = _choose_patches(covered > HALF_HOLE, torn, inner > BORDER_KEPT_PX)
         hidden = (_enlarge(patches, area, size, hole) > 0) & ~hole
         if hidden.any():
-            inside *= np.clip(inner / BORDER_KEPT_PX - 1, 0, 1) if not own.all() else 1
-            doubts.append(Doubt(_enlarge(inside, area, size, hole) * hole, hidden))
+            reach *= np.clip(inner / BORDER_KEPT_PX - 1, 0, 1) if not surface_mask.all() else 1
+            doubts.append(Doubt(_enlarge(reach, area, size, hole) * hole, hidden))
     return doubts
 
 
-def is_better(other: Image, own: Image, truth: Image, patches: Mask) -> bool:
+def is_better(other: Image, structure_image: Image, truth: Image, patches: Mask) -> bool:
     """Whether another picture shows hidden patches, which ours shows poorly, better: all together and most one by one.
 
     Args:
-        other, own, truth: `(h, w, 3)` uint8.
+        other, structure_image, truth: `(h, w, 3)` uint8.
         patches: `(h, w)` bool, some.
     """
     _, numbers = cv2.connectedComponents(patches.astype(np.uint8))
     number = numbers[patches]
     worse, better = (
         np.bincount(number, np.square(picture[patches].astype(np.float32) - truth[patches]).sum(axis=1))[1:]
-        for picture in (own, other)
+        for picture in (structure_image, other)
     )
     if worse.sum() < np.square(POOR_LEVELS) * 3 * number.size:
         return False
     return bool(better.sum() * 10 ** (PROVEN_DB / 10) < worse.sum() and np.median(better - worse) < 0)
 
 
-def _measure_steps(image: Image, covered: Plane, own: Mask, lighter: int) -> tuple[Mask, Floats]:
+def _measure_steps(image: Image, covered: Plane, surface_mask: Mask, lighter: int) -> tuple[Mask, Floats]:
     """The pixels along the edge of the hole where both sides are seen, and how much they differ, in levels.
 
     Args:
         image: `(h, w, 3)` uint8, the repaired window, reduced.
         covered: `(h, w)` uint8, 255 in the hole.
-        own: `(h, w)` bool, the surface that is compared.
+        surface_mask: `(h, w)` bool, the surface that is compared.
         lighter: so many times what is darker than the mean is left out, see `_mean_of_light`.
     """
     square = np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8)
-    near, deep = cv2.dilate(covered, square) > 0, cv2.erode(covered, square) > 0
-    outer, inner = (covered < 5) & near & own, (covered > 250) & ~deep & own
-    edge = (covered > 250) & (cv2.erode(covered, np.ones((3, 3), np.uint8)) <= 250) & own
-    seen, seen_share = _mean_of_light(image, outer.astype(np.float32), lighter)
-    drawn, drawn_share = _mean_of_light(image, inner.astype(np.float32), lighter)
-    edge &= (seen_share > LEAST_COMPARED) & (drawn_share > LEAST_COMPARED / 2)
-    return edge, np.abs(seen - drawn).max(axis=2)
+    close, deep = cv2.dilate(covered, square) > 0, cv2.erode(covered, square) > 0
+    outer, inner = (covered < VISIBLE_LEVEL) & close & surface_mask, (covered > HOLE_LEVEL) & ~deep & surface_mask
+    is_hole = covered > HOLE_LEVEL
+    edge = is_hole & (cv2.erode(covered, np.ones((3, 3), np.uint8)) <= HOLE_LEVEL) & surface_mask
+    visible_light, visible_share = _mean_of_light(image, outer.astype(np.float32), lighter)
+    drawn_light, drawn_share = _mean_of_light(image, inner.astype(np.float32), lighter)
+    edge &= (visible_share > LEAST_COMPARED) & (drawn_share > LEAST_COMPARED / 2)
+    return edge, np.abs(visible_light - drawn_light).max(axis=2)
 
 
 def _mean_of_light(image: Image, weights: Floats, lighter: int) -> tuple[Floats, Floats]:
@@ -169,9 +173,9 @@ def _reach_inwards(torn: Mask, edge: Mask, hole: Mask) -> Floats:
     weight = np.clip((share - low) / (high - low), 0, 1) * hole
     count, parts, stats, _ = cv2.connectedComponentsWithStats((weight > 0.5).astype(np.uint8))
     least = max(LEAST_DOUBT_PX, LEAST_DOUBT_SHARE * np.count_nonzero(hole))
-    kept = np.isin(parts, [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] >= least])
-    near = cv2.dilate(kept.astype(np.uint8), np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8))
-    return np.asarray(weight * near, np.float32)
+    torn_parts = np.isin(parts, [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= least])
+    reach = cv2.dilate(torn_parts.astype(np.uint8), np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8))
+    return np.asarray(weight * reach, np.float32)
 
 
 def _choose_patches(hole: Mask, torn: Mask, allowed: Mask) -> Plane:
@@ -179,9 +183,9 @@ def _choose_patches(hole: Mask, torn: Mask, allowed: Mask) -> Plane:
     patches = np.zeros(hole.shape, np.uint8)
     depth = cv2.distanceTransform(np.pad(hole.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_5)
     radius = float(np.clip(PATCH_SHARE * depth.max(), *PATCH_PX))
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    distance_px = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     from_torn = cv2.distanceTransform((~torn).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    places = np.argwhere((away > radius + GAP_PX) & (from_torn < NEAR_RADII * radius + 2 * GAP_PX) & allowed)
+    places = np.argwhere((distance_px > radius + GAP_PX) & (from_torn < NEAR_RADII * radius + 2 * GAP_PX) & allowed)
     if not len(places):
         return patches
     places = np.random.default_rng(0).permutation(places)[:PLACES]

@@ -13,21 +13,21 @@ GUIDANCE_CHANNELS = 4  # the repaired picture and how sure it is
 SURE, COPIED, UNSURE = 255, 128, 0  # levels: paper and rules describe a surface, its texture is copied, neither is good
 
 
-def guide(window: Image, hole: Mask, beside: Mask | None = None) -> Image:
+def guide(window: Image, hole: Mask, off_page: Mask | None = None) -> Image:
     """Guidance for a window.
 
     Args:
-        window, hole, beside: see `structure.repair`.
+        window, hole, off_page: see `structure.repair`.
 
     Returns:
         `(h, w, 4)` uint8: the repaired picture in BGR, then how sure structure is of it.
     """
-    return guidance_of(repair(window, hole, beside))
+    return guidance_of(repair(window, hole, off_page))
 
 
-def guidance_of(found: Structure) -> Image:
+def guidance_of(structure: Structure) -> Image:
     """Guidance from what was found already; returns what `guide` does."""
     levels = np.full(256, SURE, np.uint8)
-    levels[list(found.textured)] = COPIED
-    levels[list(found.doubted)] = UNSURE
-    return np.dstack([found.image, levels[found.surface]])
+    levels[list(structure.textured)] = COPIED
+    levels[list(structure.doubted)] = UNSURE
+    return np.dstack([structure.image, levels[structure.surface]])

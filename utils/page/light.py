@@ -17,7 +17,7 @@ SHADOW_SHARE = 0.05  # a shadow takes at least this share of the light on averag
 MIN_SHADED_CELLS = 25  # a shadow takes so many cells of the rim; what is smaller is a fold, or ink that was missed
 FAINTEST_SHADOW = 0.01  # a shadow ends where it takes less of the light than this
 DEEPEST_SHADOW = 0.5  # what takes more of the light than this is something else
-PAGE_SHARE = 0.25  # a cell counts from so much bare page on
+LIT_PAGE_SHARE = 0.25  # a cell counts from so much bare page on
 NARROW_CELLS, WIDE_CELLS = 0.7, 3.0  # standard deviations of the smoothing where cells are many, and where they are few
 WIDE_SHARE = 0.03  # weight of the wide smoothing beside the narrow one
 SPREAD_CELLS = 2  # so far on from where it is deep a shadow is lifted: to the hole
@@ -36,7 +36,7 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     """
     light = np.ones_like(mean)
     distance = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    near_hole, known = distance <= SHADOW_CELLS, share > PAGE_SHARE
+    near_hole, known = distance <= SHADOW_CELLS, share > LIT_PAGE_SHARE
     outer = np.where(known & ~near_hole, share, 0).astype(np.float32)
     if np.count_nonzero(outer) <= np.count_nonzero(known & near_hole):
         return light

@@ -63,13 +63,13 @@ class Paper:
     light: Floats
 
 
-def measure_paper(window: Image, hole: Mask, beside: Mask | None = None) -> Paper:
+def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Paper:
     """Measure the bare paper around a hole and continue it across.
 
     Args:
         window: `(h, w, 3)` uint8 BGR; what it shows inside the hole is not looked at.
         hole: `(h, w)` bool, not True everywhere.
-        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+        off_page: `(h, w)` bool, where there is no page; None where nobody knows.
     """
     grid = lay_grid(window, hole)
     closed = close_ink(grid)
@@ -78,7 +78,7 @@ def measure_paper(window: Image, hole: Mask, beside: Mask | None = None) -> Pape
     bare = find_bare(grid, darkness, noise)
     surface = number_surfaces(reduce_closed(closed, grid), grid.hidden)
     share, mean = cell_means(grid.window, bare)
-    grounds = find_grounds(surface, beside, grid.hidden)
+    grounds = find_grounds(surface, off_page, grid.hidden)
     page = choose_page(surface, mean, np.where(np.isin(surface, grounds), 0, share))
     textured = find_textured(surface, darkness, grid.covered, page)
     if grounds:  # what is copied from a page is print
@@ -95,7 +95,7 @@ def measure_paper(window: Image, hole: Mask, beside: Mask | None = None) -> Pape
         borders: list[Points] = []
     else:
         borders = continue_borders(find_entries(window, surface, grid.hidden, tones), hole, page)
-        tone, pixels = _lay_surfaces(window, hole, surface, tones, borders, beside, grounds)
+        tone, pixels = _lay_surfaces(window, hole, surface, tones, borders, off_page, grounds)
     return Paper(tone, bare[:height, :width].astype(bool), pixels, page, textured, borders, noise, light)
 
 
@@ -121,7 +121,7 @@ def _lay_surfaces(
     surface: Labels,
     tones: list[Floats],
     borders: list[Points],
-    beside: Mask | None,
+    off_page: Mask | None,
     grounds: tuple[int, ...],
 ) -> tuple[Floats, Plane]:
     """Tone `(h, w, 3)` and number `(h, w)` of the surface of each pixel, with the hole divided along the borders.
@@ -131,7 +131,7 @@ def _lay_surfaces(
         surface: number of each cell.
         tones: of each surface by cells.
         borders: continued through the hole.
-        beside: `(h, w)` bool, where there is no page, or None.
+        off_page: `(h, w)` bool, where there is no page, or None.
         grounds: numbers of the surfaces that are no page.
     """
     height, width = hole.shape
@@ -141,7 +141,7 @@ def _lay_surfaces(
     _paint_surfaces(tone, pixels, tones, whole)
     area = area_around(hole, 2 * CELL_PX)
     local = {number: tones[number - 1] for number in np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()}
-    apart = None if beside is None or not grounds else beside[area]
+    apart = None if off_page is None or not grounds else off_page[area]
     pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, apart, grounds)
     # Soft borders in the hole only: outside, nothing is drawn.
     _paint_surfaces(tone, pixels, tones, area, BORDER_REACH_PX)
@@ -165,8 +165,8 @@ def _paint_surfaces(
             square = slice(top, min(top + SQUARE_PX, area[0].stop)), slice(left, min(left + SQUARE_PX, area[1].stop))
             # What lies beyond the area has no part in its borders.
             around = tuple(
-                slice(max(part.start, along.start - reach_px), min(part.stop, along.stop + reach_px))
-                for part, along in zip(area, square, strict=True)
+                slice(max(whole_span.start, span.start - reach_px), min(whole_span.stop, span.stop + reach_px))
+                for whole_span, span in zip(area, square, strict=True)
             )
             numbers = pixels[around]
             present = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
@@ -175,12 +175,12 @@ def _paint_surfaces(
                 continue
             if not reach_px:
                 for number in present:
-                    own = (numbers == number).astype(np.uint8)
-                    cv2.copyTo(enlarge(tones[number - 1], square), own, tone[square])
+                    share = (numbers == number).astype(np.uint8)
+                    cv2.copyTo(enlarge(tones[number - 1], square), share, tone[square])
                 continue
             inner = tuple(
-                slice(along.start - wide.start, along.stop - wide.start)
-                for wide, along in zip(around, square, strict=True)
+                slice(span.start - wide.start, span.stop - wide.start)
+                for wide, span in zip(around, square, strict=True)
             )
             soft = np.zeros((*numbers[inner].shape, 3), np.float32)
             for number in present:

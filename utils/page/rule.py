@@ -100,7 +100,7 @@ class Sight:
 
     Attributes:
         dark: `(h, w)` uint8, levels below the paper in the channel that shows it best, 0 in the hole.
-        hole, beside: `(h, w)` uint8, 1 in the hole; 1 in it and within a few pixels.
+        hole, near_hole: `(h, w)` uint8, 1 in the hole; 1 in it and within a few pixels.
         surface: `(h, w)` uint8, number of the surface.
         noise: standard deviation of the grain.
         page: number of the page's surface.
@@ -108,7 +108,7 @@ class Sight:
 
     dark: Plane
     hole: Plane
-    beside: Plane
+    near_hole: Plane
     surface: Plane
     noise: float
     page: int
@@ -127,10 +127,10 @@ class Sight:
         return self._changed(lambda plane: cv2.flip(plane, 1))
 
     def _changed(self, change: Callable[[Plane], AnyArray]) -> "Sight":
-        dark, hole, beside, surface = (
-            np.asarray(change(plane), np.uint8) for plane in (self.dark, self.hole, self.beside, self.surface)
+        dark, hole, near_hole, surface = (
+            np.asarray(change(plane), np.uint8) for plane in (self.dark, self.hole, self.near_hole, self.surface)
         )
-        return Sight(dark, hole, beside, surface, self.noise, self.page)
+        return Sight(dark, hole, near_hole, surface, self.noise, self.page)
 
     def surface_of(self, end: End) -> int:
         """Number of the surface that a rule lies on where it meets the hole."""

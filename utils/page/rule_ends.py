@@ -49,9 +49,9 @@ SAME_BACK_PX = 24.0  # candidates of one rule may differ in direction
 def find_ends(sights: Sequence[Sight]) -> list[list[End]]:
     """For each family's view the ends of rules at both sides of the hole, of those whose direction fits the others'."""
     views = [view for sight in sights for view in (sight, sight.mirrored())]
-    found = _find_ends_before(views)
+    ends_by_view = _find_ends_before(views)
     families = []
-    for sight, ends, mirrored in zip(sights, found[::2], found[1::2], strict=True):
+    for sight, ends, mirrored in zip(sights, ends_by_view[::2], ends_by_view[1::2], strict=True):
         last = sight.dark.shape[1] - 1
         behind = (replace(end, u=last - end.u, slope=-end.slope, side=-1) for end in mirrored)
         families.append(_drop_strays([*ends, *behind]))
@@ -86,12 +86,12 @@ def _find_ends_before(sights: Sequence[Sight]) -> list[list[End]]:
     if not rough:
         return [[] for _ in sights]
     rows = choose_worth_following(sights, starts)
-    found: list[list[End]] = [[] for _ in sights]
+    ends_by_sight: list[list[End]] = [[] for _ in sights]
     for row, end in zip(rows.tolist(), follow(sights, starts.chosen(rows)), strict=True):
-        ends = found[int(starts.view[row])]
+        ends = ends_by_sight[int(starts.view[row])]
         if end is not None and not any(_are_one(rough[row], other) or _are_one(end, other) for other in ends):
             ends.append(end)
-    return found
+    return ends_by_sight
 
 
 def _list_starts(sights: Sequence[Sight]) -> tuple[Starts, list[End]]:

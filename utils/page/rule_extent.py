@@ -96,10 +96,10 @@ def measure_extents(cores: Reals, lengths: Indices, noise: float) -> Extents:
 def go_on(cores: Reals, lengths: Indices, noise: float) -> Mask:
     """Which strokes go on at all, `(n,)`; asked as `measure_extents` is."""
     cores = _smooth(cores, lengths)
-    found = find_solid(cores, lengths, noise).length > 0
-    others = np.flatnonzero(~found)
-    found[others] = find_dotted(cores[others], lengths[others], noise, refined=False).length > 0
-    return found
+    goes_on = find_solid(cores, lengths, noise).length > 0
+    others = np.flatnonzero(~goes_on)
+    goes_on[others] = find_dotted(cores[others], lengths[others], noise, refined=False).length > 0
+    return goes_on
 
 
 def _smooth(cores: Reals, lengths: Indices) -> Reals:
@@ -114,10 +114,10 @@ def find_solid(cores: Reals, lengths: Indices, noise: float) -> Extents:
     pixels = np.arange(cores.shape[1])
     inside = pixels < lengths[:, None]
     level = np.asarray(upper_medians(cores[:, :LEVEL_PX], inside[:, :LEVEL_PX]), np.float64)
-    seen: Indices = np.cumsum((cores > THERE_SHARE * level[:, None]) & inside, axis=1, dtype=np.intp)
-    recent = seen.copy()
-    recent[:, RECENT_PX:] -= seen[:, :-RECENT_PX]
-    good = inside & (seen >= SOLID_SHARE * (pixels + 1)) & (recent >= RECENT_SHARE * RECENT_PX)
+    dark_counts: Indices = np.cumsum((cores > THERE_SHARE * level[:, None]) & inside, axis=1, dtype=np.intp)
+    recent = dark_counts.copy()
+    recent[:, RECENT_PX:] -= dark_counts[:, :-RECENT_PX]
+    good = inside & (dark_counts >= SOLID_SHARE * (pixels + 1)) & (recent >= RECENT_SHARE * RECENT_PX)
     length = np.where(good.any(axis=1), len(pixels) - good[:, ::-1].argmax(axis=1), 0)
     length[(length < MIN_STROKE_PX) | (level <= least_darkness(noise))] = 0
     return Extents(length, level, np.zeros(len(cores)), np.ones(len(cores)))
@@ -147,9 +147,9 @@ def find_dotted(cores: Reals, lengths: Indices, noise: float, refined: bool = Tr
         period, likeness = _find_periods(waves, counts[rows])
         for index in np.flatnonzero(period).tolist() if refined else ():
             period[index] = _refine_period(waves[index, : counts[rows[index]]], period[index])
-        found = period > 0
-        for values, own in zip(extents, (counts[rows], level, period, likeness), strict=True):
-            values[rows[found]] = own[found]
+        is_dotted = period > 0
+        for values, measured in zip(extents, (counts[rows], level, period, likeness), strict=True):
+            values[rows[is_dotted]] = measured[is_dotted]
     return extents
 
 

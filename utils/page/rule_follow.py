@@ -119,12 +119,12 @@ def choose_worth_following(sights: Sequence[Sight], starts: Starts) -> Indices:
     """
     noise = sights[0].noise
     courses = _read_courses(sights, starts, np.stack([0 * starts.slope, starts.slope, starts.v], axis=1))
-    seen = BACK[:STRONG_PX] < np.minimum(STRONG_PX, starts.u + 1)[:, None]
+    is_visible = BACK[:STRONG_PX] < np.minimum(STRONG_PX, starts.u + 1)[:, None]
     peak = np.where(BACK[:STRONG_PX] < courses.lengths[:, None], courses.cores[:, :STRONG_PX], -np.inf).max(axis=1)
     limit = courses.floor + print_limit(peak, noise)
     shares = [
-        np.count_nonzero((courses.strips[columns, :, :STRONG_PX].max(axis=0) > limit[:, None]) & seen, axis=1)
-        / np.count_nonzero(seen, axis=1)
+        np.count_nonzero((courses.strips[columns, :, :STRONG_PX].max(axis=0) > limit[:, None]) & is_visible, axis=1)
+        / np.count_nonzero(is_visible, axis=1)
         for columns in BESIDE_COLUMNS
     ]
     crowded = np.minimum(*shares)
@@ -157,9 +157,9 @@ def _read_courses(sights: Sequence[Sight], starts: Starts, paths: Reals) -> _Cou
         usable = inside & (sight.hole[row, column] == 0)
         usable[:, :TOUCH_PX] = u[:, :TOUCH_PX] >= 0
         lengths[rows] = np.where(usable.all(axis=1), TRACE_PX, usable.argmin(axis=1))
-    seen = BACK < np.maximum(lengths, 1)[:, None]
+    is_visible = BACK < np.maximum(lengths, 1)[:, None]
     paper = np.minimum(strips[:OUTER_COLUMNS].mean(axis=0), strips[-OUTER_COLUMNS:].mean(axis=0))
-    floor = upper_medians(paper, seen)
+    floor = upper_medians(paper, is_visible)
     return _Courses(strips, lengths, floor, strips[MIDDLE_COLUMNS].mean(axis=0) - floor[:, None])
 
 
@@ -205,8 +205,8 @@ def _correct(courses: _Courses, extents: Extents) -> tuple[Reals, Mask]:
     chunks = np.arange(shape[2])
     along = chunks < extents.length[:, None] // CHUNK_PX
     reach = np.where(extents.length >= LONE_PX, _measure_reaches(profiles, along, level), MIN_REACH_PX)
-    near = np.abs(OFFSETS) <= np.maximum(reach, MIN_REACH_PX)[:, None] + 0.5
-    weight = np.maximum(profiles - GROUND_SHARE * level[..., None], 0) * near[:, None]
+    in_reach = np.abs(OFFSETS) <= np.maximum(reach, MIN_REACH_PX)[:, None] + 0.5
+    weight = np.maximum(profiles - GROUND_SHARE * level[..., None], 0) * in_reach[:, None]
     total = weight.sum(axis=2)
     heavy = along & (total > FOUND_WEIGHT * level)
     known = np.count_nonzero(heavy, axis=1) >= MIN_CHUNKS
@@ -292,7 +292,7 @@ def _runs_along_the_rim(sight: Sight, u_end: int, path: Reals, length: float) ->
     """Whether a stroke stays beside the hole: the rim of the occluder does, a rule leads away from it."""
     t = np.arange(0.0, min(TRACE_PX, u_end + 1))[int(min(LEAVE_RIM_PX, length / 2)) : int(length)]
     row = np.clip(np.rint(np.polyval(path, -t)), 0, len(sight.hole) - 1).astype(int)
-    return bool(len(t) and sight.beside[row, np.rint(u_end - t).astype(int)].mean() > MAX_RIM_SHARE)
+    return bool(len(t) and sight.near_hole[row, np.rint(u_end - t).astype(int)].mean() > MAX_RIM_SHARE)
 
 
 def _measure_way_to_hole(sight: Sight, u_end: int, path: Reals) -> float:

@@ -43,7 +43,7 @@ def find_repeated(sight: Sight, rules: list[Rule]) -> list[Rule]:
     repeated: list[Rule] = []
     for index, (one, two) in enumerate(itertools.pairwise(rules)):
         for count in _list_even_shares(steps, index):
-            between = [_predict(sight, one, two, part / count) for part in range(1, count)]
+            between = [_predict(sight, one, two, step / count) for step in range(1, count)]
             if any(between):
                 repeated += [rule for rule in between if rule is not None]
                 break
@@ -62,12 +62,12 @@ def _list_even_shares(steps: Reals, index: int) -> list[int]:
     others = np.delete(steps, index)[max(0, index - COMPARED_STEPS) : index + COMPARED_STEPS]
     shares = []
     for count in range(1, MAX_HIDDEN + 2):
-        part = steps[index] / count
-        if part < MIN_PITCH_PX:
+        share_px = steps[index] / count
+        if share_px < MIN_PITCH_PX:
             break
-        multiple = np.rint(others / part)
+        multiple = np.rint(others / share_px)
         possible = (multiple >= 1) & (multiple <= MAX_HIDDEN + 1)
-        if (possible & (np.abs(others - multiple * part) < PITCH_SHARE * part)).any():
+        if (possible & (np.abs(others - multiple * share_px) < PITCH_SHARE * share_px)).any():
             shares.append(count)
     return shares
 
@@ -131,7 +131,7 @@ def _read_traces(sight: Sight, rule: Rule, u0: float, u1: float, sides: set[int]
         v = rule.at(u)
         inside = (u >= 0) & (u < width) & (v > EDGE_PX) & (v < height - EDGE_PX - 1)
         usable = inside.copy()
-        usable[inside] = sight.beside[np.rint(v[inside]).astype(int), u[inside].astype(int)] == 0
+        usable[inside] = sight.near_hole[np.rint(v[inside]).astype(int), u[inside].astype(int)] == 0
         u, v = u[usable], v[usable]
         count = len(u) // TRACE_BLOCK_PX
         if count:

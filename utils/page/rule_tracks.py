@@ -38,7 +38,7 @@ MAX_MISFIT_PX = 0.6  # median distance from its course
 # What a hidden rule has of its neighbours.
 ASIDE_PX = 8  # a track that is nearer is the rule itself
 MIN_AHEAD_PX = 30  # a track goes on so far beyond the hole's edge to say anything
-NEIGHBOURS = 3  # rules beside one that must agree where it ends
+TRACK_NEIGHBOURS = 3  # rules beside one that must agree where it ends
 MAX_APART_PX = 2 * TRACK_STEP_PX  # ends of neighbours that agree
 SHORT_PX = 40  # a track may end so far before the far end of a rule and still show its bend
 MAX_BEND_SLOPE = 0.02  # dv/du: a rule whose direction differs by more does not bend as its neighbours do
@@ -232,7 +232,7 @@ def find_common_end(tracks: Sequence[Track], end: End, u_exit: float) -> float |
         return None
     # Those that go on, or that the hole hides only beyond, say otherwise.
     telling = [track for track in neighbours if track.ended or end.side * (track.u1 - ended[0].u1) > TRACK_STEP_PX]
-    telling = telling[:NEIGHBOURS]
+    telling = telling[:TRACK_NEIGHBOURS]
     if not all(track.ended for track in telling):
         return None
     # The sides of a table stand square on its rules.

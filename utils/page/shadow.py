@@ -89,14 +89,14 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     # Nothing reaches farther, nor deeper into the hole.
     deep = cv2.erode(covered, np.ones((BAND_SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
     at = np.flatnonzero((distance_px <= FAINT_REACH_PX + BAND_PX) & (steady > 0) & (deep == 0))
-    away, inner, beyond = distance_px.ravel()[at], amount.ravel()[at], beyond.ravel()[at]
-    light = np.where(away <= BAND_PX / 2, inner, 0)
+    away_px, inner, beyond = distance_px.ravel()[at], amount.ravel()[at], beyond.ravel()[at]
+    light = np.where(away_px <= BAND_PX / 2, inner, 0)
     for start_px in range(BAND_PX, FAINT_REACH_PX + BAND_PX, BAND_PX):
         amount = beyond
         if start_px < FAINT_REACH_PX:
             amount, _ = _mean_of(band(start_px).reshape(-1, 2)[at])
         outer = np.clip(amount - beyond, 0, inner)  # it fades away from the edge
-        way = (away - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
+        way = (away_px - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
         light += np.where((way > 0) & (way <= 1), inner + way * (outer - inner), 0)
         inner = outer
     rim = np.zeros(distance_px.shape, np.float32)

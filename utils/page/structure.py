@@ -55,13 +55,13 @@ class Structure:
     doubted: tuple[int, ...] = ()
 
 
-def repair(window: Image, hole: Mask, beside: Mask | None = None) -> Structure:
+def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure:
     """Fill a hole with what its surroundings say lies below it.
 
     Args:
         window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it, as far as the photo goes.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
-        beside: `(h, w)` bool, where there is no page, nor would be without what covers it; None where nobody knows.
+        off_page: `(h, w)` bool, where there is no page, nor would be without what covers it; None where nobody knows.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -73,7 +73,7 @@ def repair(window: Image, hole: Mask, beside: Mask | None = None) -> Structure:
         image = np.full_like(window, WHITE)
         return Structure(image, window, ~hole, image, [], [], [], np.ones(hole.shape, np.uint8))
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
-    paper = measure_paper(_blank(window, hole), hole, beside)
+    paper = measure_paper(_blank(window, hole), hole, off_page)
     lifted, shade = lift_shadow(window, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     visible = lifted.copy()
@@ -172,8 +172,8 @@ def _copy_textures(
         surface = paper.surface == number
         target = surface & hole
         x, y, width, height = cv2.boundingRect(target.view(np.uint8))
-        own = np.s_[y - area[0].start :, x - area[1].start :]
-        texture[own][:height, :width] += copy_texture(visible, tone, surface & ~hole, target)
+        window = np.s_[y - area[0].start :, x - area[1].start :]
+        texture[window][:height, :width] += copy_texture(visible, tone, surface & ~hole, target)
     return texture
 
 

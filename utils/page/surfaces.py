@@ -80,7 +80,7 @@ def _part_from_desk(numbers: Labels, borders: Mask, step: Floats, closed: Image,
     begins_strong[lines[borders]] = True
     page_cells = ((numbers == page) & ~(weak & begins_strong[lines])).astype(np.uint8)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(page_cells, connectivity=4)
-    large = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] >= LEAK_CELLS]
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= LEAK_CELLS]
     if len(large) < 2:
         return numbers
     return np.where(numbers == page, np.where(parts > 0, numbers.max() + parts, 0), numbers).astype(np.int32)
@@ -155,18 +155,18 @@ def choose_page(surface: Labels, mean: Floats, share: Floats) -> int:
     return int(sums[1:].argmax()) + 1
 
 
-def find_grounds(surface: Labels, beside: Mask | None, hidden: Mask) -> tuple[int, ...]:
+def find_grounds(surface: Labels, off_page: Mask | None, hidden: Mask) -> tuple[int, ...]:
     """Numbers of the surfaces that are no page, as the finder sees it; none where it cannot tell.
 
     Args:
         surface, hidden: `(rows, columns)`, the numbers; where the hole takes a part of the cell.
-        beside: `(h, w)` bool, where there is no page; None where nobody knows.
+        off_page: `(h, w)` bool, where there is no page; None where nobody knows.
     """
-    if beside is None:
+    if off_page is None:
         return ()
     middle = slice(CELL_PX // 2, None, CELL_PX)
     cells = np.zeros(surface.shape, bool)
-    beside_cells = beside[middle, middle]
+    beside_cells = off_page[middle, middle]
     cells[: beside_cells.shape[0], : beside_cells.shape[1]] = beside_cells
     visible = ~hidden
     count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)

@@ -16,9 +16,8 @@ UNSURE_PX = 14  # the border of what is seen is known to a cell of the paper onl
 STRANGE_MEDIANS = 5.0  # a thing on the desk is off its tone by so many times the median, and by `STRANGE_LEVELS` more
 STRANGE_LEVELS = 10.0  # on a plain desk the median is near nothing
 SCENE_SHARE = 1 / 16  # of the window's longer side: over squares so large a pattern evens out
-SCENE_LEVELS = (
-    5.0  # it strays by less then: in really covered photographs 21 desks by 0.1 to 2.2, 3 scenes by 8 and more
-)
+# In really covered photographs 21 desks stray by 0.1 to 2.2 levels, 3 scenes by 8 and more.
+SCENE_LEVELS = 5.0  # a pattern strays by less
 SCENE_STEP_PX = 8  # side of the squares in which that is looked at
 MIN_WEIGHT = 0.05  # share of a square that is seen; with less it does not count
 MAX_POINTS = 100  # of the hidden part and of its rim, at which the moves are compared

@@ -29,9 +29,9 @@ def hole_at(u0: int, v0: int, u1: int, v1: int) -> NDArray[np.bool_]:
 def sight_of(dark: NDArray, hole: NDArray[np.bool_], surface: NDArray | None = None) -> Sight:
     """The view of a page without grain; in the hole nothing is dark."""
     covered = hole.astype(np.uint8)
-    beside = cv2.dilate(covered, np.ones((2 * BESIDE_PX + 1,) * 2, np.uint8))
+    near_hole = cv2.dilate(covered, np.ones((2 * BESIDE_PX + 1,) * 2, np.uint8))
     numbers = np.ones(hole.shape, np.uint8) if surface is None else surface.astype(np.uint8)
-    return Sight(np.where(hole, 0, np.rint(dark)).astype(np.uint8), covered, beside, numbers, 0.5, 1)
+    return Sight(np.where(hole, 0, np.rint(dark)).astype(np.uint8), covered, near_hole, numbers, 0.5, 1)
 
 
 def end_before(u: float, v: float, slope: float = 0.0, length: float = 150, core: float = 80, **more: float) -> End:

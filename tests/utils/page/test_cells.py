@@ -43,7 +43,7 @@ def test_bare_paper_reaches_to_the_hole_whatever_that_shows(hole):
     picture[hole] = 0
     grid = cells.lay_grid(picture, hole)
     darkness = cells.measure_darkness(grid, cells.close_ink(grid))
-    assert darkness[~hole].max() < cells.INK_LEVELS
+    assert darkness[~hole].max() < cells.CELL_INK_LEVELS
     assert (cells.find_bare(grid, darkness, noise=2.0).astype(bool) == ~hole).all()
 
 

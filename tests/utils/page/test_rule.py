@@ -33,7 +33,7 @@ def test_a_view_mirrored_or_transposed_twice_is_itself():
     planes = np.random.default_rng(0).integers(0, 9, (4, 5, 7), np.uint8)
     sight = Sight(*planes, 2.0, 1)
     for other in (sight.mirrored().mirrored(), sight.transposed().transposed()):
-        assert all((getattr(other, name) == getattr(sight, name)).all() for name in ("dark", "hole", "beside"))
+        assert all((getattr(other, name) == getattr(sight, name)).all() for name in ("dark", "hole", "near_hole"))
     assert (sight.transposed().surface == sight.surface.T).all()
     assert (sight.mirrored().dark == sight.dark[:, ::-1]).all()
 

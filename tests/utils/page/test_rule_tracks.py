@@ -54,7 +54,7 @@ def test_print_is_no_track():
 
 def test_a_window_too_narrow_for_blocks_has_no_tracks():
     sight = sight_of(lines((100, 0.0)), HOLE)
-    narrow = type(sight)(*(getattr(sight, name)[:, :100] for name in ("dark", "hole", "beside", "surface")), 0.5, 1)
+    narrow = type(sight)(*(getattr(sight, name)[:, :100] for name in ("dark", "hole", "near_hole", "surface")), 0.5, 1)
     assert follow_neighbours(narrow, [end_before(50, 200)], [end_before(50, 200)]) == []
 
 
