@@ -66,7 +66,7 @@ AMONG_SHEETS_CHANCE, SHEET_SHARE, FILLING_SHARE = 0.25, (0.5, 1.15), (1.3, 2.5) 
 HELD_FROM = 0.3  # coverage by a hand behind a sheet, over which its thumb reaches
 SURFACE_CHANCE, DRAWN_DESK_CHANCE = 0.55, 0.3  # of what they lie on; the rest is black, white or plain
 SKIN_TONED_CHANCE = 0.15  # of a ground as brown as hands: wood, leather, cardboard are taken for them
-SKIN_TONES = ((60, 110, 185), (85, 125, 175), (120, 160, 215), (50, 75, 115))  # BGR, of wood as photos show it
+WOOD_LIKE_SKIN = ((60, 110, 185), (85, 125, 175), (120, 160, 215), (50, 75, 115))  # BGR, of wood as photos show it
 MOST_GROUND_ZOOM, GROUND_SHIFT, DYED_CHANCE, DYE_SPREAD = 0.9, 0.1, 0.25, 0.25  # the first and last are logarithms
 DARK_GROUND, WHITE_GROUND, ANY_GROUND = (5, 40), (200, 250), (40, 200)  # grey levels
 GROUND_TINT, GROUND_BLOTCHES, BLOTCH_CELLS, GROUND_LIGHT = 0.05, 5, 9, (0.5, 1.1)
@@ -258,7 +258,7 @@ class LifelikeScenes:
             ground += cv2.resize(blotches, (width, height))
         if rng.random() < SKIN_TONED_CHANCE:
             mean = np.maximum(ground.mean(axis=(0, 1)), 1.0)
-            ground *= (np.array(SKIN_TONES[int(rng.integers(len(SKIN_TONES)))]) / mean).astype(np.float32)
+            ground *= (np.array(WOOD_LIKE_SKIN[int(rng.integers(len(WOOD_LIKE_SKIN)))]) / mean).astype(np.float32)
         return ground * np.float32(rng.uniform(*GROUND_LIGHT))
 
     def _sheet(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

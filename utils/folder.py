@@ -27,9 +27,9 @@ from utils.images import Photo
 from utils.lost import origin, record
 from utils.lost.page_xml import to_page_xml
 from utils.lost.signing import Signer
-from utils.lost.signs import NONE, draw_signs
+from utils.lost.signs import draw_signs
 from utils.mask_files import MaskFolder, doubts
-from utils.options import RemovalOptions, growth_px
+from utils.options import NO_SIGN, RemovalOptions, growth_px
 from utils.originals import Originals, is_same
 from utils.page.structure import debug_picture
 from utils.places import COMPARISONS, MASKS, PAGES, SHADES, STRUCTURES, FolderOptions, wanted_extras
@@ -496,7 +496,7 @@ def write_removal(
     *,
     jpeg: str = "auto",
     mark: Mark | None = None,
-    sign: str = NONE,
+    sign: str = NO_SIGN,
     signer: Signer | None = None,
 ) -> list[str]:
     """Write a repaired photo as its source was; one of which nothing was removed is copied byte for byte.

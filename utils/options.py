@@ -12,7 +12,8 @@ STRUCTURE_MODES = ("auto", "off", "only")
 PROVIDERS = ("auto", "cuda", "tensorrt", "openvino", "cpu")
 MASK_MODES = ("replace", "add")
 JPEG_MODES = ("auto", "exact", "match")
-SIGNS = ("hatch", "outline", "none")  # over lost text
+HATCH, OUTLINE, NO_SIGN = "hatch", "outline", "none"
+SIGNS = (HATCH, OUTLINE, NO_SIGN)  # over lost text
 
 # The defaults below are for a photo of this height, the published size; they scale with the photo.
 REFERENCE_SIDE = 4000

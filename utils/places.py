@@ -11,20 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils import images
-from utils.options import SIGNS
+from utils.options import NO_SIGN
 from utils.originals import identity, is_same, is_same_folder
 
 if TYPE_CHECKING:
     from utils.lost.signing import Signer
 
-MASKS, SHADES, COMPARISONS, STRUCTURES = (
-    "masks",
-    "shades",
-    "comparisons",
-    "structure",
-)  # folders in `save_dir` of what is written beside
+# Folders in `save_dir` of what is written beside the results.
+MASKS, SHADES, COMPARISONS, STRUCTURES = "masks", "shades", "comparisons", "structure"
 PAGES = "page"  # folder in `save_dir` of PAGE-XML, as Transkribus names it
-NO_SIGN = SIGNS[-1]
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ GAP_SHARE = 0.05  # of an occluder: smaller gaps in it are filled, as print on a
 OUTLINE_ROUNDS = 2  # of colour models and cut in turn; more change little
 LEARNT_STEP = 2  # colours are learnt from every so many pixels both ways: half the time, and outlines no worse
 SMALL_WINDOW = 10_000  # pixels; below it from every one
-SURROUNDINGS = 1 / 3  # of an occluder's longer side: how much around it shows the colours of the paper
-FEWEST_SURROUNDINGS = 12  # pixels of the network, for small ones
+AROUND_SHARE = 1 / 3  # of an occluder's longer side: how much around it shows the colours of the paper
+LEAST_MARGIN = 12  # pixels of the network, for small ones
 TYPICAL = 0.75  # quantile of a region's probabilities that stands for it: its soft rim says little
 DOUBT_FROM = 0.6  # what is less probable is nothing at all
 GRABCUT_NUMBERS = 65  # that OpenCV keeps of the colours on each side
@@ -247,7 +247,7 @@ def follow_outlines(image: Image, answer: Answer, threshold: float) -> Mask:
     for box, pixels in _components(probs >= (TWO_CLASS_SHARE if answer.off_page is None else 1) * threshold):
         if crop(probs, box)[pixels].max() < threshold:
             continue
-        margin = max(FEWEST_SURROUNDINGS, round(SURROUNDINGS * max(box.width, box.height)))
+        margin = max(LEAST_MARGIN, round(AROUND_SHARE * max(box.width, box.height)))
         window = box.padded(margin, *probs.shape)
         region = np.zeros((window.height, window.width), bool)
         crop(region, box.shifted(-window.x0, -window.y0))[:] = pixels

@@ -17,9 +17,9 @@ OUTLINE_PX = 2.0  # of a photo 4000 pixels high: an outline keeps so near the re
 DESK_LEVELS = 40.0  # a surface so much darker than the page is none of its tinted boxes
 TONE_STEP = 8  # pixels from one to the next of which a surface's mean tone is taken
 
-PAGE, PICTURE, BESIDE, UNKNOWN = "page", "picture", "beside the page", "unknown"
+ON_A_PAGE, PICTURE, BESIDE_PAGE, UNKNOWN_GROUND = "page", "picture", "beside the page", "unknown"
 STRUCTURE, NETWORK, TEXTURE = "page structure", "network", "copied texture"
-OCCLUDER = "occluder"
+BY_OCCLUDER = "occluder"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def describe_regions(
 def with_confidence(regions: Sequence[LostRegion], confidences: dict[Box, float]) -> list[LostRegion]:
     """The regions with what the network says of each, by its bounds."""
     return [
-        replace(region, covered_by=OCCLUDER, confidence=confidences[region.box])
+        replace(region, covered_by=BY_OCCLUDER, confidence=confidences[region.box])
         if region.box in confidences
         else region
         for region in regions
@@ -132,7 +132,7 @@ def _find_ground(
         inner: its place in the crop.
     """
     if structure is None:
-        return {UNKNOWN: 1.0}, False
+        return {UNKNOWN_GROUND: 1.0}, False
     counts = _count_levels(crop(structure.surface, inner), part)
     shares: dict[str, float] = {}
     for number, count in counts.items():
@@ -150,7 +150,7 @@ def _count_levels(picture: Plane, mask: Mask | None = None) -> dict[int, float]:
 
 def _find_beside(surface: Plane, kinds: dict[int, str]) -> Mask | None:
     """Where a crop shows no page, `(h, w)` bool; None where it shows nothing else."""
-    beside = np.array([kinds.get(number) == BESIDE for number in range(256)])
+    beside = np.array([kinds.get(number) == BESIDE_PAGE for number in range(256)])
     return cv2.LUT(surface, beside.view(np.uint8)).view(bool) if beside.any() else None
 
 
@@ -165,11 +165,11 @@ def _kinds_of(structure: Structure) -> dict[int, str]:
         own = tone[few == number]
         darker = own.size > 0 and float(own.mean()) < page - DESK_LEVELS
         if number == structure.page:
-            kinds[number] = PAGE
+            kinds[number] = ON_A_PAGE
         elif number in structure.textured:
-            kinds[number] = BESIDE if (edges == number).any() else PICTURE
+            kinds[number] = BESIDE_PAGE if (edges == number).any() else PICTURE
         else:
-            kinds[number] = BESIDE if darker and (edges == number).any() else PAGE
+            kinds[number] = BESIDE_PAGE if darker and (edges == number).any() else ON_A_PAGE
     return kinds
 
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from utils.arrays import Image, Mask
 from utils.lost.lines import LostLine, band_of
-from utils.options import SIGNS
+from utils.options import NO_SIGN, OUTLINE
 
-HATCH, OUTLINE, NONE = SIGNS
 HATCH_STEP = 0.55  # of that height, between two strokes
 STROKE = 0.06  # of it, the width of a stroke; never less than a pixel
 INK = 0.45  # share of the paper's light that a stroke takes: it prints, and does not shout
@@ -23,12 +22,12 @@ def draw_signs(image: Image, mask: Mask, lines: Sequence[LostLine], kind: str) -
         image: `(H, W, 3)` uint8 BGR, repaired.
         mask: `(H, W)` bool, what was repainted: signs are drawn in it only.
         lines: the lines that are interrupted.
-        kind: `HATCH` slanted strokes, `OUTLINE` a thin frame, `NONE` nothing.
+        kind: one of `utils.options.SIGNS`: slanted strokes, a thin frame, nothing.
 
     Returns:
         `(H, W, 3)` uint8; `image` itself where there is nothing to draw.
     """
-    if kind == NONE or not lines:
+    if kind == NO_SIGN or not lines:
         return image
     signed = image.copy()
     for line in lines:

@@ -20,7 +20,7 @@ from utils.regions import Box, bounds_of, crop
 
 # All is measured on a window reduced to `DOUBT_SIDE`; lengths below are in its pixels.
 DOUBT_SIDE = 512  # pixels of the longer side
-VISIBLE_LEVEL, HALF_HOLE, HOLE_LEVEL = 5, 127, 250  # of 255, coverage by the hole: below none, half, above wholly
+VISIBLE_LEVEL, HALF_HOLE, WHOLE_HOLE = 5, 127, 250  # of 255, coverage by the hole: below none, half, above wholly
 TORN_NEAR_PX = 5  # side of the square around what is in doubt in which the torn edge lies
 TORN_RIM_PX = 10  # what lies so near the edge of the hole, on either side, is compared
 TORN_LEVELS = 10.0  # step at the edge of a hole from which the repair is in doubt; 7 and 16 gained less
@@ -83,7 +83,7 @@ def find_doubts(image: Image, hole: Mask, surface: Plane, textured: tuple[int, .
     small = np.ascontiguousarray(crop(cv2.resize(image, size, interpolation=cv2.INTER_AREA), area))
     numbers = np.ascontiguousarray(crop(cv2.resize(surface, size, interpolation=cv2.INTER_NEAREST), area))
     doubts = []
-    for number in np.unique(numbers[covered > HOLE_LEVEL]).tolist():
+    for number in np.unique(numbers[covered > WHOLE_HOLE]).tolist():
         surface_mask = numbers == number
         edge, steps = _measure_steps(small, covered, surface_mask, 0 if number in textured else LIGHTER)
         torn = edge & (steps > TORN_LEVELS)
@@ -131,9 +131,9 @@ def _measure_steps(image: Image, covered: Plane, surface_mask: Mask, lighter: in
     """
     square = np.ones((2 * TORN_RIM_PX + 1,) * 2, np.uint8)
     close, deep = cv2.dilate(covered, square) > 0, cv2.erode(covered, square) > 0
-    outer, inner = (covered < VISIBLE_LEVEL) & close & surface_mask, (covered > HOLE_LEVEL) & ~deep & surface_mask
-    is_hole = covered > HOLE_LEVEL
-    edge = is_hole & (cv2.erode(covered, np.ones((3, 3), np.uint8)) <= HOLE_LEVEL) & surface_mask
+    outer, inner = (covered < VISIBLE_LEVEL) & close & surface_mask, (covered > WHOLE_HOLE) & ~deep & surface_mask
+    is_hole = covered > WHOLE_HOLE
+    edge = is_hole & (cv2.erode(covered, np.ones((3, 3), np.uint8)) <= WHOLE_HOLE) & surface_mask
     visible_light, visible_share = _mean_of_light(image, outer.astype(np.float32), lighter)
     drawn_light, drawn_share = _mean_of_light(image, inner.astype(np.float32), lighter)
     edge &= (visible_share > LEAST_COMPARED) & (drawn_share > LEAST_COMPARED / 2)

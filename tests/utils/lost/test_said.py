@@ -11,8 +11,9 @@ from utils.formats import xmp
 from utils.formats.xmp import Mark
 from utils.lost import origin, record
 from utils.lost.page_xml import NAMESPACE, check, to_page_xml
-from utils.lost.regions import NETWORK, PAGE, STRUCTURE, LostRegion, describe_regions, with_confidence
-from utils.lost.signs import HATCH, NONE, OUTLINE, draw_signs
+from utils.lost.regions import NETWORK, ON_A_PAGE, STRUCTURE, LostRegion, describe_regions, with_confidence
+from utils.lost.signs import draw_signs
+from utils.options import HATCH, NO_SIGN, OUTLINE
 from utils.page import structure
 from utils.regions import Box, RegionGroup
 
@@ -37,7 +38,7 @@ def bare() -> list[LostRegion]:
 def test_a_region_says_where_it_is_what_it_lies_on_and_how_it_was_made(regions):
     (region,) = regions
     known = region.as_json()
-    assert known["box"] == list(REGION) and known["ground"] == {PAGE: 1.0} and known["made_by"] == [STRUCTURE]
+    assert known["box"] == list(REGION) and known["ground"] == {ON_A_PAGE: 1.0} and known["made_by"] == [STRUCTURE]
     corners = {tuple(point) for point in known["outlines"][0]}
     assert corners == {(500, 150), (799, 150), (799, 509), (500, 509)}
     assert len(known["lines"]) == 4 and known["covered_by"] is None
@@ -100,7 +101,7 @@ def test_a_sign_lies_over_lost_text_only(regions, kind):
 
 def test_no_sign_is_drawn_where_none_is_wanted_or_nothing_is_lost(regions):
     page, hole = text_page([]), hole_at(*REGION)
-    assert draw_signs(page, hole, regions[0].lines, NONE) is page
+    assert draw_signs(page, hole, regions[0].lines, NO_SIGN) is page
     assert draw_signs(page, hole, [], HATCH) is page
 
 
