@@ -126,6 +126,10 @@ class Sight:
         """The view from the other side: `u` counts backwards."""
         return self._changed(lambda plane: cv2.flip(plane, 1))
 
+    def within(self, area: tuple[slice, slice]) -> "Sight":
+        """What lies in some rows and columns."""
+        return self._changed(lambda plane: plane[area])
+
     def _changed(self, change: Callable[[Plane], AnyArray]) -> "Sight":
         dark, hole, near_hole, surface = (
             np.asarray(change(plane), np.uint8) for plane in (self.dark, self.hole, self.near_hole, self.surface)

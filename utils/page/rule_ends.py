@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Indices, Mask, Reals
-from utils.page.rule import STRONG_PX, End, Sight, fit_polynomial
+from utils.page.cells import area_around
+from utils.page.rule import HALF_PX, STRONG_PX, TRACE_PX, End, Sight, fit_polynomial
 from utils.page.rule_follow import MAX_SLOPE, Starts, choose_worth_following, follow
 
 # Which directions fit those of the family.
@@ -48,14 +49,25 @@ SAME_BACK_PX = 24.0  # candidates of one rule may differ in direction
 
 def find_ends(sights: Sequence[Sight]) -> list[list[End]]:
     """For each family's view the ends of rules at both sides of the hole, of those whose direction fits the others'."""
-    views = [view for sight in sights for view in (sight, sight.mirrored())]
-    ends_by_view = _find_ends_before(views)
+    areas = [_area_of_ends(sight) for sight in sights]
+    near = [sight.within(area) for sight, area in zip(sights, areas, strict=True)]
+    ends_by_view = _find_ends_before([view for sight in near for view in (sight, sight.mirrored())])
     families = []
-    for sight, ends, mirrored in zip(sights, ends_by_view[::2], ends_by_view[1::2], strict=True):
-        last = sight.dark.shape[1] - 1
+    for (rows, columns), ends, mirrored in zip(areas, ends_by_view[::2], ends_by_view[1::2], strict=True):
+        last = columns.stop - columns.start - 1
         behind = (replace(end, u=last - end.u, slope=-end.slope, side=-1) for end in mirrored)
-        families.append(_drop_strays([*ends, *behind]))
+        moved = [replace(end, u=end.u + columns.start, v=end.v + rows.start) for end in (*ends, *behind)]
+        families.append(_drop_strays(moved))
     return families
+
+
+def _area_of_ends(sight: Sight) -> tuple[slice, slice]:
+    """The rows and columns in which a view is looked at: what is farther from the hole than a trace tells nothing."""
+    rows, columns = area_around(sight.hole.view(bool), TRACE_PX + 2 * HALF_PX)
+    width = sight.hole.shape[1]
+    # Whole blocks lie beyond it on both sides.
+    stop = min(width, columns.stop + (width - columns.stop) % BLOCK_PX)
+    return rows, slice(columns.start // BLOCK_PX * BLOCK_PX, stop)
 
 
 def _drop_strays(ends: list[End]) -> list[End]:
