@@ -7,7 +7,7 @@ drawn pages of `benchmarks/hidden.py`, seeds 100 to 104.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ INK_SHARE = 0.3  # of the darkness of the darkest ink: paler is the blurred rim 
 DARKEST = 0.9  # quantile of the dark pixels that stands for the darkest ink
 RULE_LENGTH = 34  # pixels; a straight stroke as long is a rule and no part of a letter
 RULE_THICKNESS = 5  # pixels; and as thin: a line of blurred letters is thicker
+ERASED = 5  # pixels across a rule that page structure knows
 WORD_GAP = 7  # pixels; ink nearer along a line belongs together
 LEAST_HEIGHT, MOST_HEIGHT = 4.0, 44.0  # pixels, of small letters
 LEAST_SEEN = 2  # pixels of the height of a piece that the hole cuts along
@@ -33,6 +34,7 @@ NARROWEST = 0.15  # heights; a shorter piece is a speck, and the narrowest lette
 LEAST_LENGTH = 0.7  # heights; a shorter run is no line
 MOST_FILLED = 0.8  # share of a band that is ink; more is a bar, the stub of a rule or a picture
 BAND_SHARE = 0.45  # of the fullest row: the rows of small letters hold so much ink
+LEAST_ROW = 0.25  # of a piece's length: a row of which less is seen tells no more than that
 SMOOTHED = 0.1  # of a piece's height up and down: a single character has few full rows
 SLOPING = 6.0  # times its height: a piece as long tells its slope
 PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
@@ -72,6 +74,7 @@ class Band:
         height: of its small letters.
         slope: dy/dx.
         known: whether its left and its right end are seen; the others lie in the hole or beyond the window.
+        scrap: whether the hole cuts it along, top or bottom, and its height is that of its neighbours.
     """
 
     x0: int
@@ -81,6 +84,7 @@ class Band:
     height: float
     slope: float
     known: tuple[bool, bool] = (True, True)
+    scrap: bool = False
 
     @property
     def length(self) -> int:
@@ -143,6 +147,23 @@ def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
     return left, long
 
 
+def erase_rules(view: View, rules: Sequence[tuple[Reals, bool]]) -> View:
+    """The window without the ink of rules that run into the hole, also short, dotted and dashed ones.
+
+    Args:
+        view: the window.
+        rules: of each the two ends of what is seen, `(2, 2)` points (x, y) of the reduced window, and whether it is a
+            standing one: those separate, as others do.
+    """
+    ink, standing = view.ink.copy(), view.standing.copy()
+    for points, upright in rules:
+        one, two = np.rint(points).astype(int).tolist()
+        cv2.line(ink, one, two, 0, ERASED)
+        if upright:
+            cv2.line(standing, one, two, 1, ERASED)
+    return replace(view, ink=ink, standing=standing)
+
+
 def find_pieces(view: View) -> list[Band]:
     """The pieces of lines of text in a window: ink along one line with no gap wider than `WORD_GAP`."""
     smeared = cv2.morphologyEx(view.ink, cv2.MORPH_CLOSE, np.ones((1, WORD_GAP), np.uint8))
@@ -151,12 +172,12 @@ def find_pieces(view: View) -> list[Band]:
     x, y, w, h = stats[:, :4].T
     middle = x + w / 2
     fit = (h >= LEAST_SEEN) & (h <= 3 * MOST_HEIGHT) & (w >= 2)
-    fit &= view.paper[np.minimum(y + h // 2, len(view.paper) - 1), x + w // 2] >= PAGE_SHARE * np.percentile(
-        view.paper[::4, ::4], 90
-    )
     fit[0] = False
     rows, columns = np.nonzero(view.ink & smeared)
     own = labels[rows, columns]
+    paper = np.zeros(count, np.uint8)
+    np.maximum.at(paper, own, view.paper[rows, columns])
+    fit &= paper >= PAGE_SHARE * np.percentile(view.paper[::4, ::4], 90)
     chosen = fit[own]
     rows, columns, own = rows[chosen], columns[chosen], own[chosen]
     inked = np.bincount(own, minlength=count)
@@ -171,7 +192,12 @@ def find_pieces(view: View) -> list[Band]:
     span = int(at.max(initial=0)) + 1
     counts = np.bincount(own * span + at, minlength=count * span).reshape(count, span)
     profile = _smoothed(counts, (SMOOTHED * h).astype(int))
+    cut = [k for k in np.flatnonzero(fit) if view.hole[max(0, y[k] - 1) : y[k] + h[k] + 1, x[k] : x[k] + w[k]].any()]
+    for k in cut:  # rows of which less is seen hold less ink
+        profile[k] /= _seen_columns(view, low[k] + np.arange(span), x[k], w[k], slopes[k])
     full = profile >= BAND_SHARE * profile.max(axis=1, keepdims=True)
+    for k in cut:  # a scrap of letters has no full rows of small ones: all of it counts
+        full[k] |= (counts[k] > 0) & (full[k].sum() < LEAST_HEIGHT)
     first, last = full.argmax(axis=1), span - full[:, ::-1].argmax(axis=1)
     high = last - first
     fit &= (high >= LEAST_SEEN) & (high <= MOST_HEIGHT) & (w >= NARROWEST * high)
@@ -181,6 +207,14 @@ def find_pieces(view: View) -> list[Band]:
         Band(int(x[k]), int(x[k] + w[k]), float(middle[k]), float(centres[k]), float(high[k]), float(slopes[k]))
         for k in np.flatnonzero(fit)
     ]
+
+
+def _seen_columns(view: View, levels: Reals, x: int, length: int, slope: float) -> Reals:
+    """How much of each row `(n,)` of a piece lies beside the hole, a share in (0, 1]: at least `LEAST_ROW` of it."""
+    columns = np.arange(length)
+    at = np.rint(levels[:, None] + slope * (columns - length / 2)).astype(int)
+    hidden = view.hole[np.clip(at, 0, len(view.hole) - 1), x + columns[None]].mean(axis=1)
+    return np.asarray(np.maximum(1 - hidden, LEAST_ROW))
 
 
 def _smoothed(profiles: NDArray[np.int_], reach: Plane) -> Reals:
@@ -232,7 +266,7 @@ def mend_cut(view: View, pieces: Sequence[Band]) -> list[Band]:
 
 
 def _moved(piece: Band, down: float, height: float) -> Band:
-    return Band(piece.x0, piece.x1, piece.middle, piece.y + down, height, piece.slope)
+    return replace(piece, y=piece.y + down, height=height, scrap=True)
 
 
 def _share_hidden(view: View, piece: Band, side: int) -> float:
@@ -271,7 +305,7 @@ def to_run(pieces: Sequence[Band], known: tuple[bool, bool] = (True, True)) -> B
         places = np.array([(x, piece.at(x)) for piece in parts for x in (piece.x0, piece.x1)]) - (middle, y)
         both = np.repeat(weights, 2)
         slope = float((both * places[:, 0]) @ places[:, 1] / ((both * places[:, 0]) @ places[:, 0]))
-    return Band(x0, x1, middle, y, height, slope, known)
+    return Band(x0, x1, middle, y, height, slope, known, all(piece.scrap for piece in pieces))
 
 
 def follows(one: Band, two: Band) -> bool:

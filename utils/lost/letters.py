@@ -21,7 +21,15 @@ SQUARE_PITCH, LATIN_PITCH = 1.19, 0.84  # heights from one character to the next
 LEAST_PITCH, MOST_PITCH = 0.62, 1.2  # heights
 MOST_LETTER = 1.3  # heights; a wider run of ink is several letters
 TOUCHING = 0.95  # of the distance of runs of ink: now and then one is two letters
+LETTERS_A_WORD, SQUARES_A_WORD = 6.0, 2.0  # letters of a Latin word, most Chinese words have two characters
 SAME_SIZE = 1.25  # ratio of the heights of two lines whose letters are counted together
+
+
+class Pitch(NamedTuple):
+    """How far letters are apart, in pixels of the photo with spaces between words, and how many make a word."""
+
+    step: float
+    a_word: float
 
 
 class Print(NamedTuple):
@@ -79,17 +87,15 @@ def _strip(view: View, run: Band) -> Plane:
     return strip[:, shown] if shown.any() else strip
 
 
-def pitch(own: Print, others: Sequence[Print]) -> float:
-    """Mean distance of a line's letters from each other, spaces between words included, in pixels of the photo."""
+def pitch(own: Print, others: Sequence[Print]) -> Pitch:
+    """How far a line's letters are apart, told together with the lines of its height."""
     alike = [one for one in others if 1 / SAME_SIZE < one.height / own.height < SAME_SIZE] or [own]
     length, inked = sum(one.length for one in alike), sum(one.inked for one in alike)
     height = sum(one.height * one.length for one in alike) / max(1, length)
-    if not inked:
-        return LATIN_PITCH * height
-    if sum(one.strokes for one in alike) / inked > SQUARE_STROKES:
-        return SQUARE_PITCH * height
+    if inked and sum(one.strokes for one in alike) / inked > SQUARE_STROKES:
+        return Pitch(SQUARE_PITCH * height, SQUARES_A_WORD)
     apart = [one for one in alike if 0 < one.part <= MOST_LETTER * one.height]
     if not apart:  # letters touch, or a rule runs below
-        return LATIN_PITCH * height
+        return Pitch(LATIN_PITCH * height, LETTERS_A_WORD)
     mean = TOUCHING * sum(one.length for one in apart) / sum(one.parts for one in apart)
-    return float(np.clip(mean, LEAST_PITCH * height, MOST_PITCH * height))
+    return Pitch(float(np.clip(mean, LEAST_PITCH * height, MOST_PITCH * height)), LETTERS_A_WORD)

@@ -25,20 +25,25 @@ from utils.lost.bands import (
     Band,
     View,
     along,
+    erase_rules,
     find_pieces,
     follows,
     mend_cut,
     reduce_window,
     to_run,
 )
-from utils.lost.letters import ABOVE, BELOW, INK_QUANTILES, look, pitch
+from utils.lost.letters import ABOVE, BELOW, INK_QUANTILES, Pitch, look, pitch
+from utils.page.rule import Rule
 from utils.regions import Box, bounds_of
 
 MARGIN = 120  # pixels around the hole in which lines are looked for
-NEAR_HOLE = 1.0  # heights between the last ink and the hole, in a line that goes on beyond it
-NEAR_ALONE = 0.1  # heights between them in one that is seen on one side only
-TOUCHES = 0.08  # heights: so near the hole ink is cut by it
+NEAR_HOLE = 1.0  # heights between the last ink and the hole, in a line that is seen again behind it, or begins in it
+NEAR_BEYOND = 0.5  # heights between them in one that others say goes on
+NEAR_ALONE = 0.2  # heights between them in one that is seen on one side only
+TOUCHES = 0.15  # heights: so near the hole ink is cut by it
 LOWEST = 0.45  # of the usual height of a window's runs: a lower one is a stub of a rule
+LEAST_SCRAP = 1.2  # heights of a run that the hole cuts along all its length: a shorter one may be a dash
+INSIDE = 0.8  # heights between two stretches, one in the other: lines are farther apart
 GUTTER = 1.5  # heights at least between two columns
 CENTRED = 0.6  # heights: lines whose middles lie so near are centred under each other
 MOSTLY = 0.6  # of the lines of a column: if so many go on, one that ends before the hole does, too
@@ -49,13 +54,13 @@ PEER_ALIKE = 1.5  # ratio of the heights of two lines of one column
 ALIGNED = 1.0  # heights: lines that begin so near under each other, or share their middle
 FLUSH = 0.5  # heights: lines that end so near under each other are flush, if they are
 FLUSH_SHARE, FLUSH_LINES = 0.6, 3  # so many of a column's, and at least as many
+SURE_SHARE = 0.8  # so many, where the hole touches letters of a line that would end there
 SEEN_WHOLE = 0.4  # heights before that margin: a line that is seen so far hides nothing
-ALONE = 0.4  # of the way through the hole that a line reaches of which nothing else is known
+ALONE = 0.5  # of the way through the hole that a line reaches of which nothing else is known
 MOST_ALONE = 12.0  # heights of that way at most
 DRIFT = 0.02  # of the gap: added to `SAME_LINE`, for the slope is not known exactly
 ALIKE = 1.8  # ratio of the heights of both sides
 BETWEEN_HIDDEN = 0.8  # of the columns between two sides of a line
-LETTERS_A_WORD = 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class LostLine:
         characters: how many are hidden, estimated.
         words: the same in words, at least 1.
         share: of the line's length, as far as it is seen or estimated, that is hidden, in (0, 1].
+        seen: x and y of a place where the line is seen; all that is hidden of one line has the same.
     """
 
     box: Box
@@ -77,6 +83,7 @@ class LostLine:
     characters: int
     words: int
     share: float
+    seen: tuple[int, int] = (0, 0)
 
     def as_json(self) -> dict[str, Any]:
         """The line as JSON knows it, points to a tenth of a pixel."""
@@ -129,7 +136,7 @@ def find_lost_lines(
     window: Image,
     hole: Mask,
     scale: float = 1.0,
-    standing: Sequence[Reals] = (),
+    rules: Sequence[Rule] = (),
     corner: tuple[int, int] = (0, 0),
     beside: Mask | None = None,
 ) -> list[LostLine]:
@@ -139,7 +146,7 @@ def find_lost_lines(
         window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it; what it shows in the hole is not looked at.
         hole: `(h, w)` bool.
         scale: pixels of this photo that make one of a photo 4000 high (`utils.options.scale_of`).
-        standing: standing rules that go on in the hole, `(n, 2)` points (x, y) of the window: no line crosses them.
+        rules: those that go on in the hole; no line crosses a standing one, and what is seen of them is no letter.
         corner: x and y of the window in the photo.
         beside: `(h, w)` bool, where the window shows no page; None where it shows nothing else.
     """
@@ -150,16 +157,24 @@ def find_lost_lines(
     area = bounds.padded(MARGIN * reduction, *hole.shape)
     part = area.slices()
     view = reduce_window(window[part], hole[part], None if beside is None else beside[part], reduction)
-    walls = [(points - (area.x0, area.y0)) / reduction for points in standing]
-    stretches = _stretches(view, _runs(view, mend_cut(view, find_pieces(view)), walls), walls)
+    walls = [_reduced(rule.points(), area, reduction) for rule in rules if rule.standing]
+    ends = [(end.points(rule.standing), rule.standing) for rule in rules for end in rule.ends]
+    view = erase_rules(view, [(_reduced(points, area, reduction), standing) for points, standing in ends])
+    stretches, lines = _stretches(view, _runs(view, mend_cut(view, find_pieces(view)), walls), walls)
     prints = {run: look(view, run) for stretch in stretches for run in stretch.runs}
     shift = np.array([area.x0 + corner[0], area.y0 + corner[1]])
     found = []
     for stretch in stretches:
         run = max(stretch.runs, key=lambda run: run.length)
-        step = pitch(prints[run], list(prints.values())) / reduction
-        found.append(_described(stretch, run, _hidden_length(view, stretch), step, reduction, shift))
+        line, letters = lines[run], pitch(prints[run], list(prints.values()))
+        described = _described(stretch, run, _hidden_length(view, stretch), letters, reduction, shift)
+        x, y = np.rint(np.array((line.x0, line.at(line.x0))) * reduction + shift).astype(int)
+        found.append(replace(described, seen=(int(x), int(y))))
     return found
+
+
+def _reduced(points: Points | Reals, area: Box, reduction: int) -> Reals:
+    return np.asarray((points - (area.x0, area.y0)) / reduction, np.float64)
 
 
 def _runs(view: View, pieces: list[Band], walls: list[Reals]) -> list[Band]:
@@ -172,15 +187,20 @@ def _runs(view: View, pieces: list[Band], walls: list[Reals]) -> list[Band]:
                 break
         else:
             chains.append([piece])
-    runs = [run for run in map(to_run, chains) if run.length >= LEAST_LENGTH * run.height]
+    least = (LEAST_LENGTH, LEAST_SCRAP)
+    runs = [run for run in map(to_run, chains) if run.length >= least[run.scrap] * run.height]
     order = sorted(runs, key=lambda run: run.height)
     half = np.cumsum([run.length for run in order])
     usual = order[int(np.searchsorted(half, half[-1] / 2))].height if runs else 0.0
     return [run for run in runs if run.height >= LOWEST * usual]
 
 
-def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> list[_Stretch]:
-    """What is hidden of the lines that run into the hole: opposite ends that agree are of one line."""
+def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> tuple[list[_Stretch], dict[Band, Band]]:
+    """What is hidden of the lines that run into the hole: opposite ends that agree are of one line.
+
+    Returns:
+        The stretches, and the whole line, as far as it is seen, that each run is part of.
+    """
     ends: dict[tuple[Band, int], _End] = {}
     stretches = []
     for run in runs:
@@ -213,7 +233,29 @@ def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> list[_Stretc
         reach = _reach(view, end, walls, lines, going)
         if reach is not None:
             stretches.append(_Stretch((end.run,), *reach))
-    return stretches
+    return _merged(stretches), lines
+
+
+def _merged(stretches: list[_Stretch]) -> list[_Stretch]:
+    """The stretches without those that lie in another one, of a line of which more is seen: parts of its letters."""
+    kept: list[_Stretch] = []
+    for stretch in sorted(stretches, key=lambda stretch: -sum(run.length for run in stretch.runs)):
+        for k, other in enumerate(kept):
+            if _overlap(stretch, other):
+                if stretch.runs == other.runs:  # both sides of letters that the hole cuts along
+                    kept[k] = _Stretch(other.runs, min(stretch.x0, other.x0), max(stretch.x1, other.x1))
+                break
+        else:
+            kept.append(stretch)
+    return kept
+
+
+def _overlap(one: _Stretch, two: _Stretch) -> bool:
+    """Whether two stretches hide the same place of the page."""
+    first, last = max(one.x0, two.x0), min(one.x1, two.x1)
+    runs = [max(stretch.runs, key=lambda run: run.length) for stretch in (one, two)]
+    apart = abs(runs[0].at((first + last) / 2) - runs[1].at((first + last) / 2))
+    return last > first and apart < INSIDE * max(run.height for run in runs)
 
 
 def _known(members: list[Band], ends: dict[tuple[Band, int], _End], view: View) -> Band:
@@ -238,6 +280,9 @@ def _ends(view: View, run: Band, walls: list[Reals]) -> tuple[list[_End], list[t
         if not len(places):
             continue
         entry = first + int(places[0])
+        if entry == first:  # the hole cuts the last letters along: it begins before them
+            own = course[edge - run.length : first + 1][::-1]
+            entry -= len(own) - 1 if own.all() else max(0, int(own.argmin()) - 1)
         seen = np.flatnonzero(~course[entry:])
         leave = entry + int(seen[0]) if len(seen) else None
         if leave is not None and leave < edge:
@@ -324,22 +369,27 @@ def _reach(
     ends, others = _column(end, limit, lines)
     beyond = [reach for reach in ends if reach > 0]
     closest = _gap(view, end)
-    margin = _margin(_reaches(end, ends, others, lines), height)
-    if margin is not None and margin + max(end.gap, 0) < SEEN_WHOLE * height:  # it is seen up to where its column ends
+    reaches = _reaches(end, ends, others, lines)
+    margin = _margin(reaches, height)
+    sure = margin if closest > TOUCHES else _margin(reaches, height, SURE_SHARE)  # what touches the hole may be cut
+    if sure is not None and abs(sure + max(end.gap, 0)) < SEEN_WHOLE * height:  # it is seen up to where its column ends
         return None
     middles = np.array([line.centre for line in others])
     if closest > TOUCHES and not beyond and len(middles) >= ENOUGH:
-        near = np.abs(middles - own.centre) < CENTRED * height
-        if np.count_nonzero(near) >= max(ENOUGH, len(middles) / 2):  # it is centred as it is seen: all of it is seen
+        centred = np.abs(middles - own.centre) < CENTRED * height
+        if np.count_nonzero(centred) >= max(ENOUGH, len(middles) / 2):  # it is centred as it is seen: all of it is seen
             return None
     cut = sum((line, side) in going and _begins_alike(end, line, lines) for line in set(lines.values()))
     more, all_told = len(beyond) + cut, len(ends) + cut
     mostly_beyond = margin is not None or more >= max(ENOUGH, MOSTLY * all_told)
-    if closest > (NEAR_HOLE if mostly_beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES):
+    # All lines of a column begin at its margin, but the last one of a paragraph ends anywhere.
+    begins = side < 0 and margin is not None and margin > LEAST_HIDDEN * height
+    near = NEAR_HOLE if begins else NEAR_BEYOND if mostly_beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES
+    if closest > near:
         return None
     guess = ALONE * min(far, MOST_ALONE * height)
-    if margin is not None:
-        guess = min(far, margin)
+    if margin is not None and margin > -SEEN_WHOLE * height:
+        guess = min(far, max(margin, HALF * height))
     elif beyond:
         guess = min(far, float(np.median(beyond)))
     elif len(middles) >= ENOUGH and np.ptp(middles) < 2 * ALIGNED * height:
@@ -396,13 +446,13 @@ def _reaches(end: _End, ends: list[float], others: list[Band], lines: dict[Band,
     return [*ends, *(float(end.side * (line.end(end.side) - end.entry)) for line in below)]
 
 
-def _margin(reaches: Sequence[float], height: float) -> float | None:
+def _margin(reaches: Sequence[float], height: float, share: float = FLUSH_SHARE) -> float | None:
     """Where most lines of a column end, of the ends beyond the last seen column; None where they are ragged."""
     if len(reaches) < FLUSH_LINES:
         return None
     usual = float(np.median(reaches))
     near = np.abs(np.array(reaches) - usual) < FLUSH * height
-    return usual if near.mean() >= FLUSH_SHARE else None
+    return usual if near.mean() >= share else None
 
 
 def _column(end: _End, limit: float, lines: dict[Band, Band]) -> tuple[list[float], list[Band]]:
@@ -456,22 +506,24 @@ def _hidden_length(view: View, stretch: _Stretch) -> float:
     return float(share.sum()) * (stretch.x1 - stretch.x0) / max(1, x1 - x0)
 
 
-def _described(stretch: _Stretch, run: Band, hidden: float, step: float, reduction: float, shift: Points) -> LostLine:
+def _described(
+    stretch: _Stretch, run: Band, hidden: float, letters: Pitch, reduction: float, shift: Points
+) -> LostLine:
     """A hidden stretch in pixels of the photo.
 
     Args:
         stretch: what is hidden.
         run: what is seen of the line, or the longer part of it.
         hidden: columns that hide letters or the gaps between words.
-        step: columns from one letter to the next.
+        letters: how far apart they are.
         reduction: pixels of the photo a column.
         shift: x and y of the window in the photo.
     """
-    count = max(1, round(hidden / step))
+    count = max(1, round(hidden * reduction / letters.step))
     height, y0, y1 = run.height, run.at(stretch.x0), run.at(stretch.x1)
     box = np.array([stretch.x0, min(y0, y1) - height, stretch.x1, max(y0, y1) + height]) * reduction
     box = np.rint(box + np.tile(shift, 2)).astype(int)
     baseline = np.array([(stretch.x0, y0 + height / 2), (stretch.x1, y1 + height / 2)]) * reduction + shift
     share = hidden / max(1.0, hidden + sum(part.length for part in stretch.runs))
-    words = max(1, round(count / LETTERS_A_WORD))
+    words = max(1, round(count / letters.a_word))
     return LostLine(Box(*(int(edge) for edge in box)), baseline, height * reduction, count, words, float(share))

@@ -13,9 +13,8 @@ def in_words(regions: Sequence[LostRegion]) -> str:
     lines = [line for region in regions for line in region.lines]
     if not lines:
         return ""
-    words = sum(line.words for line in lines)
-    words_lost = "1 word" if words == 1 else f"{words} words"
-    return f"about {words_lost} lost in {'1 line' if len(lines) == 1 else f'{len(lines)} lines'}"
+    words, count = sum(line.words for line in lines), len({line.seen for line in lines})  # one may be crossed twice
+    return f"about {words} {'word' if words == 1 else 'words'} lost in {count} {'line' if count == 1 else 'lines'}"
 
 
 def as_record(name: str, size: tuple[int, int], regions: Sequence[LostRegion]) -> dict[str, Any]:

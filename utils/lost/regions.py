@@ -75,11 +75,11 @@ def describe_regions(
     """
     area, regions = group
     scale = scale_of(*mask.shape) if scale is None else scale
-    standing = [rule.points() for rule in structure.continued if rule.standing] if structure is not None else []
+    rules = structure.continued if structure is not None else []
     window, hole = crop(image, area), crop(mask, area)
     kinds = _kinds_of(structure) if structure is not None else {}
     beside = _find_beside(structure.surface, kinds) if structure is not None else None
-    lines = find_lost_lines(window, hole, scale, standing, (area.x0, area.y0), beside)
+    lines = find_lost_lines(window, hole, scale, rules, (area.x0, area.y0), beside)
     of_region: dict[Box, list[LostLine]] = {region: [] for region in regions}
     for line in lines:
         region = max(regions, key=lambda region: _overlap(region, line.box))
@@ -91,9 +91,9 @@ def describe_regions(
         part = crop(hole, inner)
         ground, textured = _find_ground(structure, kinds, part, inner)
         made = [STRUCTURE] * (structure is not None) + [NETWORK] * network + [TEXTURE] * textured
-        rules = _count_rules(structure, part, inner) if structure is not None else 0
+        crossing = _count_rules(structure, part, inner) if structure is not None else 0
         outlines = _outlines(part, region, OUTLINE_PX * scale)
-        found.append(LostRegion(region, outlines, None, None, ground, rules, tuple(of_region[region]), tuple(made)))
+        found.append(LostRegion(region, outlines, None, None, ground, crossing, tuple(of_region[region]), tuple(made)))
     return found
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.utils.lost.sheets import HEIGHT, LETTERS, WIDTH, hole_at, text_page
 from utils.lost.lines import find_lost_lines
+from utils.page.rule import End, Rule
 
 BASELINES = [200, 290, 380, 470, 560]
 
@@ -54,8 +55,8 @@ def test_a_standing_rule_that_goes_on_in_the_hole_parts_two_cells():
     page = text_page([300], text="totalofallsums", x=80)
     cv2.putText(page, "amountdue", (900, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (40, 40, 40), 3, cv2.LINE_AA)
     hole = hole_at(300, 200, 960, 400)
-    wall = np.array([(600.0, 0.0), (600.0, 900.0)])
-    lines = find_lost_lines(page, hole, standing=[wall])
+    wall = Rule(standing=True, u0=0, v0=600, slope0=0, u1=900, v1=600, slope1=0, ends=())
+    lines = find_lost_lines(page, hole, rules=[wall])
     assert len(lines) == 2
     assert all(line.box.x1 <= 610 or line.box.x0 >= 590 for line in lines)
 
@@ -98,3 +99,36 @@ def test_a_tinted_row_of_a_table_is_paper():
     page[250:330] = np.clip(page[250:330].astype(int) - 45, 0, 255)
     (line,) = find_lost_lines(page, hole_at(500, 150, 800, 510))
     assert line.baseline[0, 1] == pytest.approx(300, abs=8)
+
+
+def test_both_parts_of_a_line_that_is_crossed_twice_are_of_one_line():
+    hole = hole_at(300, 150, 420, 350) | hole_at(700, 150, 840, 350)
+    lines = find_lost_lines(text_page([200, 290]), hole)
+    assert len(lines) == 4 and len({line.seen for line in lines}) == 2
+
+
+def test_a_line_that_the_hole_cuts_along_is_found():
+    """Of its last letters only the upper third is seen."""
+    page, hole = text_page([290]), hole_at(500, 270, 1300, 500)
+    (line,) = find_lost_lines(page, hole)
+    assert line.baseline[0, 1] == pytest.approx(290, abs=10) and line.baseline[0, 0] == pytest.approx(500, abs=15)
+
+
+def test_a_dashed_rule_that_goes_on_in_the_hole_is_no_text():
+    page = text_page([])
+    for x in range(0, WIDTH, 36):
+        cv2.line(page, (x, 400), (x + 20, 400), (40, 40, 40), 12)
+    hole = hole_at(500, 300, 800, 500)
+    ends = tuple(End(u=u, v=400, slope=0, side=side, length=480, core=100) for u, side in ((499, 1), (800, -1)))
+    rule = Rule(standing=False, u0=500, v0=400, slope0=0, u1=800, v1=400, slope1=0, ends=ends)
+    assert find_lost_lines(page, hole, rules=[rule]) == []
+
+
+def test_a_word_of_square_characters_has_two_of_them():
+    page = text_page([])
+    for x in range(80, 1300, 48):
+        for step in (0, 13, 26, 39):
+            cv2.line(page, (x, 280 + step), (x + 39, 280 + step), (40, 40, 40), 3)
+            cv2.line(page, (x + step, 280), (x + step, 319), (40, 40, 40), 3)
+    (line,) = find_lost_lines(page, hole_at(500, 200, 788, 400))
+    assert line.characters == pytest.approx(6, abs=1) and line.words == round(line.characters / 2)
