@@ -8,8 +8,14 @@ as the finder would; nothing below it is looked at. No network is needed. Holes 
 and blank cells, between paragraphs and beside the ends of lines (`benchmarks/hidden_pages.py`).
 
 A *line* is a run of words on one baseline with less than half of its height between them. It is *interrupted* where
-letters of it are hidden and letters of it are seen. What is hidden whole, such as a cell of a table, cannot be known
-and does not count. What an OCR says of real pages: `benchmarks/hidden_ocr.py`.
+
+* the hole covers as much of its letters as half of the text's size is long, a wide letter or two narrow ones. Of a
+  letter that the hole only grazes nothing is lost: a claim there is neither right nor wrong;
+* the middle of a letter lies in the hole, and two letters whose middle does not are in view. What is hidden whole, such
+  as a cell of a table, cannot be known and does not count.
+
+A claim is right where it lies on the hidden letters of a line. It is false where the hole touches no letter, stroke or
+seal in its height. What an OCR says of real pages: `benchmarks/hidden_ocr.py`.
 """
 
 import argparse
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
 MATCH_SHARE = 0.45  # of a text's size: so far off the middle of the letters a claim may lie
 FEWEST_VISIBLE = 2  # letters, of a line that must be found
+LEAST_HIDDEN = 0.5  # of a text's size: so much of a line's length must be hidden
 FEWEST_CHARACTERS = 10  # hidden in a region whose count is scored
 REFERENCE_SIDE = 4000  # pixels of the photo that sizes are stated for
 
@@ -54,15 +61,14 @@ def score(sample: "Sample") -> Row:
 
     Returns:
         Counts: `lines` interrupted and `found` of them, `claims` and of them `right` and `false` (the others touch
-        handwriting, seals or cut letters and are neither); `characters` hidden in those lines and `said`; `alone`,
+        handwriting, seals or grazed letters and are neither); `characters` hidden in those lines and `said`; `alone`,
         characters in lines of which nothing is seen; `ms`, processor time of the measurement.
     """
-    from benchmarks.hidden_pages import hides, in_mask
     from utils.lost.regions import describe_regions
     from utils.page import structure
     from utils.regions import Box, RegionGroup, bounds_of
 
-    window, hole, letters = sample.window, sample.hole, sample.letters
+    window, hole = sample.window, sample.hole
     bounds = bounds_of(hole)
     assert bounds is not None
     repaired = structure.repair(window, hole)
@@ -73,30 +79,38 @@ def score(sample: "Sample") -> Row:
         window, hole, group, repaired, network=False, scale=sample.longer_side / REFERENCE_SIDE
     )
     row: Row = {"ms": 1000 * (time.process_time() - started)}
+    return row | judge(region.lines, sample)
+
+
+def judge(lines: "Sequence[LostLine]", sample: "Sample") -> Row:
+    """Compare what is said of a hole with the truth; see `score`, of which this is all but the time."""
+    from benchmarks.hidden_pages import hidden_lengths, hides, in_mask
+
+    hole, letters = sample.hole, sample.letters
     hidden = in_mask(hole, letters.places)
     in_window = in_mask(np.ones_like(hole), letters.places)
-    matched: set[int] = set()
-    row |= dict.fromkeys(("lines", "found", "characters", "said", "alone"), 0)
+    lengths = hidden_lengths(hole, letters)
+    right: set[int] = set()
+    row: Row = dict.fromkeys(("lines", "found", "characters", "said", "alone"), 0)
     for number in np.unique(letters.line[hidden]):
         own_letters = letters.line == number
+        size = float(letters.size[own_letters].mean())
+        if lengths[own_letters].sum() < LEAST_HIDDEN * size:
+            continue
         hidden_letters = letters.places[own_letters & hidden]
-        hits = {
-            k
-            for k, line in enumerate(region.lines)
-            if _agrees(line, hidden_letters, float(letters.size[own_letters].mean()))
-        }
+        hits = {k for k, line in enumerate(lines) if _agrees(line, hidden_letters, size)}
         if np.count_nonzero(own_letters & ~hidden & in_window) >= FEWEST_VISIBLE:
             row["lines"] += 1
             row["found"] += bool(hits)
             row["characters"] += len(hidden_letters)
-            row["said"] += sum(region.lines[k].characters for k in hits - matched)
+            row["said"] += sum(lines[k].characters for k in hits - right)
         else:
             row["alone"] += len(hidden_letters)
-        matched |= hits
+        right |= hits
     unclear = np.concatenate([letters.places[hides(hole, letters)], sample.ink])
-    false = [line for k, line in enumerate(region.lines) if k not in matched and not _touches(line, unclear)]
+    false = [line for k, line in enumerate(lines) if k not in right and not _touches(line, unclear)]
     row["said"] += sum(line.characters for line in false)
-    return row | {"claims": len(region.lines), "right": len(matched), "false": len(false)}
+    return row | {"claims": len(lines), "right": len(right), "false": len(false)}
 
 
 def _agrees(line: "LostLine", letters: "Points", size: float) -> bool:
@@ -110,10 +124,10 @@ def _agrees(line: "LostLine", letters: "Points", size: float) -> bool:
 
 
 def _touches(line: "LostLine", points: "Points") -> bool:
-    """Whether points lie in a claim's box or beside it."""
+    """Whether points lie in a claim's box, or in its height beside it."""
     box, reach = line.box, line.height
     x, y = points.T
-    return bool(((x > box.x0 - reach) & (x < box.x1 + reach) & (y > box.y0 - reach) & (y < box.y1 + reach)).any())
+    return bool(((x > box.x0 - reach) & (x < box.x1 + reach) & (y > box.y0) & (y < box.y1)).any())
 
 
 def totals(rows: Sequence[Row]) -> Row:

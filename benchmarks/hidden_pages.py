@@ -16,7 +16,9 @@ from utils.regions import Box, grow
 GAP_SIZES = 0.5  # of a text's size: words farther apart are two lines, as the cells of a table
 SAME_BASELINE = 0.3  # of a text's size
 LETTER_MIDDLE = 0.35  # of a text's size, over its baseline
+LETTER_HALF = 0.35  # of a text's size: half of the height in which letters have their ink
 LETTER_REACH = 0.6  # of a text's size, from that middle to the foot of a long letter and the head of a capital
+LETTER_STEPS = 7  # points up and along a letter at which it is asked whether it is hidden
 GROWTH_PX = 7  # of a photo 4000 pixels high: a mask holds the occluder's soft edge
 VIEW_PX = 420  # drawn around a hole
 OCCLUDERS, OCCLUDER_SIDE = 400, 900  # how many are drawn, and their longer side in pixels
@@ -236,9 +238,17 @@ def _filled(camera: Camera, shapes: Iterable[Points]) -> Reals:
 
 
 def hides(mask: Mask, letters: Letters) -> Mask:
-    """Which letters a hole touches."""
-    touched = np.zeros(len(letters.places), bool)
-    reach = np.stack([letters.half, 0.35 * letters.size], axis=1)
-    for step in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        touched |= in_mask(mask, letters.places + reach * step)
-    return touched
+    """Which letters a hole touches, `(n,)` bool, each as wide as it is and as high as the longest and the highest."""
+    return np.asarray(_hidden_shares(mask, letters, LETTER_REACH) > 0)
+
+
+def hidden_lengths(mask: Mask, letters: Letters) -> Reals:
+    """How much of the width of each letter a hole hides, `(n,)` in pixels."""
+    return _hidden_shares(mask, letters, LETTER_HALF) * 2 * letters.half
+
+
+def _hidden_shares(mask: Mask, letters: Letters, half: float) -> Reals:
+    """How much of each letter a hole hides, `(n,)`, `half` of a text's size over and under its middle."""
+    steps = np.linspace(-1, 1, LETTER_STEPS)
+    reach = np.stack([letters.half, half * letters.size], axis=1)
+    return np.asarray(np.mean([in_mask(mask, letters.places + reach * (x, y)) for x in steps for y in steps], axis=0))
