@@ -214,8 +214,8 @@ def _only_where(
     inside, rows = crop(differs, box), slice(box.y0, box.y1)
     inside[:] = cv2.inRange(crop(new, box), crop(old, box), crop(old, box)) == 0  # ten times as fast as NumPy
     allowed = np.True_ if changed is None else crop(changed, box)
-    beside = np.s_[: box.y0], np.s_[box.y1 :], np.s_[rows, : box.x0], np.s_[rows, box.x1 :]
-    if not (inside > allowed).any() and all(np.array_equal(old[part], new[part]) for part in beside):
+    frame = np.s_[: box.y0], np.s_[box.y1 :], np.s_[rows, : box.x0], np.s_[rows, box.x1 :]
+    if not (inside > allowed).any() and all(np.array_equal(old[side], new[side]) for side in frame):
         return new, differs
     inside &= allowed
     merged = old.copy()

@@ -193,8 +193,8 @@ def _within(box: Box, bounds: Box, around_px: int | None, mask: Mask) -> Box:
     """What of a crop lies no farther than so much from the bounds of its hole."""
     if around_px is None:
         return box
-    near = bounds.padded(around_px, *mask.shape)
-    return Box(max(box.x0, near.x0), max(box.y0, near.y0), min(box.x1, near.x1), min(box.y1, near.y1))
+    reach = bounds.padded(around_px, *mask.shape)
+    return Box(max(box.x0, reach.x0), max(box.y0, reach.y0), min(box.x1, reach.x1), min(box.y1, reach.y1))
 
 
 def _group(regions: list[Box], max_extent: float) -> list[tuple[Box, list[Box]]]:

@@ -79,9 +79,9 @@ def new_blocks(
     for start in range(0, len(mcu_rows), MCUS_AT_ONCE):
         rows, columns = (places[start : start + MCUS_AT_ONCE] for places in (mcu_rows, mcu_columns))
         channels = _channels(_cut(image, rows, columns, 8 * down, 8 * across), len(components))
-        for part, component, shape, kernel, channel in zip(parts, components, shapes, kernels, channels, strict=True):
-            part.append(_blocks(channel, rows, columns, component, shape, kernel))
-    return [_joined(part) for part in parts]
+        for blocks, component, shape, kernel, channel in zip(parts, components, shapes, kernels, channels, strict=True):
+            blocks.append(_blocks(channel, rows, columns, component, shape, kernel))
+    return [_joined(blocks) for blocks in parts]
 
 
 def touched_mcus(changed: NDArray[np.bool_], high: int, wide: int) -> NDArray[np.bool_]:
@@ -152,10 +152,12 @@ def _blocks(
     return Blocks(rows[inside], columns[inside], values[inside])
 
 
-def _joined(parts: Sequence[Blocks]) -> Blocks:
-    if not parts:
+def _joined(several: Sequence[Blocks]) -> Blocks:
+    if not several:
         return Blocks(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 64), np.int16))
-    rows = np.concatenate([part.rows for part in parts])
+    rows = np.concatenate([blocks.rows for blocks in several])
     order = np.argsort(rows, kind="stable")
-    columns, values = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("columns", "values"))
+    columns, values = (
+        np.concatenate([getattr(blocks, name) for blocks in several])[order] for name in ("columns", "values")
+    )
     return Blocks(rows[order], columns, values)

@@ -103,12 +103,12 @@ def _planes(detail: JpegDetail) -> list[Plane]:
 
 def _check_segments(encoded: bytes, detail: JpegDetail) -> None:
     """Raise ValueError unless all that coefficients need to become the same picture stands in a file."""
-    found = jpeg_segments.read(encoded)
-    kept = [
+    written = jpeg_segments.read(encoded)
+    frames = [
         (d.height, d.width, d.is_rgb, d.tables_of_components(), [(c.horizontal, c.vertical) for c in d.components])
-        for d in (detail, found)
+        for d in (detail, written)
     ]
-    if kept[0] != kept[1]:
+    if frames[0] != frames[1]:
         raise ValueError("the check failed: another frame or other tables were written than should be")
 
 

@@ -65,18 +65,18 @@ def rewritten(data: bytes, shapes: Sequence[tuple[int, int]], visit: Visit, opti
     library = _library()
     assert library is not None
     failures: list[BaseException] = []
-    seen = [0] * len(shapes)
+    visited = [0] * len(shapes)
 
-    def each_row(address: int, part: _Region, plane: _Region, component: int, transform: int, owner: int) -> int:
+    def each_row(address: int, region: _Region, plane: _Region, component: int, transform: int, owner: int) -> int:
         try:
             rows, columns = shapes[component]
-            row = part.y // 8
-            if (plane.h // 8, plane.w // 8, part.w // 8) != (rows, columns, columns):
+            row = region.y // 8
+            if (plane.h // 8, plane.w // 8, region.w // 8) != (rows, columns, columns):
                 raise ValueError("libturbojpeg sees another picture in it")
             if row < rows:  # beyond that are rows that only fill the last MCU
                 coefficients = (ctypes.c_short * (64 * columns)).from_address(address)
                 visit(component, row, np.ctypeslib.as_array(coefficients).reshape(columns, 64))
-                seen[component] += 1
+                visited[component] += 1
         except BaseException as error:  # it cannot pass through the library
             failures.append(error)
             return -1
@@ -91,7 +91,7 @@ def rewritten(data: bytes, shapes: Sequence[tuple[int, int]], visit: Visit, opti
         )
         if failures:
             raise failures[0]
-        if status or seen != [rows for rows, _ in shapes]:
+        if status or visited != [rows for rows, _ in shapes]:
             raise ValueError("libturbojpeg cannot rewrite it")
         return ctypes.string_at(written, size.value) if written else b""
     finally:

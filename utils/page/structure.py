@@ -21,6 +21,13 @@ from utils.page.texture import copy_texture
 
 BORDER_GUARD_PX = 25  # width of the band along borders of surfaces in which the darker one counts as paper
 STRIP_PX = 64  # height of the strips in which the hole is painted; whole ones make a tile of the grain
+HOLE_BGR, VISIBLE_BGR, CONTINUED_BGR, BORDER_BGR = (
+    (255, 120, 0),
+    (0, 170, 0),
+    (0, 0, 230),
+    (230, 0, 0),
+)  # of `debug_picture`
+DRAWN_PX = 3  # thickness of its lines
 WHITE = 255  # the paper of a window that shows none
 
 
@@ -190,11 +197,11 @@ def debug_picture(structure: Structure, window: Image, hole: Mask) -> Image:
     picture = window.copy()
     picture[hole] = structure.tone[hole]
     outlines, _ = cv2.findContours(hole.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outlines, -1, (255, 120, 0), 3)
+    cv2.drawContours(picture, outlines, -1, HOLE_BGR, DRAWN_PX)
     continued = [rule.points() for rule in structure.continued]
-    kinds = (structure.visible, (0, 170, 0)), (continued, (0, 0, 230)), (structure.borders, (230, 0, 0))
+    kinds = (structure.visible, VISIBLE_BGR), (continued, CONTINUED_BGR), (structure.borders, BORDER_BGR)
     for lines, colour in kinds:
         for line in lines:
             points = np.rint(line * 16).astype(np.int32).reshape(-1, 1, 2)
-            cv2.polylines(picture, [points], False, colour, 3, cv2.LINE_AA, shift=4)
+            cv2.polylines(picture, [points], False, colour, DRAWN_PX, cv2.LINE_AA, shift=4)
     return picture

@@ -117,10 +117,12 @@ def _is_scene(window: Image, tone: Image, visible: Plane) -> bool:
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
     weight = reduce(mask * 255) / 255
-    seen, usual = (reduce(cv2.bitwise_and(picture[area], picture[area], mask=mask)) for picture in (window, tone))
+    visible_light, usual = (
+        reduce(cv2.bitwise_and(picture[area], picture[area], mask=mask)) for picture in (window, tone)
+    )
     side = max(1, round(max(visible.shape) * SCENE_SHARE / SCENE_STEP_PX))
     total = cv2.blur(weight, (side, side))[..., None]
-    straying = strongest(np.abs(cv2.blur(seen - usual, (side, side))) / np.maximum(total, MIN_WEIGHT))
+    straying = strongest(np.abs(cv2.blur(visible_light - usual, (side, side))) / np.maximum(total, MIN_WEIGHT))
     cells = weight.reshape(straying.shape) > MIN_WEIGHT
     return bool(cells.any() and np.median(straying[cells]) > SCENE_LEVELS)
 
