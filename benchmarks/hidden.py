@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MATCH_SHARE = 0.45  # of a text's size: so far off the middle of the letters a claim may lie
 FEWEST_VISIBLE = 2  # letters, of a line that must be found
-LEAST_HIDDEN = 0.5  # of a text's size: so much of a line's length must be hidden
+LEAST_HIDDEN_SHARE = 0.5  # of a text's size: so much of a line's length must be hidden
 FEWEST_CHARACTERS = 10  # hidden in a region whose count is scored
 REFERENCE_SIDE = 4000  # pixels of the photo that sizes are stated for
 
@@ -95,7 +95,7 @@ def judge(lines: "Sequence[LostLine]", sample: "Sample") -> Row:
     for number in np.unique(letters.line[hidden]):
         own_letters = letters.line == number
         size = float(letters.size[own_letters].mean())
-        if lengths[own_letters].sum() < LEAST_HIDDEN * size:
+        if lengths[own_letters].sum() < LEAST_HIDDEN_SHARE * size:
             continue
         hidden_letters = letters.places[own_letters & hidden]
         hits = {k for k, line in enumerate(lines) if _agrees(line, hidden_letters, size)}
