@@ -135,6 +135,7 @@ def test_exact_blocks_need_no_temporary_folder(tmp_path, monkeypatch):
     assert np.abs(images.read_image(tmp_path / "b.jpg").astype(int) - image)[:10].max() == 0
 
 
+@pytest.mark.slow
 @posix
 def test_a_library_user_without_stderr_loses_no_photo(tmp_path):
     path = tmp_path / "a.png"

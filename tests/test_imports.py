@@ -117,6 +117,7 @@ def test_predict_onnx_reaches_no_module_that_needs_torch():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_folders_are_checked_before_what_repairs_photos_is_loaded():
     code = "import sys, predict_onnx, utils.places; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

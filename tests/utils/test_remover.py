@@ -113,6 +113,7 @@ def test_known_mask_is_repaired_where_it_is_and_nowhere_else():
     assert removal.boxes == [(500, 500, 800, 700)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [fill_grey, fill_too_bright])
 def test_compat_equals_the_published_flow_but_for_wrapped_values(fill):
     image = page(boxes=FINGERS)

@@ -104,6 +104,7 @@ def test_a_rule_changes_from_the_look_of_one_end_to_that_of_the_other():
     assert ink[[245, 330, 415]] == pytest.approx([0.3, 0.5, 0.7], abs=0.06)
 
 
+@pytest.mark.slow
 def test_dots_of_both_ends_are_brought_into_step():
     page, truth, period = sheet(noise=1), np.ones((HEIGHT, WIDTH, 3)), 11.3
     for x in np.arange(0, WIDTH, period):

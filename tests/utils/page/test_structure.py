@@ -58,6 +58,7 @@ def test_the_occluder_is_never_looked_at(x):
     assert (one[hole] == two[hole]).all()
 
 
+@pytest.mark.slow
 def test_equal_photos_give_equal_results():
     hole = disc()
     window = covered(table(), hole)
@@ -158,6 +159,7 @@ def on_a_carpet(seed: int = 6) -> np.ndarray:
     return np.clip(cv2.GaussianBlur(page, (0, 0), 0.8) + rng.normal(0, 2, page.shape), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_patterned_desk_goes_on_with_its_pattern_and_without_paper():
     page, hole = on_a_carpet(), disc(x=450, y=500)
     image = repair(covered(page, hole), hole).image.astype(float)
