@@ -16,6 +16,8 @@ from utils.lost.bands import HALF, Band, View, along
 MOST_COUNTED = 200  # columns of the reduced window in which letters are counted
 ABOVE, BELOW = 0.6, 0.4  # heights over and below small letters that belong to a line
 INK_QUANTILES = 3, 90  # percentiles of a strip's levels that stand for ink and paper
+DASH_STROKES, FEWEST_DASHES = 0.97, 3  # strokes in a column of ink: fewer have dashes, if there are so many
+BAR_STROKES = 0.5  # fewer have the bars of a code, which reach out of the line
 SQUARE_STROKES = 2.05  # strokes one over the other in a column: Latin letters have 1.7, Chinese characters 2.5
 SQUARE_PITCH, LATIN_PITCH = 1.19, 0.84  # heights from one character to the next
 LEAST_PITCH, MOST_PITCH = 0.62, 1.2  # heights
@@ -50,6 +52,12 @@ class Print(NamedTuple):
     parts: int
     part: float
     strokes: int
+
+    @property
+    def are_letters(self) -> bool:
+        """Whether it may be text: dashes have one stroke in a column, and bars go on over and under the line."""
+        least = DASH_STROKES if self.parts >= FEWEST_DASHES else BAR_STROKES
+        return self.strokes >= least * self.inked
 
 
 def look(view: View, run: Band) -> Print:

@@ -166,6 +166,8 @@ def find_lost_lines(
     found = []
     for stretch in stretches:
         run = max(stretch.runs, key=lambda run: run.length)
+        if not prints[run].are_letters:
+            continue
         line, letters = lines[run], pitch(prints[run], list(prints.values()))
         described = _described(stretch, run, _hidden_length(view, stretch), letters, reduction, shift)
         x, y = np.rint(np.array((line.x0, line.at(line.x0))) * reduction + shift).astype(int)
