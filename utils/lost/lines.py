@@ -44,6 +44,7 @@ TOUCHES = 0.15  # heights: so near the hole ink is cut by it
 LOWEST = 0.45  # of the usual height of a window's runs: a lower one is a stub of a rule
 LEAST_SCRAP = 1.2  # heights of a run that the hole cuts along all its length: a shorter one may be a dash
 INSIDE = 0.8  # heights between two stretches, one in the other: lines are farther apart
+LONE_LETTER = 1.2  # heights: a line of which less is seen needs another one that is like it
 GUTTER = 1.5  # heights at least between two columns
 CENTRED = 0.6  # heights: lines whose middles lie so near are centred under each other
 MOSTLY = 0.6  # of the lines of a column: if so many go on, one that ends before the hole does, too
@@ -166,7 +167,7 @@ def find_lost_lines(
     found = []
     for stretch in stretches:
         run = max(stretch.runs, key=lambda run: run.length)
-        if not prints[run].are_letters:
+        if not prints[run].are_letters or _is_scrap(stretch, lines):
             continue
         line, letters = lines[run], pitch(prints[run], list(prints.values()))
         described = _described(stretch, run, _hidden_length(view, stretch), letters, reduction, shift)
@@ -236,6 +237,14 @@ def _stretches(view: View, runs: list[Band], walls: list[Reals]) -> tuple[list[_
         if reach is not None:
             stretches.append(_Stretch((end.run,), *reach))
     return _merged(stretches), lines
+
+
+def _is_scrap(stretch: _Stretch, lines: dict[Band, Band]) -> bool:
+    """Whether no more than a letter is seen of a line, and no other line of its height is near: a spot, a stub."""
+    (run, *others) = stretch.runs
+    if others or lines[run].length >= LONE_LETTER * run.height:
+        return False
+    return not any(_alike(line, run) and line.length >= LONE_LETTER * line.height for line in lines.values())
 
 
 def _merged(stretches: list[_Stretch]) -> list[_Stretch]:

@@ -132,3 +132,9 @@ def test_a_word_of_square_characters_has_two_of_them():
             cv2.line(page, (x + step, 280), (x + step, 319), (40, 40, 40), 3)
     (line,) = find_lost_lines(page, hole_at(500, 200, 788, 400))
     assert line.characters == pytest.approx(6, abs=1) and line.words == round(line.characters / 2)
+
+
+def test_a_lone_spot_beside_the_hole_is_no_line():
+    page = text_page([])
+    cv2.putText(page, "o", (478, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (40, 40, 40), 3, cv2.LINE_AA)
+    assert find_lost_lines(page, hole_at(500, 200, 800, 400)) == []
