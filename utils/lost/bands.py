@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Image, Mask, Plane, Reals
+from utils.lost.codes import find_codes
 
 REDUCTION = 3.0  # of a photo 4000 pixels high: bands need no finer picture
 # Pixels up and along: what is darker than all its surroundings of this size is ink. A tinted row is higher than that.
@@ -125,7 +126,11 @@ def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int
     counts[: int(INK_LEVELS)] = 0
     total = np.cumsum(counts)
     darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
-    ink, standing = _part_rules((dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8))
+    ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
+    codes = find_codes(ink, near)
+    ink, standing = _part_rules(ink)
+    ink &= ~codes & 1
+    standing &= ~codes & 1
     if beside is not None:
         ink[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
     return View(ink, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
