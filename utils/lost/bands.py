@@ -48,13 +48,14 @@ HALF = 0.5  # of a band's rows: a column of which so many are hidden shows no le
 
 @dataclass(frozen=True)
 class View:
-    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on standing rules, in and around the hole.
+    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on rules, on standing ones, in and around the hole.
 
     `paper` is the level of the paper, `share` float32 how much of a pixel the hole covers. `window`, `covered` and
     `reduction` are the window and its hole at full size, and how many times that is larger.
     """
 
     ink: Plane
+    rules: Plane
     standing: Plane
     hole: Plane
     share: Reals
@@ -128,12 +129,13 @@ def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int
     darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
     ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
     codes = find_codes(ink, near)
-    ink, standing = _part_rules(ink)
-    ink &= ~codes & 1
+    letters, standing = _part_rules(ink)
+    rules = ink & ~letters & ~codes & 1
+    ink = letters & ~codes & 1
     standing &= ~codes & 1
     if beside is not None:
         ink[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
-    return View(ink, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
+    return View(ink, rules, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
 
 
 def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
@@ -160,13 +162,14 @@ def erase_rules(view: View, rules: Sequence[tuple[Reals, bool]]) -> View:
         rules: of each the two ends of what is seen, `(2, 2)` points (x, y) of the reduced window, and whether it is a
             standing one: those separate, as others do.
     """
-    ink, standing = view.ink.copy(), view.standing.copy()
+    ink, all_rules, standing = view.ink.copy(), view.rules.copy(), view.standing.copy()
     for points, upright in rules:
         one, two = np.rint(points).astype(int).tolist()
         cv2.line(ink, one, two, 0, ERASED)
+        cv2.line(all_rules, one, two, 1, ERASED)
         if upright:
             cv2.line(standing, one, two, 1, ERASED)
-    return replace(view, ink=ink, standing=standing)
+    return replace(view, ink=ink, rules=all_rules, standing=standing)
 
 
 def find_pieces(view: View) -> list[Band]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from utils.arrays import Image, Mask, Points, Reals
@@ -56,6 +57,7 @@ ALIGNED = 1.0  # heights: lines that begin so near under each other, or share th
 FLUSH = 0.5  # heights: lines that end so near under each other are flush, if they are
 FLUSH_SHARE, FLUSH_LINES = 0.6, 3  # so many of a column's, and at least as many
 SURE_SHARE = 0.8  # so many, where the hole touches letters of a line that would end there
+RULE_STUB = 3  # pixels of the reduced window that a lying rule goes on to the hole, at most, where none is seen
 SEEN_WHOLE = 0.4  # heights before that margin: a line that is seen so far hides nothing
 ALONE = 0.5  # of the way through the hole that a line reaches of which nothing else is known
 MOST_ALONE = 12.0  # heights of that way at most
@@ -392,7 +394,7 @@ def _reach(
             return None
     cut = sum((line, side) in going and _begins_alike(end, line, lines) for line in set(lines.values()))
     more, all_told = len(beyond) + cut, len(ends) + cut
-    mostly_beyond = margin is not None or more >= max(ENOUGH, MOSTLY * all_told)
+    mostly_beyond = (margin is not None and margin > -SEEN_WHOLE * height) or more >= max(ENOUGH, MOSTLY * all_told)
     # All lines of a column begin at its margin, but the last one of a paragraph ends anywhere.
     begins = side < 0 and margin is not None and margin > LEAST_HIDDEN * height
     near = NEAR_HOLE if begins else NEAR_BEYOND if mostly_beyond else NEAR_ALONE if len(ends) < ENOUGH else TOUCHES
@@ -428,6 +430,7 @@ def _gap(view: View, end: _End) -> float:
     ink = (level < min(half, paper - INK_LEVELS)) & ~hole
     tall = view.window[max(0, y0 - round(run.height * scale)) : y1 + round(run.height * scale) // 2, x0:x1]
     ink &= ~(tall.min(axis=2) < half).all(axis=0)  # a standing rule is no letter
+    ink &= ~_rules_at(view, Box(x0, y0, x0 + ink.shape[1], y0 + ink.shape[0]))
     if end.side < 0:
         ink, hole = ink[:, ::-1], hole[:, ::-1]
     both = ink.any(axis=1) & hole.any(axis=1)
@@ -437,6 +440,19 @@ def _gap(view: View, end: _End) -> float:
     first = np.where(hole, places, ink.shape[1]).min(axis=1)
     last = np.where(ink & (places < first[:, None]), places, -ink.shape[1]).max(axis=1)
     return float((first - last - 1)[both].min() / (run.height * scale))
+
+
+def _rules_at(view: View, box: Box) -> Mask:
+    """Where rules lie in a part of the window at full size, and right beside and, to the hole, right after them."""
+    rows, columns = (
+        np.minimum(np.arange(first, last) // int(view.reduction), length - 1)
+        for first, last, length in zip((box.y0, box.x0), (box.y1, box.x1), view.rules.shape, strict=True)
+    )
+    reach = RULE_STUB
+    y0, y1, x0, x1 = max(0, rows[0] - 1), rows[-1] + 2, max(0, columns[0] - reach), columns[-1] + reach + 1
+    standing = cv2.dilate(view.standing[y0:y1, x0:x1], np.ones((3, 3), np.uint8))
+    rules = cv2.dilate(view.rules[y0:y1, x0:x1] & ~standing & 1, np.ones((3, 2 * reach + 1), np.uint8)) | standing
+    return np.asarray(rules[np.ix_(rows - y0, columns - x0)] > 0)
 
 
 def _are_columns(one: _End, two: _End, lines: dict[Band, Band]) -> bool:

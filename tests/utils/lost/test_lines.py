@@ -138,3 +138,17 @@ def test_a_lone_spot_beside_the_hole_is_no_line():
     page = text_page([])
     cv2.putText(page, "o", (478, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (40, 40, 40), 3, cv2.LINE_AA)
     assert find_lost_lines(page, hole_at(500, 200, 800, 400)) == []
+
+
+def test_a_rule_between_a_line_and_the_hole_does_not_tie_them():
+    page = text_page([300], text="summe am morgen", x=540)
+    cv2.line(page, (300, 267), (WIDTH, 267), (40, 40, 40), 4)
+    assert find_lost_lines(page, hole_at(300, 200, 518, 400)) == []
+
+
+def test_the_longest_of_lines_that_end_under_each_other_is_seen_whole():
+    page = text_page([])
+    for y, text in ((150, "410.10"), (240, "3412.5"), (330, "1034103.50"), (420, "123.25"), (510, "12.125")):
+        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.4, 3)[0][0]
+        cv2.putText(page, text, (1200 - width, y), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (40, 40, 40), 3, cv2.LINE_AA)
+    assert find_lost_lines(page, hole_at(600, 290, 947, 350)) == []
