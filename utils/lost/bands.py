@@ -130,12 +130,12 @@ def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int
     ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
     codes = find_codes(ink, near)
     letters, standing = _part_rules(ink)
-    rules = ink & ~letters & ~codes & 1
-    ink = letters & ~codes & 1
-    standing &= ~codes & 1
+    rules = cv2.subtract(ink, letters)
+    for picture in (letters, rules, standing):
+        picture[codes > 0] = 0
     if beside is not None:
-        ink[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
-    return View(ink, rules, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
+        letters[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
+    return View(letters, rules, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
 
 
 def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
