@@ -280,6 +280,9 @@ def _moved(piece: Band, down: float, height: float) -> Band:
 def _share_hidden(view: View, piece: Band, side: int) -> float:
     """How much of the `CUT_ROWS` rows right over (-1) or below (+1) a piece lies in the hole."""
     edge = piece.y + side * piece.height / 2
+    reach = CUT_ROWS + 1 + abs(piece.slope) * piece.length
+    if not view.hole[max(0, int(edge - reach)) : max(0, math.ceil(edge + reach)), piece.x0 : piece.x1].any():
+        return 0.0
     columns = np.arange(piece.x0, piece.x1)
     rows = np.arange(CUT_ROWS) + math.floor(edge - CUT_ROWS if side < 0 else edge)
     at = np.rint(rows[:, None] + piece.slope * (columns - piece.middle)).astype(int)
@@ -298,6 +301,9 @@ def along(picture: Plane | Reals, band: Band) -> Reals:
 
 def to_run(pieces: Sequence[Band], known: tuple[bool, bool] = (True, True)) -> Band:
     """Pieces of one line, one after the other, as one band."""
+    if len(pieces) == 1:
+        (piece,) = pieces
+        return replace(piece, middle=piece.centre, y=piece.at(piece.centre), known=known)
     lengths = np.array([piece.length for piece in pieces], float)
     heights = np.array([piece.height for piece in pieces])
     order = np.argsort(heights)

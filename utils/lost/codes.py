@@ -29,22 +29,30 @@ def find_codes(ink: Plane, hole: Plane) -> Plane:
         `(h, w)` uint8, 1 on codes.
     """
     side = CODE_SIDE
-    visible = (1 - hole).astype(np.float32)
-    inked = ink * visible
-    rows = _are_inked(inked, visible, (side, 1), LEAST_IN_ROW)
-    columns = _are_inked(inked, visible, (1, side), LEAST_IN_ROW)
-    full = cv2.erode(rows, np.ones((side, 1), np.uint8)) & cv2.erode(columns, np.ones((1, side), np.uint8))
-    full &= _are_inked(inked, visible, (side, side), LEAST_INK)
-    full &= (cv2.blur(visible, (side, side)) >= LEAST_SEEN).astype(np.uint8)
+    visible = cv2.multiply(1 - hole, 255)
+    inked = cv2.multiply(ink, visible)
+    full = _are_inked(inked, visible, (side, side), LEAST_INK)
+    full &= cv2.compare(cv2.blur(visible, (side, side)), 255 * LEAST_SEEN, cv2.CMP_GE)
+    if not full.any():
+        return full
+    rows, columns = (_are_inked(inked, visible, size, LEAST_IN_ROW) for size in ((side, 1), (1, side)))
+    full &= cv2.erode(rows, np.ones((side, 1), np.uint8)) & cv2.erode(columns, np.ones((1, side), np.uint8))
     if not full.any():
         return full
     # All that hangs together with such a square, also through the hole, is of the code.
     nearby = cv2.dilate(full, np.ones((3 * side, 3 * side), np.uint8))
-    joined = cv2.morphologyEx((ink & ~hole & 1) | hole, cv2.MORPH_CLOSE, np.ones((JOINED, JOINED), np.uint8)) & nearby
+    joined = cv2.morphologyEx(ink | hole, cv2.MORPH_CLOSE, np.ones((JOINED, JOINED), np.uint8)) & nearby
     _, labels = cv2.connectedComponents(joined | cv2.dilate(full, np.ones((side, side), np.uint8)))
     return np.isin(labels, np.unique(labels[full > 0])).astype(np.uint8)
 
 
-def _are_inked(inked: np.ndarray, visible: np.ndarray, size: tuple[int, int], least: float) -> Plane:
-    """Around which pixels at least this share of what is visible is ink, in boxes of `size` (width, height)."""
-    return (cv2.blur(inked, size) >= least * cv2.blur(visible, size)).astype(np.uint8)
+def _are_inked(inked: Plane, visible: Plane, size: tuple[int, int], least: float) -> Plane:
+    """Around which pixels at least a share of what is visible is ink, in boxes of `size` (width, height): 255 there.
+
+    Args:
+        inked, visible: `(h, w)` uint8, 255 on visible ink, on all that is visible.
+        size: of the boxes.
+        least: the share.
+    """
+    needed = cv2.convertScaleAbs(cv2.blur(visible, size), alpha=least)
+    return np.asarray(cv2.compare(cv2.blur(inked, size), needed, cv2.CMP_GE))

@@ -282,8 +282,10 @@ def _known(members: list[Band], ends: dict[tuple[Band, int], _End], view: View) 
 
 def _ends(view: View, run: Band, walls: list[Reals]) -> tuple[list[_End], list[tuple[int, int]]]:
     """Where a run goes into the hole, and the stretches between its letters that are hidden."""
-    hidden = along(view.hole, run) >= HALF
     reach, back = max(2, round(NEAR_HOLE * run.height)), round(run.height)
+    if not _meets_hole(view, run, reach):
+        return [], []
+    hidden = along(view.hole, run) >= HALF
     ends = []
     for side in (-1, 1):
         # Seen from the other side all is the same, mirrored.
@@ -312,6 +314,15 @@ def _ends(view: View, run: Band, walls: list[Reals]) -> tuple[list[_End], list[t
     edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]))) + run.x0
     stretches = [(int(x0), int(x1)) for x0, x1 in zip(edges[::2], edges[1::2], strict=True)]
     return ends, [(x0, x1) for x0, x1 in stretches if x1 - x0 >= HALF * run.height]
+
+
+def _meets_hole(view: View, run: Band, reach: int) -> bool:
+    """Whether a run may go into the hole, or out of the window, up to some pixels beyond its ends: quickly told."""
+    y = (run.at(run.x0 - reach), run.at(run.x1 + reach))
+    top, bottom = math.floor(min(y) - run.height / 2) - 1, math.ceil(max(y) + run.height / 2) + 1
+    if top < 0 or bottom > len(view.hole):
+        return True
+    return bool(view.hole[top:bottom, max(0, run.x0 - reach) : run.x1 + reach + 1].any())
 
 
 def _mirrored(entry: int, leave: int | None, width: int) -> tuple[int, int | None]:
