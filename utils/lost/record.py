@@ -13,7 +13,7 @@ def in_words(regions: Sequence[LostRegion]) -> str:
     lines = [line for region in regions for line in region.lines]
     if not lines:
         return ""
-    words, count = sum(line.words for line in lines), len({line.seen for line in lines})  # one may be crossed twice
+    words, count = sum(line.words for line in lines), len({line.seen_at for line in lines})  # one may be crossed twice
     return f"about {words} {'word' if words == 1 else 'words'} lost in {count} {'line' if count == 1 else 'lines'}"
 
 

@@ -104,7 +104,7 @@ def test_a_tinted_row_of_a_table_is_paper():
 def test_both_parts_of_a_line_that_is_crossed_twice_are_of_one_line():
     hole = hole_at(300, 150, 420, 350) | hole_at(700, 150, 840, 350)
     lines = find_lost_lines(text_page([200, 290]), hole)
-    assert len(lines) == 4 and len({line.seen for line in lines}) == 2
+    assert len(lines) == 4 and len({line.seen_at for line in lines}) == 2
 
 
 def test_a_line_that_the_hole_cuts_along_is_found():
