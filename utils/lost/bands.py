@@ -13,20 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.arrays import Image, Mask, Plane, Reals
-from utils.lost.codes import find_codes
+from utils.arrays import Plane, Reals
+from utils.lost.ink import RULE_THICKNESS, View
 
-REDUCTION = 3.0  # of a photo 4000 pixels high: bands need no finer picture
-# Pixels up and along: what is darker than all its surroundings of this size is ink. A tinted row is higher than that.
-PAPER_SIZE = (5, 41)
-INK_LEVELS = 20.0  # that ink lies below the paper
-INK_SHARE = 0.3  # of the darkness of the darkest ink: paler is the blurred rim of a stroke
-DARKEST = 0.9  # quantile of the dark pixels that stands for the darkest ink
-RULE_LENGTH = 34  # pixels; a straight stroke as long is a rule and no part of a letter
-RULE_THICKNESS = 5  # pixels; and as thin: a line of blurred letters is thicker
-ERASED = 5  # pixels across a rule that page structure knows
 WORD_GAP = 7  # pixels; ink nearer along a line belongs together
 LEAST_HEIGHT, MOST_HEIGHT = 4.0, 44.0  # pixels, of small letters
+MOST_ROWS = 3  # times that, with capitals and long letters, of two lines whose letters meet
 LEAST_SEEN = 2  # pixels of the height of a piece that the hole cuts along
 LEAST_INK = 6  # pixels of a piece
 CUT_ROWS = 2  # pixels over or below a piece: the hole there cuts it
@@ -34,35 +26,18 @@ NEIGHBOURS = 8  # pieces beside one that tell its height
 NARROWEST = 0.15  # heights; a shorter piece is a speck, and the narrowest letter is longer
 LEAST_LENGTH = 0.7  # heights; a shorter run is no line
 MOST_FILLED = 0.8  # share of a band that is ink; more is a bar, the stub of a rule or a picture
+BLURRED_LENGTH = 3  # times its height: a piece so short may be a blurred character, and as full as a bar
 BAND_SHARE = 0.45  # of the fullest row: the rows of small letters hold so much ink
 LEAST_ROW = 0.25  # of a piece's length: a row of which less is seen tells no more than that
 SMOOTHED = 0.1  # of a piece's height up and down: a single character has few full rows
 SLOPING = 6.0  # times its height: a piece as long tells its slope
 PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
+PAPER_STEP, BRIGHTEST = 4, 90  # pixels from one to the next that is asked; the percentile that stands for that paper
 CHAIN_GAP = 1.3  # heights between two pieces of one run
 SAME_LINE = 0.5  # heights between the middles of two pieces, or of the two sides, of a line
 FULL_HEIGHT = 0.7  # of a run's height: a lower piece is a comma or a dash
 FITTED = 8.0  # heights of a run whose slope is that of its pieces' places
 HALF = 0.5  # of a band's rows: a column of which so many are hidden shows no letter
-
-
-@dataclass(frozen=True)
-class View:
-    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on rules, on standing ones, in and around the hole.
-
-    `paper` is the level of the paper, `share` float32 how much of a pixel the hole covers. `window`, `covered` and
-    `reduction` are the window and its hole at full size, and how many times that is larger.
-    """
-
-    ink: Plane
-    rules: Plane
-    standing: Plane
-    hole: Plane
-    share: Reals
-    paper: Plane
-    window: Image
-    covered: Mask
-    reduction: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,69 +84,6 @@ class Band:
         return self.known[side > 0]
 
 
-def reduce_window(window: Image, hole: Mask, beside: Mask | None, reduction: int) -> View:
-    """Find the ink of a window, `reduction` times smaller; `beside` is where it shows no page, or None."""
-    size = hole.shape[1] // reduction, hole.shape[0] // reduction
-    inner = slice(0, size[1] * reduction), slice(0, size[0] * reduction)
-    share = cv2.resize(hole[inner].view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
-    covered = (share > 0).astype(np.uint8)
-    small = cv2.resize(window[inner], size, interpolation=cv2.INTER_AREA)
-    blue, green, red = cv2.split(small)
-    level = cv2.min(cv2.min(blue, green), red)
-    level[covered > 0] = 0
-    paper = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones(PAPER_SIZE, np.uint8))
-    dark = cv2.subtract(paper, level)
-    near = cv2.dilate(covered, np.ones((3, 3), np.uint8))
-    dark[near > 0] = 0
-    counts = cv2.calcHist([dark], [0], None, [256], [0, 256]).ravel()
-    counts[: int(INK_LEVELS)] = 0
-    total = np.cumsum(counts)
-    darkest = int(np.searchsorted(total, DARKEST * total[-1])) if total[-1] else 0
-    ink = (dark > max(INK_LEVELS, INK_SHARE * darkest)).astype(np.uint8)
-    codes = find_codes(ink, near)
-    letters, standing = _part_rules(ink)
-    rules = cv2.subtract(ink, letters)
-    for picture in (letters, rules, standing):
-        picture[codes > 0] = 0
-    if beside is not None:
-        letters[cv2.resize(beside[inner].view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
-    return View(letters, rules, standing, near, share / np.float32(255), paper, window, hole, float(reduction))
-
-
-def _part_rules(ink: Plane) -> tuple[Plane, Plane]:
-    """Ink without what is straight, long and thin, and what of that is standing: `(h, w)` uint8, 1 there."""
-    left, long = ink.copy(), ink
-    for standing in (False, True):
-        along, across = (1, RULE_LENGTH), (RULE_THICKNESS, 1)
-        thick, wide = np.ones((3, 1), np.uint8), np.ones(along, np.uint8)
-        body = np.ones(across, np.uint8)
-        if standing:
-            thick, wide, body = thick.T, wide.T, body.T
-        # A slanted rule is a staircase: thickened, its steps meet.
-        long = cv2.morphologyEx(cv2.dilate(ink, thick), cv2.MORPH_OPEN, wide)
-        long &= ~cv2.morphologyEx(long & ink, cv2.MORPH_OPEN, body) & 1
-        left &= ~long & 1
-    return left, long
-
-
-def erase_rules(view: View, rules: Sequence[tuple[Reals, bool]]) -> View:
-    """The window without the ink of rules that run into the hole, also short, dotted and dashed ones.
-
-    Args:
-        view: the window.
-        rules: of each the two ends of what is seen, `(2, 2)` points (x, y) of the reduced window, and whether it is a
-            standing one: those separate, as others do.
-    """
-    ink, all_rules, standing = view.ink.copy(), view.rules.copy(), view.standing.copy()
-    for points, upright in rules:
-        one, two = np.rint(points).astype(int).tolist()
-        cv2.line(ink, one, two, 0, ERASED)
-        cv2.line(all_rules, one, two, 1, ERASED)
-        if upright:
-            cv2.line(standing, one, two, 1, ERASED)
-    return replace(view, ink=ink, rules=all_rules, standing=standing)
-
-
 def find_pieces(view: View) -> list[Band]:
     """The pieces of lines of text in a window: ink along one line with no gap wider than `WORD_GAP`."""
     smeared = cv2.morphologyEx(view.ink, cv2.MORPH_CLOSE, np.ones((1, WORD_GAP), np.uint8))
@@ -179,37 +91,37 @@ def find_pieces(view: View) -> list[Band]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(smeared, connectivity=8)
     x, y, w, h = stats[:, :4].T
     middle = x + w / 2
-    fit = (h >= LEAST_SEEN) & (h <= 3 * MOST_HEIGHT) & (w >= 2)
+    fit = (h >= LEAST_SEEN) & (h <= MOST_ROWS * MOST_HEIGHT) & (w >= 2)
     fit[0] = False
     rows, columns = np.nonzero(view.ink & smeared)
-    own = labels[rows, columns]
+    piece_of = labels[rows, columns]
     paper = np.zeros(count, np.uint8)
-    np.maximum.at(paper, own, view.paper[rows, columns])
-    fit &= paper >= PAGE_SHARE * np.percentile(view.paper[::4, ::4], 90)
-    chosen = fit[own]
-    rows, columns, own = rows[chosen], columns[chosen], own[chosen]
-    inked = np.bincount(own, minlength=count)
+    np.maximum.at(paper, piece_of, view.paper[rows, columns])
+    fit &= paper >= PAGE_SHARE * np.percentile(view.paper[::PAPER_STEP, ::PAPER_STEP], BRIGHTEST)
+    chosen = fit[piece_of]
+    rows, columns, piece_of = rows[chosen], columns[chosen], piece_of[chosen]
+    inked = np.bincount(piece_of, minlength=count)
     fit &= inked >= LEAST_INK
-    slopes = _slopes(rows, columns, own, np.where(fit & (w > SLOPING * h), w, 0))
-    level = rows - slopes[own] * (columns - middle[own])
+    slopes = _measure_slopes(rows, columns, piece_of, np.where(fit & (w > SLOPING * h), w, 0))
+    level = rows - slopes[piece_of] * (columns - middle[piece_of])
     low = np.full(count, math.inf)
-    np.minimum.at(low, own, level)
+    np.minimum.at(low, piece_of, level)
     low[~fit] = 0
     low = np.floor(low)
-    at = np.maximum(level - low[own], 0).astype(int)
+    at = np.maximum(level - low[piece_of], 0).astype(int)
     span = int(at.max(initial=0)) + 1
-    counts = np.bincount(own * span + at, minlength=count * span).reshape(count, span)
-    profile = _smoothed(counts, (SMOOTHED * h).astype(int))
+    counts = np.bincount(piece_of * span + at, minlength=count * span).reshape(count, span)
+    profile = _smooth(counts, (SMOOTHED * h).astype(int))
     cut = [k for k in np.flatnonzero(fit) if view.hole[max(0, y[k] - 1) : y[k] + h[k] + 1, x[k] : x[k] + w[k]].any()]
     for k in cut:  # rows of which less is seen hold less ink
-        profile[k] /= _seen_columns(view, low[k] + np.arange(span), x[k], w[k], slopes[k])
+        profile[k] /= _visible_shares(view, low[k] + np.arange(span), x[k], w[k], slopes[k])
     full = profile >= BAND_SHARE * profile.max(axis=1, keepdims=True)
     for k in cut:  # a scrap of letters has no full rows of small ones: all of it counts
         full[k] |= (counts[k] > 0) & (full[k].sum() < LEAST_HEIGHT)
     first, last = full.argmax(axis=1), span - full[:, ::-1].argmax(axis=1)
     high = last - first
     fit &= (high >= LEAST_SEEN) & (high <= MOST_HEIGHT) & (w >= NARROWEST * high)
-    fit &= (inked <= MOST_FILLED * w * high) | ((w <= 3 * h) & (high > RULE_THICKNESS))
+    fit &= (inked <= MOST_FILLED * w * high) | ((w <= BLURRED_LENGTH * h) & (high > RULE_THICKNESS))
     centres = low + (first + last) / 2
     return [
         Band(int(x[k]), int(x[k] + w[k]), float(middle[k]), float(centres[k]), float(high[k]), float(slopes[k]))
@@ -217,7 +129,7 @@ def find_pieces(view: View) -> list[Band]:
     ]
 
 
-def _seen_columns(view: View, levels: Reals, x: int, length: int, slope: float) -> Reals:
+def _visible_shares(view: View, levels: Reals, x: int, length: int, slope: float) -> Reals:
     """How much of each row `(n,)` of a piece lies beside the hole, a share in (0, 1]: at least `LEAST_ROW` of it."""
     columns = np.arange(length)
     at = np.rint(levels[:, None] + slope * (columns - length / 2)).astype(int)
@@ -225,7 +137,7 @@ def _seen_columns(view: View, levels: Reals, x: int, length: int, slope: float) 
     return np.asarray(np.maximum(1 - hidden, LEAST_ROW))
 
 
-def _smoothed(profiles: NDArray[np.int_], reach: Plane) -> Reals:
+def _smooth(profiles: NDArray[np.int_], reach: Plane) -> Reals:
     """`(n, rows)` profiles, each the mean of as many rows up and down as `reach`, `(n,)`, says."""
     total = np.pad(np.cumsum(profiles, axis=1), [(0, 0), (1, 0)])
     rows, most = np.arange(profiles.shape[1]), profiles.shape[1]
@@ -234,20 +146,20 @@ def _smoothed(profiles: NDArray[np.int_], reach: Plane) -> Reals:
     return np.asarray(sums / (2 * reach[:, None] + 1))
 
 
-def _slopes(rows: Plane, columns: Plane, own: Plane, weights: Plane) -> Reals:
+def _measure_slopes(rows: Plane, columns: Plane, piece_of: Plane, weights: Plane) -> Reals:
     """The slope of each piece, that of its own ink where it has a weight, else the weighted median of the others.
 
     Args:
-        rows, columns, own: `(n,)` of the ink, and the number of the piece it is part of.
+        rows, columns, piece_of: `(n,)` of the ink, and the number of the piece it is part of.
         weights: `(pieces,)`, 0 where a piece is too short to tell.
     """
     count = len(weights)
     if not weights.any():
         return np.zeros(count)
-    number = np.maximum(1, np.bincount(own, minlength=count))
-    dx = columns - (np.bincount(own, columns, count) / number)[own]
-    dy = rows - (np.bincount(own, rows, count) / number)[own]
-    slopes = np.bincount(own, dx * dy, count) / np.maximum(1, np.bincount(own, dx * dx, count))
+    number = np.maximum(1, np.bincount(piece_of, minlength=count))
+    dx = columns - (np.bincount(piece_of, columns, count) / number)[piece_of]
+    dy = rows - (np.bincount(piece_of, rows, count) / number)[piece_of]
+    slopes = np.bincount(piece_of, dx * dy, count) / np.maximum(1, np.bincount(piece_of, dx * dx, count))
     order = np.argsort(slopes)
     total = np.cumsum(weights[order])
     usual = slopes[order][np.searchsorted(total, total[-1] / 2)]
@@ -258,22 +170,22 @@ def mend_cut(view: View, pieces: Sequence[Band]) -> list[Band]:
     """The pieces with those at their true height that the hole cuts along their length, top or bottom."""
     cuts = [(_share_hidden(view, piece, -1), _share_hidden(view, piece, 1)) for piece in pieces]
     uncut = [piece for piece, cut in zip(pieces, cuts, strict=True) if max(cut) < HALF]
-    found = []
+    mended = []
     for piece, (above, below) in zip(pieces, cuts, strict=True):
         if max(above, below) < HALF:
-            found.append(piece)
+            mended.append(piece)
         elif uncut:
-            near = sorted(uncut, key=lambda other: abs(other.y - piece.y) + abs(other.middle - piece.middle))
-            height = float(np.median([other.height for other in near[:NEIGHBOURS]]))
+            neighbours = sorted(uncut, key=lambda other: abs(other.y - piece.y) + abs(other.middle - piece.middle))
+            height = float(np.median([other.height for other in neighbours[:NEIGHBOURS]]))
             more = (height - piece.height) / 2
             if more <= 0:
-                found.append(piece)
+                mended.append(piece)
             elif min(above, below) < HALF:
-                found.append(_moved(piece, more if below >= HALF else -more, height))
-    return [piece for piece in found if piece.height >= LEAST_HEIGHT]
+                mended.append(_move(piece, more if below >= HALF else -more, height))
+    return [piece for piece in mended if piece.height >= LEAST_HEIGHT]
 
 
-def _moved(piece: Band, down: float, height: float) -> Band:
+def _move(piece: Band, down: float, height: float) -> Band:
     return replace(piece, y=piece.y + down, height=height, scrap=True)
 
 
@@ -289,7 +201,7 @@ def _share_hidden(view: View, piece: Band, side: int) -> float:
     return float(view.hole[np.clip(at, 0, len(view.hole) - 1), columns[None]].mean())
 
 
-def along(picture: Plane | Reals, band: Band) -> Reals:
+def average_along(picture: Plane | Reals, band: Band) -> Reals:
     """The mean of a picture over a band's rows in each column of the window, `(w,)`; 1 where it runs out of it."""
     height, width = picture.shape
     columns = np.arange(width)
@@ -309,14 +221,14 @@ def to_run(pieces: Sequence[Band], known: tuple[bool, bool] = (True, True)) -> B
     order = np.argsort(heights)
     height = float(heights[order][np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)])
     full = heights >= FULL_HEIGHT * height
-    parts = [piece for piece, whole in zip(pieces, full, strict=True) if whole]
+    whole_pieces = [piece for piece, whole in zip(pieces, full, strict=True) if whole]
     weights = lengths[full] / lengths[full].sum()
-    middle = float(weights @ [piece.centre for piece in parts])
-    y = float(weights @ [piece.at(piece.centre) for piece in parts])
-    slope = float(weights @ [piece.slope for piece in parts])
+    middle = float(weights @ [piece.centre for piece in whole_pieces])
+    y = float(weights @ [piece.at(piece.centre) for piece in whole_pieces])
+    slope = float(weights @ [piece.slope for piece in whole_pieces])
     x0, x1 = min(piece.x0 for piece in pieces), max(piece.x1 for piece in pieces)
-    if len(parts) > 1 and x1 - x0 >= FITTED * height:
-        places = np.array([(x, piece.at(x)) for piece in parts for x in (piece.x0, piece.x1)]) - (middle, y)
+    if len(whole_pieces) > 1 and x1 - x0 >= FITTED * height:
+        places = np.array([(x, piece.at(x)) for piece in whole_pieces for x in (piece.x0, piece.x1)]) - (middle, y)
         both = np.repeat(weights, 2)
         slope = float((both * places[:, 0]) @ places[:, 1] / ((both * places[:, 0]) @ places[:, 0]))
     return Band(x0, x1, middle, y, height, slope, known, all(piece.scrap for piece in pieces))
@@ -325,5 +237,5 @@ def to_run(pieces: Sequence[Band], known: tuple[bool, bool] = (True, True)) -> B
 def follows(one: Band, two: Band) -> bool:
     """Whether a piece that begins farther right is the next one of the same line."""
     height = max(one.height, two.height)
-    near = -one.height < two.x0 - one.x1 < CHAIN_GAP * height
-    return near and abs(one.at(one.x1) - two.at(one.x1)) < SAME_LINE * height
+    adjacent = -one.height < two.x0 - one.x1 < CHAIN_GAP * height
+    return adjacent and abs(one.at(one.x1) - two.at(one.x1)) < SAME_LINE * height

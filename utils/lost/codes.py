@@ -13,9 +13,9 @@ from utils.arrays import Plane
 # and text nowhere but below seals. At 38 pixels it is found also where lines are written over each other.
 CODE_SIDE = 44
 LEAST_IN_ROW = 0.15  # of each row and column of such a square that is ink
-LEAST_INK = 0.38  # of the whole square; in a code it is about half
+LEAST_FILLED = 0.38  # of the whole square; in a code it is about half
 JOINED = 5  # pixels: parts of a code so near each other hang together
-LEAST_SEEN = 0.5  # of the square that lies beside the hole
+LEAST_VISIBLE = 0.5  # of the square that lies beside the hole
 
 
 def find_codes(ink: Plane, hole: Plane) -> Plane:
@@ -31,8 +31,8 @@ def find_codes(ink: Plane, hole: Plane) -> Plane:
     side = CODE_SIDE
     visible = cv2.multiply(1 - hole, 255)
     inked = cv2.multiply(ink, visible)
-    full = _are_inked(inked, visible, (side, side), LEAST_INK)
-    full &= cv2.compare(cv2.blur(visible, (side, side)), 255 * LEAST_SEEN, cv2.CMP_GE)
+    full = _are_inked(inked, visible, (side, side), LEAST_FILLED)
+    full &= cv2.compare(cv2.blur(visible, (side, side)), 255 * LEAST_VISIBLE, cv2.CMP_GE)
     if not full.any():
         return full
     rows, columns = (_are_inked(inked, visible, size, LEAST_IN_ROW) for size in ((side, 1), (1, side)))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.arrays import Reals
-from utils.lost.bands import HALF, Band, View
+from utils.lost.bands import HALF, Band
 from utils.lost.ends import NEAR_HOLE, End, find_crossings, measure_gap
+from utils.lost.ink import View
 
 NEAR_BEYOND = 0.5  # heights between the last ink and the hole, in a line of which others say that it goes on
 NEAR_ALONE = 0.2  # heights between them in one that is seen on one side only

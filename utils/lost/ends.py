@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from utils.arrays import Mask, Reals
-from utils.lost.bands import HALF, INK_LEVELS, SAME_LINE, Band, View, along
+from utils.lost.bands import HALF, SAME_LINE, Band, average_along
+from utils.lost.ink import INK_LEVELS, View
 from utils.lost.letters import ABOVE, INK_QUANTILES
 from utils.regions import Box
 
@@ -48,7 +49,7 @@ def find_ends(view: View, run: Band, walls: Sequence[Reals]) -> tuple[list[End],
     reach = max(2, round(NEAR_HOLE * run.height))
     if not _meets_hole(view, run, reach):
         return [], []
-    hidden = along(view.hole, run) >= HALF
+    hidden = average_along(view.hole, run) >= HALF
     ends = []
     for side in (-1, 1):
         hole_at = _next_hole(hidden, run, side, reach)
@@ -143,7 +144,7 @@ def are_opposite(view: View, one: End, two: End, walls: Sequence[Reals]) -> bool
         return False
     if find_crossings(walls, one.entry, two.entry, one.run):
         return False
-    return bool((along(view.hole, one.run)[one.entry : two.entry] >= HALF).mean() >= BETWEEN_HIDDEN)
+    return bool((average_along(view.hole, one.run)[one.entry : two.entry] >= HALF).mean() >= BETWEEN_HIDDEN)
 
 
 def measure_gap(view: View, end: End) -> float:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from utils.arrays import Plane
-from utils.lost.bands import HALF, Band, View, along
+from utils.lost.bands import HALF, Band, average_along
+from utils.lost.ink import View
 
 MOST_COUNTED = 200  # columns of the reduced window in which letters are counted
 ABOVE, BELOW = 0.6, 0.4  # heights over and below small letters that belong to a line
@@ -41,40 +42,40 @@ class Print(NamedTuple):
         height: of its small letters.
         length: of the part that was looked at.
         inked: columns of it that hold ink, in
-        parts: so many runs,
-        part: as long as this in the middle of them, with
+        blobs: so many runs,
+        blob_length: as long as this in the middle of them, with
         strokes: as many strokes one over the other in all.
     """
 
     height: float
     length: int
     inked: int
-    parts: int
-    part: float
+    blobs: int
+    blob_length: float
     strokes: int
 
     @property
     def are_letters(self) -> bool:
         """Whether it may be text: dashes have one stroke in a column, and bars go on over and under the line."""
-        least = DASH_STROKES if self.parts >= FEWEST_DASHES else BAR_STROKES
+        least = DASH_STROKES if self.blobs >= FEWEST_DASHES else BAR_STROKES
         return self.strokes >= least * self.inked
 
 
 def look(view: View, run: Band) -> Print:
     """What the visible letters of a run look like."""
     scale = view.reduction
-    strip = _strip(view, run)
+    strip = _cut_strip(view, run)
     low, high = np.percentile(strip[:, ::2], INK_QUANTILES)
     ink = strip < (low + high) / 2
     inked = ink.any(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], inked, [False]])))
     lengths = edges[1::2] - edges[::2]
     strokes = int(np.count_nonzero(ink[1:] & ~ink[:-1]))
-    part = float(np.median(lengths)) if len(lengths) else 0.0
-    return Print(run.height * scale, len(inked), int(np.count_nonzero(inked)), len(lengths), part, strokes)
+    blob_length = float(np.median(lengths)) if len(lengths) else 0.0
+    return Print(run.height * scale, len(inked), int(np.count_nonzero(inked)), len(lengths), blob_length, strokes)
 
 
-def _strip(view: View, run: Band) -> Plane:
+def _cut_strip(view: View, run: Band) -> Plane:
     """A run's visible columns at full size, its slope taken out: `(h, w)` uint8, `ABOVE` and `BELOW` it as well."""
     scale = view.reduction
     x0, x1 = run.x0, run.x1
@@ -90,20 +91,20 @@ def _strip(view: View, run: Band) -> Plane:
     move = np.array([[1, 0, x0 * scale - left], [run.slope, 1, top * scale - high]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     strip = cv2.warpAffine(level, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    seen = along(view.hole, run)[x0:x1] < HALF
-    shown = np.repeat(seen, round(scale))[: size[0]]
+    visible = average_along(view.hole, run)[x0:x1] < HALF
+    shown = np.repeat(visible, round(scale))[: size[0]]
     return strip[:, shown] if shown.any() else strip
 
 
-def pitch(own: Print, others: Sequence[Print]) -> Pitch:
+def measure_pitch(line: Print, others: Sequence[Print]) -> Pitch:
     """How far a line's letters are apart, told together with the lines of its height."""
-    alike = [one for one in others if 1 / SAME_SIZE < one.height / own.height < SAME_SIZE] or [own]
+    alike = [one for one in others if 1 / SAME_SIZE < one.height / line.height < SAME_SIZE] or [line]
     length, inked = sum(one.length for one in alike), sum(one.inked for one in alike)
     height = sum(one.height * one.length for one in alike) / max(1, length)
     if inked and sum(one.strokes for one in alike) / inked > SQUARE_STROKES:
         return Pitch(SQUARE_PITCH * height, SQUARES_A_WORD)
-    apart = [one for one in alike if 0 < one.part <= MOST_LETTER * one.height]
-    if not apart:  # letters touch, or a rule runs below
+    separate = [one for one in alike if 0 < one.blob_length <= MOST_LETTER * one.height]
+    if not separate:  # letters touch, or a rule runs below
         return Pitch(LATIN_PITCH * height, LETTERS_A_WORD)
-    mean = sum(one.length for one in apart) / sum(one.parts for one in apart)
+    mean = sum(one.length for one in separate) / sum(one.blobs for one in separate)
     return Pitch(float(np.clip(mean, LEAST_PITCH * height, MOST_PITCH * height)), LETTERS_A_WORD)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from utils.arrays import Image, Mask, Points, Reals
-from utils.lost.bands import REDUCTION, View, along, erase_rules, find_pieces, mend_cut, reduce_window
-from utils.lost.letters import ABOVE, BELOW, Pitch, look, pitch
+from utils.lost.bands import average_along, find_pieces, mend_cut
+from utils.lost.ink import REDUCTION, View, erase_rules, reduce_window
+from utils.lost.letters import ABOVE, BELOW, Pitch, look, measure_pitch
 from utils.lost.stretches import Stretch, find_runs, find_stretches, is_scrap
 from utils.page.rule import Rule
 from utils.regions import Box, bounds_of
@@ -90,9 +91,9 @@ def find_lost_lines(
     area = bounds.padded(MARGIN * reduction, *hole.shape)
     around = area.slices()
     view = reduce_window(window[around], hole[around], None if off_page is None else off_page[around], reduction)
-    walls = [_reduced(rule.points(), area, reduction) for rule in rules if rule.standing]
+    walls = [_reduce(rule.points(), area, reduction) for rule in rules if rule.standing]
     ends = [(end.points(rule.standing), rule.standing) for rule in rules for end in rule.ends]
-    view = erase_rules(view, [(_reduced(points, area, reduction), standing) for points, standing in ends])
+    view = erase_rules(view, [(_reduce(points, area, reduction), standing) for points, standing in ends])
     stretches, lines = find_stretches(view, find_runs(view, mend_cut(view, find_pieces(view)), walls), walls)
     prints = {run: look(view, run) for stretch in stretches for run in stretch.runs}
     shift = np.array([area.x0 + corner[0], area.y0 + corner[1]])
@@ -101,15 +102,15 @@ def find_lost_lines(
         run = stretch.longest_run
         if not prints[run].are_letters or is_scrap(stretch, lines):
             continue
-        line, letters = lines[run], pitch(prints[run], list(prints.values()))
+        line, letters = lines[run], measure_pitch(prints[run], list(prints.values()))
         x, y = np.rint(np.array((line.x0, line.at(line.x0))) * reduction + shift).astype(int)
         lost_lines.append(
-            _described(stretch, _hidden_length(view, stretch), letters, reduction, shift, (int(x), int(y)))
+            _describe(stretch, _hidden_length(view, stretch), letters, reduction, shift, (int(x), int(y)))
         )
     return lost_lines
 
 
-def _reduced(points: Points | Reals, area: Box, reduction: int) -> Reals:
+def _reduce(points: Points | Reals, area: Box, reduction: int) -> Reals:
     """Points of the window as those of the reduced one of a part of it."""
     return np.asarray((points - (area.x0, area.y0)) / reduction, np.float64)
 
@@ -117,11 +118,11 @@ def _reduced(points: Points | Reals, area: Box, reduction: int) -> Reals:
 def _hidden_length(view: View, stretch: Stretch) -> float:
     """Columns of a stretch that the hole covers, each as far as it does."""
     x0, x1 = max(0, math.floor(stretch.x0)), math.ceil(stretch.x1)
-    share = along(view.share, stretch.longest_run)[x0:x1]
+    share = average_along(view.share, stretch.longest_run)[x0:x1]
     return float(share.sum()) * (stretch.x1 - stretch.x0) / max(1, x1 - x0)
 
 
-def _described(
+def _describe(
     stretch: Stretch, hidden: float, letters: Pitch, reduction: float, shift: Points, seen_at: tuple[int, int]
 ) -> LostLine:
     """A hidden stretch in pixels of the photo.

@@ -78,23 +78,25 @@ def describe_regions(
     rules = structure.continued if structure is not None else []
     window, hole = crop(image, area), crop(mask, area)
     kinds = _kinds_of(structure) if structure is not None else {}
-    beside = _find_beside(structure.surface, kinds) if structure is not None else None
-    lines = find_lost_lines(window, hole, scale, rules, (area.x0, area.y0), beside)
-    of_region: dict[Box, list[LostLine]] = {region: [] for region in regions}
+    off_page = _find_off_page(structure.surface, kinds) if structure is not None else None
+    lines = find_lost_lines(window, hole, scale, rules, (area.x0, area.y0), off_page)
+    lines_of: dict[Box, list[LostLine]] = {region: [] for region in regions}
     for line in lines:
         region = max(regions, key=lambda region: _overlap(region, line.box))
         if _overlap(region, line.box):
-            of_region[region].append(line)
-    found = []
+            lines_of[region].append(line)
+    lost_regions = []
     for region in regions:
         inner = region.shifted(-area.x0, -area.y0)
-        part = crop(hole, inner)
-        ground, textured = _find_ground(structure, kinds, part, inner)
+        region_mask = crop(hole, inner)
+        ground, textured = _find_ground(structure, kinds, region_mask, inner)
         made = [STRUCTURE] * (structure is not None) + [NETWORK] * network + [TEXTURE] * textured
-        crossing = _count_rules(structure, part, inner) if structure is not None else 0
-        outlines = _outlines(part, region, OUTLINE_PX * scale)
-        found.append(LostRegion(region, outlines, None, None, ground, crossing, tuple(of_region[region]), tuple(made)))
-    return found
+        crossing = _count_rules(structure, region_mask, inner) if structure is not None else 0
+        outlines = _trace_outlines(region_mask, region, OUTLINE_PX * scale)
+        lost_regions.append(
+            LostRegion(region, outlines, None, None, ground, crossing, tuple(lines_of[region]), tuple(made))
+        )
+    return lost_regions
 
 
 def with_confidence(regions: Sequence[LostRegion], confidences: dict[Box, float]) -> list[LostRegion]:
@@ -113,27 +115,27 @@ def _overlap(one: Box, two: Box) -> int:
     return max(0, width) * max(0, height)
 
 
-def _outlines(part: Mask, region: Box, accuracy_px: float) -> tuple[Points, ...]:
+def _trace_outlines(region_mask: Mask, region: Box, accuracy_px: float) -> tuple[Points, ...]:
     """The outer edges of a region's mask `(h, w)` in pixels of the photo, straightened a little."""
-    contours, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    contours, _ = cv2.findContours(region_mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     straight = (cv2.approxPolyDP(contour, max(1.0, accuracy_px), True)[:, 0] for contour in contours)
     return tuple(outline + np.array([region.x0, region.y0]) for outline in straight if len(outline) > 2)
 
 
 def _find_ground(
-    structure: Structure | None, kinds: dict[int, str], part: Mask, inner: Box
+    structure: Structure | None, kinds: dict[int, str], region_mask: Mask, inner: Box
 ) -> tuple[dict[str, float], bool]:
     """What a region lies on, by its share, and whether a texture was copied there.
 
     Args:
         structure: of the crop, or None.
         kinds: what its surfaces are, by number.
-        part: `(h, w)` bool, the region's mask.
+        region_mask: `(h, w)` bool, the region's mask.
         inner: its place in the crop.
     """
     if structure is None:
         return {UNKNOWN_GROUND: 1.0}, False
-    counts = _count_levels(crop(structure.surface, inner), part)
+    counts = _count_levels(crop(structure.surface, inner), region_mask)
     shares: dict[str, float] = {}
     for number, count in counts.items():
         shares[kinds[number]] = shares.get(kinds[number], 0.0) + count / sum(counts.values())
@@ -143,27 +145,27 @@ def _find_ground(
 
 def _count_levels(picture: Plane, mask: Mask | None = None) -> dict[int, float]:
     """How often each number comes in an `(h, w)` uint8 picture, or in the part of it that a mask shows."""
-    part = None if mask is None else mask.view(np.uint8)
-    counts = cv2.calcHist([picture], [0], part, [256], [0, 256]).ravel()
+    counted = None if mask is None else mask.view(np.uint8)
+    counts = cv2.calcHist([picture], [0], counted, [256], [0, 256]).ravel()
     return {int(number): float(counts[number]) for number in np.flatnonzero(counts)}
 
 
-def _find_beside(surface: Plane, kinds: dict[int, str]) -> Mask | None:
+def _find_off_page(surface: Plane, kinds: dict[int, str]) -> Mask | None:
     """Where a crop shows no page, `(h, w)` bool; None where it shows nothing else."""
-    beside = np.array([kinds.get(number) == BESIDE_PAGE for number in range(256)])
-    return cv2.LUT(surface, beside.view(np.uint8)).view(bool) if beside.any() else None
+    off_page = np.array([kinds.get(number) == BESIDE_PAGE for number in range(256)])
+    return cv2.LUT(surface, off_page.view(np.uint8)).view(bool) if off_page.any() else None
 
 
 def _kinds_of(structure: Structure) -> dict[int, str]:
     """What each surface is: a desk reaches the window's edge, a printed picture lies inside, tinted boxes are page."""
     surface = structure.surface
     edges = np.concatenate([surface[0], surface[-1], surface[:, 0], surface[:, -1]])
-    few, tone = surface[::TONE_STEP, ::TONE_STEP], structure.tone[::TONE_STEP, ::TONE_STEP].mean(axis=2)
-    page = float(tone[few == structure.page].mean()) if (few == structure.page).any() else 0.0
+    sampled, tone = surface[::TONE_STEP, ::TONE_STEP], structure.tone[::TONE_STEP, ::TONE_STEP].mean(axis=2)
+    page = float(tone[sampled == structure.page].mean()) if (sampled == structure.page).any() else 0.0
     kinds = {}
     for number in _count_levels(surface):
-        own = tone[few == number]
-        darker = own.size > 0 and float(own.mean()) < page - DESK_LEVELS
+        tones = tone[sampled == number]
+        darker = tones.size > 0 and float(tones.mean()) < page - DESK_LEVELS
         if number == structure.page:
             kinds[number] = ON_A_PAGE
         elif number in structure.textured:
@@ -173,11 +175,11 @@ def _kinds_of(structure: Structure) -> dict[int, str]:
     return kinds
 
 
-def _count_rules(structure: Structure, part: Mask, inner: Box) -> int:
+def _count_rules(structure: Structure, region_mask: Mask, inner: Box) -> int:
     """How many continued rules run through a region."""
     count = 0
     for rule in structure.continued:
         x, y = np.rint(rule.points()).astype(int).T - np.array([[inner.x0], [inner.y0]])
-        seen = (x >= 0) & (y >= 0) & (x < part.shape[1]) & (y < part.shape[0])
-        count += bool(part[y[seen], x[seen]].any())
+        inside = (x >= 0) & (y >= 0) & (x < region_mask.shape[1]) & (y < region_mask.shape[0])
+        count += bool(region_mask[y[inside], x[inside]].any())
     return count

@@ -51,6 +51,6 @@ def draw_signs(image: Image, mask: Mask, lines: Sequence[LostLine], kind: str) -
                 cv2.line(ink, ends[0].tolist(), ends[1].tolist(), 255, width, cv2.LINE_AA, SHIFT)
             ink = np.minimum(ink, area)
         share = ink[..., None] * (inside[..., None] * np.float32(INK / 255))
-        part = signed[y0:y1, x0:x1]
-        part[:] = np.rint(part * (1 - share)).astype(np.uint8)
+        sign_area = signed[y0:y1, x0:x1]
+        sign_area[:] = np.rint(sign_area * (1 - share)).astype(np.uint8)
     return signed

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.arrays import Reals
-from utils.lost.bands import CHAIN_GAP, LEAST_LENGTH, Band, View, follows, to_run
+from utils.lost.bands import CHAIN_GAP, LEAST_LENGTH, Band, follows, to_run
 from utils.lost.columns import are_alike, are_columns, find_reach
 from utils.lost.ends import End, are_opposite, find_ends, is_walled
+from utils.lost.ink import View
 
 LOWEST = 0.45  # of the usual height of a window's runs: a lower one is a stub of a rule
 LEAST_SCRAP = 1.2  # heights of a run that the hole cuts along all its length: a shorter one may be a dash

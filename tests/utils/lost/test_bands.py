@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tests.utils.lost.sheets import hole_at, text_page
-from utils.lost.bands import Band, find_pieces, follows, reduce_window, to_run
-from utils.lost.letters import Print, pitch
+from utils.lost.bands import Band, find_pieces, follows, to_run
+from utils.lost.ink import reduce_window
 
 REDUCTION = 3
 
@@ -33,21 +33,3 @@ def test_a_comma_does_not_bend_the_run_that_it_is_part_of():
 def test_a_run_of_pieces_slopes_as_their_places_do():
     pieces = [Band(x, x + 30, x + 15.0, 50 + 0.05 * (x + 15), 10.0, 0.0) for x in (0, 36, 72, 108)]
     assert to_run(pieces).slope == pytest.approx(0.05, abs=0.01)
-
-
-def test_many_strokes_make_squares_and_few_make_letters():
-    latin = Print(height=30.0, length=1000, inked=800, parts=40, part=20.0, strokes=1300)
-    assert pitch(latin, [latin]) == pytest.approx((1000 / 40, 6))
-    assert pitch(latin._replace(strokes=2000), [latin._replace(strokes=2000)]) == pytest.approx((1.16 * 30, 2))
-
-
-def test_dashes_and_bars_of_a_code_are_no_letters():
-    latin = Print(height=30.0, length=1000, inked=800, parts=40, part=20.0, strokes=1300)
-    assert latin.are_letters and latin._replace(parts=1, strokes=700).are_letters
-    assert not latin._replace(strokes=750).are_letters  # a dash a column, and now and then none
-    assert not latin._replace(parts=1, strokes=20).are_letters
-
-
-def test_lines_of_another_height_do_not_tell_how_far_letters_lie_apart():
-    small, large = Print(20.0, 500, 400, 40, 10.0, 600), Print(60.0, 500, 400, 9, 40.0, 600)
-    assert pitch(small, [small, large]) == pitch(small, [small])

@@ -1,8 +1,8 @@
 import numpy as np
 
 from tests.utils.lost.sheets import hole_at, text_page
-from utils.lost.bands import reduce_window
 from utils.lost.codes import find_codes
+from utils.lost.ink import reduce_window
 from utils.lost.lines import find_lost_lines
 
 MODULES, MODULE_PX = 29, 12  # of the code that is drawn
