@@ -26,10 +26,18 @@ ERASED = 5  # pixels across a rule that page structure knows
 
 @dataclass(frozen=True)
 class View:
-    """The reduced window, `(h, w)` uint8: 1 on ink without rules, on rules, on standing ones, in and around the hole.
+    """A window and what was seen in it.
 
-    `paper` is the level of the paper, `share` float32 how much of a pixel the hole covers. `window`, `covered` and
-    `reduction` are the window and its hole at full size, and how many times that is larger.
+    Attributes:
+        ink: `(h, w)` uint8, as all up to `paper` of the reduced window: 1 on ink that is no rule and no square code.
+        rules: 1 on rules, lying and standing ones.
+        standing: 1 on standing ones.
+        hole: 1 in the hole and right around it, where ink is not told from it.
+        share: `(h, w)` float32 in [0, 1], how much of a pixel the hole covers.
+        paper: `(h, w)` uint8, the level of the paper.
+        window: `(H, W, 3)` uint8 BGR at full size.
+        covered: `(H, W)` bool, its hole.
+        reduction: how many times the window is larger than the reduced one.
     """
 
     ink: Plane
