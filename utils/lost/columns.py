@@ -121,7 +121,7 @@ def _most_gap(end: End, column: _Column, lines: Lines, cut_ends: Set[tuple[Band,
     # All lines of a column begin at its margin, but the last one of a paragraph ends anywhere.
     if side < 0 and margin is not None and margin > LEAST_HIDDEN * height:
         return NEAR_HOLE
-    cut = sum((line, side) in cut_ends and _begins_alike(end, line, lines) for line in set(lines.values()))
+    cut = sum((line, side) in cut_ends and _begins_alike(end, line, lines) for line in dict.fromkeys(lines.values()))
     beyond = sum(reach > 0 for reach in column.aligned_reaches) + cut
     flush_beyond = margin is not None and margin > -SEEN_WHOLE * height
     if flush_beyond or beyond >= max(ENOUGH, MOSTLY * (len(column.aligned_reaches) + cut)):
@@ -169,10 +169,13 @@ def _column_of(end: End, limit: float, lines: Lines) -> _Column:
     """
     side, line = end.side, lines[end.run]
     start = line.end(-side)
+    alike = [
+        other
+        for other in dict.fromkeys(lines.values())
+        if other is not line and other.knows(side) and are_alike(other, end.run)
+    ]
     reaches, others = [], []
-    for other in sorted(set(lines.values()), key=lambda other: abs(other.at(other.centre) - end.run.at(other.centre))):
-        if other is line or not other.knows(side) or not are_alike(other, end.run):
-            continue
+    for other in sorted(alike, key=lambda other: abs(other.at(other.centre) - end.run.at(other.centre))):
         if _begins_alike(end, other, lines):
             reaches.append(_beyond(end, other))
         elif line.knows(-side) and other.knows(-side) and _overlap(other, min(start, limit), max(start, limit)):

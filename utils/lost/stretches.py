@@ -106,7 +106,10 @@ def _join_lines(
     """The whole line of each run, and those lines that the hole cuts at their left (-1) or right (+1) end."""
     lines: dict[Band, Band] = {}
     cut_ends = set()
-    for run in set(runs) - set(following.values()):
+    followers = set(following.values())
+    for run in runs:
+        if run in followers:
+            continue
         members = [run]
         while members[-1] in following:
             members.append(following[members[-1]])
