@@ -56,6 +56,7 @@ def test_comparison_is_three_panels_and_shows_what_was_found(checkpoints, photo,
     assert "repaired 1 region;" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_photo_that_cannot_be_read_is_one_line(checkpoints, tmp_path, capsys):
     (tmp_path / "no.jpg").write_text("not a picture")
     assert predict_single.main(["--image_path", str(tmp_path / "no.jpg"), "--device", "cpu", *checkpoints]) == 1

@@ -78,7 +78,7 @@ def test_nothing_but_bad_samples_is_an_error_not_an_endless_search():
         Mixture([Numbers(0, 50, broken=range(50))])[0]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])  # a worker takes 5 s to end
 def test_a_loader_process_hands_on_what_is_bad_without_its_traceback(workers):
     mixture = Mixture([Numbers(0, 50, broken=range(50))])
     with pytest.raises(ValueError, match=r"\Atoo many bad samples in a row:\n(file \d: the file is truncated\n?){8}\Z"):

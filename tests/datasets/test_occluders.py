@@ -90,6 +90,7 @@ def test_light_changes_the_colours_but_not_the_outline():
     assert np.array_equal(changed[..., 3], alpha) or np.array_equal(changed[..., 3], alpha[:, ::-1])
 
 
+@pytest.mark.slow
 def test_some_drawn_occluders_are_of_rare_kinds():
     kinds = {drawn_occluder(number, 40).kind for number in range(40)}
     assert kinds & set(OCCLUDER_KINDS) and kinds & set(RARE_KINDS)

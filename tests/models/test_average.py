@@ -21,6 +21,7 @@ def write_generator(path, seed, spec=SMALL):
     return generator.state_dict()
 
 
+@pytest.mark.slow
 def test_the_mean_is_weighted_and_keeps_the_spec(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     one, two = (write_generator(f"{seed}.pth", seed) for seed in range(2))

@@ -132,6 +132,7 @@ def test_generator_minimises_the_weighted_sum_it_reports(gan_type):
         torch.testing.assert_close(moved, start - 1e-3 * start.grad, rtol=1e-3, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_bfloat16_step_gives_nearly_the_float32_losses():
     images, masks = batch()
     found = []

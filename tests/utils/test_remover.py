@@ -123,6 +123,7 @@ def test_compat_equals_the_published_flow_but_for_wrapped_values(fill):
     assert (repaired != image).any()
 
 
+@pytest.mark.slow
 def test_compat_repairs_only_the_last_contour():
     removal = remover(compat=True)(page(4000, 3000, [(0, 300, 200, 420), (2800, 3700, 3000, 4000)]))
     assert len(removal.boxes) == 1 and is_red(removal.image)

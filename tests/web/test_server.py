@@ -459,6 +459,7 @@ def test_a_full_store_says_so_and_counts_what_it_refused_no_longer(tmp_path):
         site("PUT", f"/api/photos/{ID}", 201, content=small)
 
 
+@pytest.mark.slow
 def test_what_nobody_asks_for_is_forgotten_with_its_files(tmp_path):
     with running(tmp_path, forgotten_after_s=0.2) as site:
         site.put(encoded(page()))

@@ -32,7 +32,10 @@ LEAST_ROW = 0.25  # of a piece's length: a row of which less is seen tells no mo
 SMOOTHED = 0.1  # of a piece's height up and down: a single character has few full rows
 SLOPING = 6.0  # times its height: a piece as long tells its slope
 PAGE_SHARE = 0.6  # of the brightest paper: darker is a desk
-PAPER_STEP, BRIGHTEST = 4, 90  # pixels from one to the next that is asked; the percentile that stands for that paper
+PAPER_STEP, PAPER_PERCENTILE = (
+    4,
+    90,
+)  # pixels from one to the next that is asked; the percentile that stands for that paper
 CHAIN_GAP = 1.3  # heights between two pieces of one run
 SAME_LINE = 0.5  # heights between the middles of two pieces, or of the two sides, of a line
 FULL_HEIGHT = 0.7  # of a run's height: a lower piece is a comma or a dash
@@ -97,7 +100,7 @@ def find_pieces(view: View) -> list[Band]:
     piece_of = labels[rows, columns]
     paper = np.zeros(count, np.uint8)
     np.maximum.at(paper, piece_of, view.paper[rows, columns])
-    fit &= paper >= PAGE_SHARE * np.percentile(view.paper[::PAPER_STEP, ::PAPER_STEP], BRIGHTEST)
+    fit &= paper >= PAGE_SHARE * np.percentile(view.paper[::PAPER_STEP, ::PAPER_STEP], PAPER_PERCENTILE)
     chosen = fit[piece_of]
     rows, columns, piece_of = rows[chosen], columns[chosen], piece_of[chosen]
     inked = np.bincount(piece_of, minlength=count)

@@ -11,11 +11,11 @@ from utils.arrays import Plane
 # Pixels of the reduced window up and along; lines of text are not as high, and a code is larger. With the shares below
 # it was chosen on seeds 301 to 310 of `benchmarks/hidden.py`: all four codes there that were taken for text are found,
 # and text nowhere but below seals. At 38 pixels it is found also where lines are written over each other.
-CODE_SIDE = 44
+CODE_WINDOW_PX = 44
 LEAST_IN_ROW = 0.15  # of each row and column of such a square that is ink
 LEAST_FILLED = 0.38  # of the whole square; in a code it is about half
 JOINED = 5  # pixels: parts of a code so near each other hang together
-LEAST_VISIBLE = 0.5  # of the square that lies beside the hole
+LEAST_CODE_VISIBLE = 0.5  # of the square that lies beside the hole
 
 
 def find_codes(ink: Plane, hole: Plane) -> Plane:
@@ -28,11 +28,11 @@ def find_codes(ink: Plane, hole: Plane) -> Plane:
     Returns:
         `(h, w)` uint8, 1 on codes.
     """
-    side = CODE_SIDE
+    side = CODE_WINDOW_PX
     visible = cv2.multiply(1 - hole, 255)
     inked = cv2.multiply(ink, visible)
     full = _are_inked(inked, visible, (side, side), LEAST_FILLED)
-    full &= cv2.compare(cv2.blur(visible, (side, side)), 255 * LEAST_VISIBLE, cv2.CMP_GE)
+    full &= cv2.compare(cv2.blur(visible, (side, side)), 255 * LEAST_CODE_VISIBLE, cv2.CMP_GE)
     if not full.any():
         return full
     rows, columns = (_are_inked(inked, visible, size, LEAST_IN_ROW) for size in ((side, 1), (1, side)))

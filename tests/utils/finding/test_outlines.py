@@ -33,6 +33,7 @@ def phone() -> tuple[np.ndarray, np.ndarray]:
     return image, mask[..., 0] > 0
 
 
+@pytest.mark.slow
 def test_the_outline_of_a_case_of_the_papers_colour_is_taken_in():
     image, mask = phone()
     left = np.abs(image[..., 0].astype(int) - PAPER) > 30
