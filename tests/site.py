@@ -1,5 +1,6 @@
 """A site of the web page over tiny networks, for tests: what it is started with, and one page to drop on it."""
 
+import contextlib
 import os
 import re
 import signal
@@ -41,6 +42,16 @@ def graph_flags(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def _interrupt(process):
+    """Ctrl-C, once more where the first came while Python could not raise it."""
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return
+    process.kill()
+
+
 @contextmanager
 def serving(folder, *flags, port=0):
     """A server of its own; gives the process and the address that it printed."""
@@ -56,8 +67,4 @@ def serving(folder, *flags, port=0):
         threading.Thread(target=process.stdout.read, daemon=True).start()
         yield process, found[0]
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _interrupt(process)
