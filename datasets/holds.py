@@ -260,27 +260,29 @@ def reach_onto(
     to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > LEAST_DIRECTION)
     missing_px = to_edge - (h * scale - depth) + SPARE_WIDTHS * sprite.shape[1] * scale
     sprite = lengthened(sprite, int(missing_px / scale) + 1, rng) if missing_px > 0 else sprite
-    tip_rows = sprite[: max(FIRST_ROWS, h // TIP_SHARE), :, 3] > OPAQUE
-    columns = np.flatnonzero(tip_rows.any(axis=0))
-    tip = (float(columns.mean()) if columns.size else sprite.shape[1] / 2, 0.0)
+    tip = _tip_column(sprite, h), 0.0
     matrix = _turn(scale, angle + np.pi / 2)  # up in the cut-out is `direction`
     offset = np.array([x, y]) + direction * depth - matrix @ tip
     return Placed(sprite, np.column_stack([matrix, offset]), kind)
 
 
-def holding_pen(
-    hand: NDArray[np.float32], placed: Placed, rng: np.random.Generator, split: str = "train"
-) -> NDArray[np.float32]:
+def _tip_column(sprite: Sprite, length: int) -> float:
+    """Where the tip of a finger or a hand `length` pixels long lies across its cut-out, whatever goes on below."""
+    columns = np.flatnonzero((sprite[: max(FIRST_ROWS, length // TIP_SHARE), :, 3] > OPAQUE).any(axis=0))
+    return float(columns.mean()) if columns.size else sprite.shape[1] / 2
+
+
+def holding_pen(hand: NDArray[np.float32], placed: Placed, rng: np.random.Generator, split: str) -> NDArray[np.float32]:
     """A hand with a pen in it: the pen goes through the fingertips, below the hand.
 
     Args:
         hand: as `layer` gives it.
         placed: where it is.
+        split: `train` or `val`, whose pens differ.
     """
     pen = occluders.drawn_of_kind("pen", int(rng.integers(*DRAWN_NUMBERS[split])), HELD_SPRITE_SIDE).sprite
     h, w = placed.sprite.shape[:2]
-    columns = np.flatnonzero((placed.sprite[: max(FIRST_ROWS, h // TIP_SHARE), :, 3] > OPAQUE).any(axis=0))
-    tip = placed.matrix @ (float(columns.mean()) if columns.size else w / 2, h * TIP_DROP, 1)
+    tip = placed.matrix @ (_tip_column(placed.sprite, h), h * TIP_DROP, 1)
     scale = float(np.hypot(*placed.matrix[:, 0]))
     upwards = np.arctan2(placed.matrix[1, 0], placed.matrix[0, 0]) + rng.normal(0, PEN_LEAN)
     length = pen.shape[0]

@@ -386,7 +386,7 @@ class LifelikeScenes:
         blur_px = rng.uniform(*HELD_BLUR_PX) if sharp else float(np.exp(rng.uniform(*np.log(NEAR_BLUR_PX))))
         layer = holds.layer(placed, *scene.size)
         if placed.kind == "hand" and rng.random() < WRITES_CHANCE:
-            layer = holds.holding_pen(layer, placed, rng)
+            layer = holds.holding_pen(layer, placed, rng, self.split)
         scene.lay(layer, rng, blur_px, shadow=not pasted or rng.random() < PASTED_SHADOW_CHANCE)
 
 

@@ -1,13 +1,12 @@
 """A site of the web page over tiny networks, for tests: what it is started with, and one page to drop on it."""
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -46,7 +45,7 @@ def _interrupt(process):
     """Ctrl-C, once more where the first came while Python could not raise it."""
     for _ in range(3):
         process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(10)
             return
     process.kill()

@@ -39,7 +39,7 @@ def test_pen_in_a_hand_adds_to_it_and_leaves_its_own_pixels():
     sprite = draw_occluder(np.random.default_rng(5), 120, "hand").sprite
     placed = holds.Placed(sprite, np.array([[1.0, 0, 60], [0, 1, 100]]), "hand")
     hand = holds.layer(placed, 240, 240)
-    writing = holds.holding_pen(hand, placed, rng)
+    writing = holds.holding_pen(hand, placed, rng, "train")
     assert np.count_nonzero(writing[..., 3] > 0.5) > np.count_nonzero(hand[..., 3] > 0.5)
     opaque = hand[..., 3] == 1
     assert np.array_equal(writing[opaque], hand[opaque])
