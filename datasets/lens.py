@@ -28,12 +28,16 @@ CAST_KNOTS, CAST_WAVE_PX, CAST_REACH_PX, CAST_FAR_PX = 13, 25, 900, 1500  # of t
 CAST_SOFTNESS_PX, CAST_STRENGTH = (0.7, 30), (0.12, 0.6)
 
 # Exposure and colour.
-ORDINARY_CHANCE = 0.7  # of a photo that a phone has exposed by itself
+ORDINARY_CHANCE = 0.8  # of a photo that a phone has exposed by itself
 ORDINARY_STRENGTH = 0.4  # of what happens to its exposure after that, as `expose` takes it
+ORDINARY_NOISE = 0.4  # of a photo of many megapixels, after reduction
 RETOUCHED_STRENGTH, RETOUCHED_NOISE = 0.4, 0.15  # of exposure and noise after pasting
 METER_STEP = 8  # metering looks at every eighth pixel each way
 METERED_SHARE, METERED_LEVEL = 95, (165.0, 250.0)  # percentile of the brightest channel, and where metering puts it
 METERED_GAIN = (0.5, 4.0)  # limits of the gain that metering may set
+BLACK_SHARE, BLACK_LEVEL = 1.0, (0.0, 30.0)  # percentile of the darkest channel, and where a phone's curve puts it
+BLACKENED = (0.2, 1.0)  # how far towards that level
+MOST_BLACK = 120.0  # level that becomes black at most
 WHITE_SHARE, WHITE_BALANCE, WHITE_ERROR = 75, (0.6, 1.0), 0.04  # brightest pixels made neutral: how far, how exactly
 EXPOSURE_SPREAD, BALANCE_SPREAD, EXPONENT_SPREAD, SATURATION_SPREAD = 0.16, 0.09, 0.2, 0.18
 DARK_CHANCE, DARK_GAIN = 0.07, (0.25, 0.6)  # of a photo taken too dark
@@ -50,6 +54,7 @@ ENLARGED = (0.35, 0.9)  # its size before, as a share of the size after
 NOISE_SHAPE, NOISE_SCALE = 1.3, 2.2  # of the gamma distribution that noise is drawn from, in levels of 255
 COLOURED_NOISE_CHANCE = 0.5  # of coarse, coloured noise as well
 SHARPENED_CHANCE, SHARPENED_PX, SHARPENED = 0.25, 1.2, (0.2, 1.2)  # by an unsharp mask of that blur and strength
+CRISP_CHANCE, CRISPENED_CHANCE = 0.6, 0.6  # of an ordinary photo reduced from many megapixels, and sharpened then
 JPEG_CHANCE, JPEG_QUALITY = 0.75, (28, 95)  # of a photo that was saved as JPEG, and the range of its quality
 
 
@@ -63,7 +68,9 @@ def take(image: NDArray[np.float32], rng: np.random.Generator, noise: float = 1.
     lit = shine(image, rng)
     ordinary = rng.random() < ORDINARY_CHANCE
     exposed = expose(_meter(lit, rng), rng, ORDINARY_STRENGTH) if ordinary else expose(lit, rng)
-    return record(soften(exposed, rng), rng, noise)
+    if ordinary and rng.random() < CRISP_CHANCE:
+        return record(exposed, rng, noise * ORDINARY_NOISE, CRISPENED_CHANCE)
+    return record(soften(exposed, rng), rng, noise * (ORDINARY_NOISE if ordinary else 1.0))
 
 
 def retouch(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -80,7 +87,14 @@ def _meter(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     balance = np.clip(balance, *METERED_GAIN) * np.exp(rng.normal(0, WHITE_ERROR, 3))
     brightest = np.percentile((pixels * balance).max(axis=1), METERED_SHARE)
     gain = np.clip(rng.uniform(*METERED_LEVEL) / max(brightest, 1.0), *METERED_GAIN)
-    return image * (balance * gain).astype(np.float32)
+    return _blacken(image * (balance * gain).astype(np.float32), rng)
+
+
+def _blacken(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What is darkest becomes nearly black, full light stays: a phone's curve."""
+    darkest = np.percentile(image[::METER_STEP, ::METER_STEP].min(axis=2), BLACK_SHARE)
+    black = np.clip((darkest - rng.uniform(*BLACK_LEVEL)) * rng.uniform(*BLACKENED), 0, MOST_BLACK)
+    return np.maximum(image - np.float32(black), 0) * np.float32(255 / (255 - black))
 
 
 def shine(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -171,8 +185,18 @@ def soften(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     return image
 
 
-def record(image: NDArray[np.float32], rng: np.random.Generator, strength: float = 1.0) -> NDArray[np.uint8]:
-    """Noise, sharpening, JPEG: `(h, w, 3)` float32 in [0, 255] → uint8."""
+def record(
+    image: NDArray[np.float32],
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    sharpened_chance: float = SHARPENED_CHANCE,
+) -> NDArray[np.uint8]:
+    """Noise, sharpening, JPEG: `(h, w, 3)` float32 in [0, 255] → uint8.
+
+    Args:
+        strength: of the noise.
+        sharpened_chance: how often the photo is sharpened.
+    """
     h, w = image.shape[:2]
     sigma = rng.gamma(NOISE_SHAPE, NOISE_SCALE) * strength
     noise = rng.standard_normal((h, w, 1), np.float32) * np.float32(sigma)
@@ -180,7 +204,7 @@ def record(image: NDArray[np.float32], rng: np.random.Generator, strength: float
         coarse = rng.standard_normal((h // 2 + 1, w // 2 + 1, 3), np.float32) * np.float32(sigma)
         noise = noise + cv2.resize(coarse, (w, h))
     image = image + noise
-    if rng.random() < SHARPENED_CHANCE:
+    if rng.random() < sharpened_chance:
         soft = cv2.GaussianBlur(image, (0, 0), SHARPENED_PX)
         image = image + (image - soft) * np.float32(rng.uniform(*SHARPENED))
     return _compressed(image, rng) if rng.random() < JPEG_CHANCE else _pixels(image)

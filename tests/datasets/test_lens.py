@@ -29,6 +29,33 @@ def test_metering_keeps_what_is_dark_beside_the_paper_dark(dim_scene):
     assert metered[32:].mean() < metered[:32].mean() / 2
 
 
+def test_metering_makes_what_is_darkest_nearly_black_and_keeps_full_light():
+    foggy = np.full((64, 48, 3), 160, np.float32)
+    foggy[:32] = 255
+    for seed in range(10):
+        curved = lens._blacken(foggy, np.random.default_rng(seed))
+        assert curved[:32] == pytest.approx(255, abs=0.01)
+        assert 0 <= curved[32:].max() < 160
+
+
+def test_what_is_black_already_stays_as_it_is():
+    scene = np.zeros((64, 48, 3), np.float32)
+    scene[:32] = 200
+    assert np.array_equal(lens._blacken(scene, np.random.default_rng(0)), scene)
+
+
+def test_photo_of_many_megapixels_is_crisper_than_others(monkeypatch):
+    edges = np.kron(np.indices((8, 6)).sum(axis=0) % 2, np.ones((8, 8))).astype(np.float32) * 120 + 60
+    scene = np.repeat(edges[..., None], 3, axis=2)
+    steepest = {}
+    for crisp in (0.0, 1.0):
+        monkeypatch.setattr(lens, "CRISP_CHANCE", crisp)
+        monkeypatch.setattr(lens, "ORDINARY_CHANCE", 1.0)
+        photos = (lens.take(scene, np.random.default_rng(seed), 0.0).astype(int) for seed in range(20))
+        steepest[crisp] = np.mean([np.abs(np.diff(photo, axis=1)).max() for photo in photos])
+    assert steepest[1.0] > 1.2 * steepest[0.0]
+
+
 def test_photo_has_the_size_of_its_scene_and_bytes(dim_scene):
     photo = lens.take(dim_scene, np.random.default_rng(2))
     assert photo.shape == dim_scene.shape and photo.dtype == np.uint8
