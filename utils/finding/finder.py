@@ -15,6 +15,7 @@ import numpy as np
 from utils import preprocess
 from utils.arrays import Floats, Image, Mask, Plane
 from utils.finding.outlines import with_outlines
+from utils.finding.page_edge import continue_page
 from utils.finding.scope import without_rest
 from utils.options import RemovalOptions, growth_px, scale_of
 from utils.page.cells import grow
@@ -40,6 +41,7 @@ HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
+EDGE_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
 
 
 class Region(NamedTuple):
@@ -127,6 +129,9 @@ def look(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Sight:
     if candidates and answer.off_page is not None:
         answer = answer.averaged(segmenter(np.ascontiguousarray(small[:, ::-1])).mirrored())
         candidates = _candidates(small, answer, options)
+        assert answer.off_page is not None  # two answers of one network
+        answer = answer._replace(off_page=continue_page(answer.off_page, _union(candidates, small)))
+        candidates = [candidate for candidate in candidates if _on_page(candidate.mask, answer.off_page)]
     both = options.doubtful == "remove"
     return Sight(
         small, answer, [p for p in candidates if p.sure or both], [p for p in candidates if not (p.sure or both)]
@@ -192,7 +197,7 @@ def _enters(region: Mask, off_page: Floats | None) -> bool:
 
 def _on_page(region: Mask, off_page: Floats | None) -> bool:
     """Whether a region lies on a page, in part at least: what lies beside every page stays."""
-    return off_page is None or bool(np.count_nonzero(region & (off_page < 0.5)) >= TOUCH_LEAST)
+    return off_page is None or bool(np.count_nonzero(region & ~grow(off_page >= 0.5, EDGE_PX)) >= TOUCH_LEAST)
 
 
 def _union(candidates: list[_Candidate], small: Image) -> Mask:

@@ -28,6 +28,7 @@ SMALL_REST = 0.15  # share of an occluder: so little of it beside the page goes 
 HELD_SHARE = 0.65  # of a part's rim that lies on what stays, from which it stays too
 RIM_PX = 2  # width of that rim, in pixels of the photo
 SECTORS, LEAST_IN_SECTOR = 6, 30  # directions from the rest in which texture is compared, and pixels of one
+LEAST_SECTORS = 2  # with fewer there is nothing to compare
 ALIKE_LEVELS, ALIKE_CONTRAST = 20.0, 8.0  # by which mean and deviation of sectors of one texture differ at most
 
 
@@ -99,10 +100,11 @@ def is_continuable(small: Image, off_page: Floats, remainder: Mask, covered: Mas
     visible = grow(remainder, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
     if np.count_nonzero(visible) < LEAST_GROUND_PX:
         return False
-    soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)
-    if soft[visible].std(axis=0).max() < EVEN_LEVELS:
-        return True
     ys, xs = np.nonzero(visible)
+    soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)[ys, xs].astype(np.float64)
+    plane = np.stack([np.ones_like(xs), xs, ys], axis=1).astype(np.float64)
+    if (soft - plane @ np.linalg.lstsq(plane, soft, rcond=None)[0]).std(axis=0).max() < EVEN_LEVELS:
+        return True
     middle_y, middle_x = (float(values.mean()) for values in np.nonzero(remainder))
     sector = ((np.arctan2(ys - middle_y, xs - middle_x) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
     means, contrasts = [], []
@@ -111,6 +113,6 @@ def is_continuable(small: Image, off_page: Floats, remainder: Mask, covered: Mas
         if len(values) >= LEAST_IN_SECTOR:
             means.append(values.mean(axis=0))
             contrasts.append(values.std(axis=0))
-    if not means:
+    if len(means) < LEAST_SECTORS:
         return False
     return bool(np.ptp(means, axis=0).max() < ALIKE_LEVELS and np.ptp(contrasts, axis=0).max() < ALIKE_CONTRAST)

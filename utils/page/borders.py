@@ -33,7 +33,7 @@ OFF_PX = 2.5  # so far off the fitted line it is left out of the next fit
 LINE_FITS = 3  # of the line, each without what lies off the last
 MIN_FOLLOWED_PX = 16.0  # a border counts as followed over at least so much: its direction is in doubt by no more
 MAX_TURN = 0.1  # radians between a border's direction and the way to where it comes out again
-STEP_DOUBT_PX = 20.0  # doubt of a direction in radians, times the length in pixels that it was measured on
+STEP_DOUBT_PX = 20.0  # doubt of a direction that was measured on cells in radians, times its length in pixels
 ONE_SHARED_COST = 0.5  # radians: joining borders of the page that share one surface only
 NO_PAGE_COST = 2.0  # radians: joining borders that share no page; desks are of pieces of light and shadow
 CORNER_COST = 1.0  # radians: a corner instead of a straight way
@@ -205,10 +205,22 @@ def continue_borders(entries: list[Entry], hole: Mask, page: int) -> list[Points
     Returns:
         Each as `(n, 2)` points (x, y).
     """
+    lines, left = join_borders(entries, page)
+    straight = (_go_straight(entry, hole) for entry in left)
+    return [*lines, *(line for line in straight if line is not None)]
+
+
+def join_borders(entries: list[Entry], page: int, doubt_px: float = STEP_DOUBT_PX) -> tuple[list[Points], list[Entry]]:
+    """The borders that are seen on both sides of a hole, each as `(n, 2)` points (x, y), and the other entries.
+
+    Args:
+        entries, page: as for `continue_borders`.
+        doubt_px: doubt of a direction in radians, times the length in pixels that it was measured on.
+    """
     costs: list[tuple[float, int, int, list[Points]]] = []
     for i, one in enumerate(entries):
         for j in range(i):
-            join = _join(one, entries[j], page)
+            join = _join(one, entries[j], page, doubt_px)
             if join is not None:
                 costs.append((join[0], i, j, join[1]))
     left = list(range(len(entries)))
@@ -218,11 +230,10 @@ def continue_borders(entries: list[Entry], hole: Mask, page: int) -> list[Points
             left.remove(i)
             left.remove(j)
             lines.append(np.array(corners))
-    straight = (_go_straight(entries[i], hole) for i in left)
-    return [*lines, *(line for line in straight if line is not None)]
+    return lines, [entries[i] for i in left]
 
 
-def _join(one: Entry, two: Entry, page: int) -> tuple[float, list[Points]] | None:
+def _join(one: Entry, two: Entry, page: int, doubt_px: float) -> tuple[float, list[Points]] | None:
     """How badly two entries fit as ends of one border, in radians, and its corners; None where they do not."""
     way = two.point - one.point
     length = float(np.hypot(*way))
@@ -231,7 +242,7 @@ def _join(one: Entry, two: Entry, page: int) -> tuple[float, list[Points]] | Non
         return None
     other = 0.0 if len(shared) == 2 else ONE_SHARED_COST if page in shared else NO_PAGE_COST
     turn = max(_angle(one.heading, way / length), _angle(-two.heading, way / length))
-    if turn < MAX_TURN + STEP_DOUBT_PX / min(one.length, two.length):
+    if turn < MAX_TURN + doubt_px / min(one.length, two.length):
         return turn + other, [one.point, two.point]
     directions = np.stack([one.heading, -two.heading], 1)
     if abs(np.linalg.det(directions)) > MIN_CORNER_SINE:
@@ -293,7 +304,7 @@ def divide_hole(
         grounds: numbers of the surfaces that are no page.
     """
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
-    parts = _cut(wide, [line - (area[1].start, area[0].start) for line in borders])
+    parts = cut_hole(wide, [line - (area[1].start, area[0].start) for line in borders])
     if off_page is not None:
         parts, off_page_parts = _cut_by_page(parts, off_page)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
@@ -368,7 +379,7 @@ def _is_seen_on_page(parts: NDArray[np.uint16], touched: Indices, is_ground: Mas
     return np.asarray((rim > LONG_RIM * np.sqrt(area)) & (ground < BORDER_GROUND_SHARE * rim), bool)
 
 
-def _cut(wide: Plane, lines: list[Points]) -> NDArray[np.uint16]:
+def cut_hole(wide: Plane, lines: list[Points]) -> NDArray[np.uint16]:
     """Number the parts of a hole, `(h, w)` 1 in it, that lines leave; 0 on these and outside."""
     free = wide.copy()
     for line in lines:
