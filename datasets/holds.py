@@ -42,6 +42,7 @@ STRANGE_CHANCE = 0.08  # of an occluder that is made stranger
 OTHER_MATERIAL_CHANCE, MATERIAL_SIDE = 0.5, 200  # of such a thing in any material; pixels
 RELIT_STRENGTH, RELIT_GAMMA, RELIT_GAIN, RELIT_TINT = (0.2, 1.0), 0.2, (-0.5, 0.15), 0.04  # of another light
 GREY_SPRITE_CHANCE = 0.06
+SKIN_KINDS = ("finger", "hand", "arm")
 GLOVE_CHANCE = 0.05  # of a glove on a hand
 GLOVE_RELIEF, GLOVE_RELIEF_SHARE, GLOVE_LIGHT = (0.3, 1.8), (0.5, 1.0), (0.7, 1.1)  # shading over the usual level
 USUAL_LEVEL, DARKEST_LEVEL = 128.0, 16.0  # grey level of a hand without pixels, and of the darkest with shading
@@ -100,7 +101,7 @@ def pick(collection: Collection, rng: np.random.Generator, kind: str, split: str
     else:
         sprite, edges = collection.cutout(rng, kind)
     changed = Occluder(kind, sprite)
-    if kind in ("finger", "hand", "arm") and rng.random() < GLOVE_CHANCE:
+    if kind in SKIN_KINDS and rng.random() < GLOVE_CHANCE:
         changed = Occluder(kind, _gloved(sprite, rng))
     elif rng.random() < STRANGE_CHANCE:
         of_any_material = kind == "object" and rng.random() < OTHER_MATERIAL_CHANCE

@@ -20,6 +20,7 @@ from datasets.chances import choose
 from datasets.collection import IS_PAPER, Collection
 from datasets.drawn import DrawnSamples
 from datasets.frames import DrawnFrame
+from datasets.light import share_light
 from datasets.prints import print_on
 from datasets.scene import Scene
 from datasets.sheets import bent, lay_out, warped
@@ -46,6 +47,7 @@ REACHING = {"finger": 0.5, "hand": 0.34, "arm": 0.16}
 ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
 RIM_CHANCE, RIM_REACH_PX = 0.35, 12  # of a thing that lies across the page's edge; how far from it its middle may be
+SHARED_LIGHT_CHANCE = 0.85  # of a thing in the paper's own light, where the camera has seen both
 WRITES_CHANCE = 0.2  # of a hand that has a pen in it
 BESIDE_CHANCE = 0.4  # of things beside the page, where there is room
 NOTE_CHANCE = 0.1  # of notes and tape on a page, which belong to it
@@ -387,6 +389,8 @@ class LifelikeScenes:
         layer = holds.layer(placed, *scene.size)
         if placed.kind == "hand" and rng.random() < WRITES_CHANCE:
             layer = holds.holding_pen(layer, placed, rng, self.split)
+        if not pasted and rng.random() < SHARED_LIGHT_CHANCE:
+            layer = share_light(layer, scene.image, scene.page, placed.kind in holds.SKIN_KINDS, rng)
         scene.lay(layer, rng, blur_px, shadow=not pasted or rng.random() < PASTED_SHADOW_CHANCE)
 
 

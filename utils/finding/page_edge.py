@@ -23,7 +23,7 @@ HOLD, LEAST_HOLD = 8, 6  # pixels of the rim beside an edge, and how many of the
 NEAR_PX = 8.0  # the edge lies so near its end at the rim
 ONE_KIND = 0.9  # of what is seen along a part's rim, that makes it page or none
 SOFT_PX = 1.5  # standard deviation of the blur along the edge: a network's answer is soft, and so it is enlarged
-FIT_PRECISION = 0.01  # pixels and radians
+EDGE_FIT_PRECISION = 0.01  # pixels and radians
 PAGE, BESIDE = 1, 2  # kinds of what is seen
 KINDS = PAGE, BESIDE
 
@@ -122,7 +122,7 @@ def _fit_entry(points: Indices, numbers: Indices, end: Indices) -> Entry | None:
     own = numbers == numbers[distance.argmin()]
     for reach in FOLLOW_PX:
         near = points[own & (distance < reach)].astype(np.float32)
-        dx, dy, px, py = cv2.fitLine(near, cv2.DIST_HUBER, 0, FIT_PRECISION, FIT_PRECISION).ravel()
+        dx, dy, px, py = cv2.fitLine(near, cv2.DIST_HUBER, 0, EDGE_FIT_PRECISION, EDGE_FIT_PRECISION).ravel()
         heading, centre = np.array([dx, dy], np.float64), np.array([px, py], np.float64)
         heading = heading if heading @ (end - centre) >= 0 else -heading
         across = np.array([-heading[1], heading[0]])
