@@ -8,17 +8,17 @@ ninetieth percentile), its saturation 86 to 157 of 255.
 import numpy as np
 from numpy.typing import NDArray
 
-PAPER_STEP, LEAST_PAPER = 8, 40  # paper is looked at in every eighth pixel each way; fewer pixels tell nothing
-PAPER_SHARE, LEAST_PAPER_LEVEL = 75, 0.08  # percentile of its pixels that is bare paper; darker it tells nothing
-PAPER_TINT = (0.2, 0.9)  # how far the light's colour is the paper's: paper has a colour of its own
+LIT_STEP, LEAST_PAPER_PIXELS = 8, 40  # paper is looked at in every eighth pixel each way; fewer pixels tell nothing
+BARE_SHARE, LEAST_PAPER_LEVEL = 75, 0.08  # percentile of its pixels that is bare paper; darker it tells nothing
+SHARED_TINT = (0.2, 0.9)  # how far the light's colour is the paper's: paper has a colour of its own
 SKIN_TO_PAPER, SKIN_TO_PAPER_SPREAD = 0.78, 0.24  # level of skin over the paper's; spread of its logarithm
 BRIGHTEST_SKIN = 1.1  # of the paper's level
 SKIN_SATURATION, SKIN_SATURATION_SPREAD = 0.5, 0.12  # of skin there
 CHROMA = (0.7, 2.2)  # limits of the exponent on each channel's share of the strongest, which sets it
 SKIN_GREEN = (-0.16, 0.0)  # logarithm of its gain: skin is redder there
 THING_GAIN_SPREAD = 0.25  # of a thing's light against the paper's, of its logarithm
-OPAQUE, LEAST_OPAQUE = 0.9, 20  # coverage from which a pixel shows the thing alone; fewer pixels tell nothing
-DARKEST, BRIGHTEST = 0.02, 0.98  # limits of levels of which logarithms are taken
+THING_ALONE, LEAST_OPAQUE = 0.9, 20  # coverage from which a pixel shows the thing alone; fewer pixels tell nothing
+LEAST_LEVEL, MOST_LEVEL = 0.02, 0.98  # limits of levels of which logarithms are taken
 
 
 def share_light(
@@ -39,22 +39,22 @@ def share_light(
     Returns:
         The same shape and range; the layer itself where there is no paper.
     """
-    paper = image[::PAPER_STEP, ::PAPER_STEP][page[::PAPER_STEP, ::PAPER_STEP] > 0.5]
+    paper = image[::LIT_STEP, ::LIT_STEP][page[::LIT_STEP, ::LIT_STEP] > 0.5]
     alpha = layer[..., 3]
-    opaque = layer[::2, ::2][alpha[::2, ::2] > OPAQUE]
-    if len(paper) < LEAST_PAPER or len(opaque) < LEAST_OPAQUE:
+    opaque = layer[::2, ::2][alpha[::2, ::2] > THING_ALONE]
+    if len(paper) < LEAST_PAPER_PIXELS or len(opaque) < LEAST_OPAQUE:
         return layer
-    white = np.percentile(paper, PAPER_SHARE, axis=0) / 255
+    white = np.percentile(paper, BARE_SHARE, axis=0) / 255
     level = float(white.max())
     if level < LEAST_PAPER_LEVEL:
         return layer
-    gains = (white / level) ** rng.uniform(*PAPER_TINT)
+    gains = (white / level) ** rng.uniform(*SHARED_TINT)
     colour = layer[..., :3] / np.maximum(alpha, 1e-3)[..., None]
     if skin:
         strongest = colour.max(axis=2, keepdims=True)
-        typical = np.clip(np.median(opaque[:, :3], axis=0), DARKEST, BRIGHTEST)
-        paleness = np.clip(typical.min() / typical.max(), DARKEST, BRIGHTEST)
-        saturation = np.clip(rng.normal(SKIN_SATURATION, SKIN_SATURATION_SPREAD), DARKEST, BRIGHTEST)
+        typical = np.clip(np.median(opaque[:, :3], axis=0), LEAST_LEVEL, MOST_LEVEL)
+        paleness = np.clip(typical.min() / typical.max(), LEAST_LEVEL, MOST_LEVEL)
+        saturation = np.clip(rng.normal(SKIN_SATURATION, SKIN_SATURATION_SPREAD), LEAST_LEVEL, MOST_LEVEL)
         chroma = np.clip(np.log(1 - saturation) / np.log(paleness), *CHROMA)
         colour = strongest * (colour / np.maximum(strongest, 1e-3)) ** np.float32(chroma)
         wanted = min(SKIN_TO_PAPER * np.exp(rng.normal(0, SKIN_TO_PAPER_SPREAD)), BRIGHTEST_SKIN)

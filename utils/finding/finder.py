@@ -41,7 +41,7 @@ HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
-EDGE_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
+EDGE_KNOWN_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
 
 
 class Region(NamedTuple):
@@ -197,7 +197,7 @@ def _enters(region: Mask, off_page: Floats | None) -> bool:
 
 def _on_page(region: Mask, off_page: Floats | None) -> bool:
     """Whether a region lies on a page, in part at least: what lies beside every page stays."""
-    return off_page is None or bool(np.count_nonzero(region & ~grow(off_page >= 0.5, EDGE_PX)) >= TOUCH_LEAST)
+    return off_page is None or bool(np.count_nonzero(region & ~grow(off_page >= 0.5, EDGE_KNOWN_PX)) >= TOUCH_LEAST)
 
 
 def _union(candidates: list[_Candidate], small: Image) -> Mask:

@@ -14,18 +14,18 @@ from utils.page.cells import grow
 from utils.regions import Box, connected_bounds, crop
 
 # Pixels of the network. Chosen by looking at 28 really covered photographs and the five of `test_img`.
-CLEAR_PX = 4  # so near an occluder its own edge draws the page's aside
+CLEAR_OF_EDGE_PX = 4  # so near an occluder its own edge draws the page's aside
 FOLLOW_PX = (50, 25, 15)  # the edge's direction is that of what lies so near; of less, where more is not straight
 LEAST_PX = 12  # an edge that is followed over less tells no direction
 DOUBT_PX = 4.0  # doubt of an edge's direction in radians, times the length in pixels that it was followed over
 STRAIGHT_PX = 1.5  # a straight edge strays by less, root mean square
 HOLD, LEAST_HOLD = 8, 6  # pixels of the rim beside an edge, and how many of them must be of one kind
-NEAR_PX = 8.0  # the edge lies so near its end at the rim
+ENTRY_NEAR_PX = 8.0  # the edge lies so near its end at the rim
 ONE_KIND = 0.9  # of what is seen along a part's rim, that makes it page or none
-SOFT_PX = 1.5  # standard deviation of the blur along the edge: a network's answer is soft, and so it is enlarged
+ANSWER_SOFT_PX = 1.5  # standard deviation of the blur along the edge: a network's answer is soft, and so it is enlarged
 EDGE_FIT_PRECISION = 0.01  # pixels and radians
-PAGE, BESIDE = 1, 2  # kinds of what is seen
-KINDS = PAGE, BESIDE
+SEEN_PAGE, SEEN_BESIDE = 1, 2  # kinds of what is seen
+SEEN_KINDS = SEEN_PAGE, SEEN_BESIDE  # all but what is hidden
 
 
 def continue_page(off_page: Floats, covered: Mask) -> Floats:
@@ -36,10 +36,10 @@ def continue_page(off_page: Floats, covered: Mask) -> Floats:
         covered: `(h, w)` bool, the occluders.
 
     Returns:
-        `(h, w)` float32, `off_page` itself where nothing changes; outside the occluders and `CLEAR_PX` around them it
+        `(h, w)` float32, `off_page` itself where nothing changes; outside the occluders and `CLEAR_OF_EDGE_PX` around them it
         is the same.
     """
-    hidden = grow(covered, CLEAR_PX)
+    hidden = grow(covered, CLEAR_OF_EDGE_PX)
     continued = off_page
     for bounds in connected_bounds(hidden):
         window = bounds.padded(FOLLOW_PX[0], *hidden.shape)
@@ -54,27 +54,28 @@ def continue_page(off_page: Floats, covered: Mask) -> Floats:
 
 def _continue_window(off_page: Floats, hidden: Mask, bounds: Box) -> Floats | None:
     """`continue_page` for the hidden parts within the bounds, in a window around them; None where nothing changes."""
-    seen = np.where(hidden, 0, np.where(off_page < 0.5, PAGE, BESIDE)).astype(np.uint8)
+    seen = np.where(hidden, 0, np.where(off_page < 0.5, SEEN_PAGE, SEEN_BESIDE)).astype(np.uint8)
     hole = np.zeros(hidden.shape, np.uint8)
     crop(hole, bounds)[:] = crop(hidden, bounds)
     ring = seen[(cv2.dilate(hole, np.ones((3, 3), np.uint8)) > 0) & ~hidden]
-    if min(np.count_nonzero(ring == kind) for kind in KINDS) < LEAST_HOLD:
+    if min(np.count_nonzero(ring == kind) for kind in SEEN_KINDS) < LEAST_HOLD:
         return None
-    lines, _ = join_borders(_find_entries(seen, hole), PAGE, DOUBT_PX)
+    lines, _ = join_borders(_find_entries(seen, hole), SEEN_PAGE, DOUBT_PX)
     if not lines:
         return None
     parts = cut_hole(hole, lines)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
     count = int(parts.max()) + 1
-    page, beside = (np.bincount(rim[(seen == kind) & (rim > 0)], minlength=count) for kind in KINDS)
+    page, beside = (np.bincount(rim[(seen == kind) & (rim > 0)], minlength=count) for kind in SEEN_KINDS)
     total = np.maximum(page + beside, 1)
-    kinds = np.where(page >= ONE_KIND * total, PAGE, np.where(beside >= ONE_KIND * total, BESIDE, 0))
+    kinds = np.where(page >= ONE_KIND * total, SEEN_PAGE, np.where(beside >= ONE_KIND * total, SEEN_BESIDE, 0))
     kinds[0] = 0
     # The cut itself, which is in no part, counts as page: half a pixel of page too much shows less than a line of skin.
     known = (kinds > 0)[parts]
     decided = known | ((parts == 0) & (hole > 0) & grow(known, 1))
     beside_share, known_share = (
-        cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT_PX) for mask in ((kinds == BESIDE)[parts], decided)
+        cv2.GaussianBlur(mask.astype(np.float32), (0, 0), ANSWER_SOFT_PX)
+        for mask in ((kinds == SEEN_BESIDE)[parts], decided)
     )
     return np.where(decided, beside_share / np.maximum(known_share, 1e-6), off_page).astype(np.float32)
 
@@ -87,7 +88,7 @@ def _find_entries(seen: Plane, hole: Plane) -> list[Entry]:
         hole: `(h, w)` uint8, 1 in it.
     """
     square = np.ones((3, 3), np.uint8)
-    page, beside = ((seen == kind).astype(np.uint8) for kind in KINDS)
+    page, beside = ((seen == kind).astype(np.uint8) for kind in SEEN_KINDS)
     edge = (cv2.dilate(page, square) & beside) | (cv2.dilate(beside, square) & page)
     _, pieces = cv2.connectedComponents(edge, connectivity=8)
     y, x = np.nonzero(edge)
@@ -117,7 +118,7 @@ def _fit_entry(points: Indices, numbers: Indices, end: Indices) -> Entry | None:
         end: `(2,)` (x, y).
     """
     distance = np.hypot(*(points - end).T)
-    if not len(points) or distance.min() > NEAR_PX:
+    if not len(points) or distance.min() > ENTRY_NEAR_PX:
         return None
     own = numbers == numbers[distance.argmin()]
     for reach in FOLLOW_PX:
@@ -128,5 +129,5 @@ def _fit_entry(points: Indices, numbers: Indices, end: Indices) -> Entry | None:
         across = np.array([-heading[1], heading[0]])
         length = float(np.ptp(near @ heading))
         if length >= LEAST_PX and np.sqrt(np.mean(np.square((near - centre) @ across))) < STRAIGHT_PX:
-            return Entry(end + across * ((centre - end) @ across), heading, length, KINDS)
+            return Entry(end + across * ((centre - end) @ across), heading, length, SEEN_KINDS)
     return None
