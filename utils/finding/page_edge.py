@@ -36,7 +36,7 @@ def continue_page(off_page: Floats, covered: Mask) -> Floats:
         covered: `(h, w)` bool, the occluders.
 
     Returns:
-        `(h, w)` float32, `off_page` itself where nothing changes; outside the occluders and `CLEAR_OF_EDGE_PX` around them it
+        `(h, w)` float32, `off_page` itself where nothing changes; farther than `CLEAR_OF_EDGE_PX` from the occluders it
         is the same.
     """
     hidden = grow(covered, CLEAR_OF_EDGE_PX)
