@@ -81,13 +81,14 @@ def spread(values: Floats, weights: Floats) -> Floats:
         `(h, w, C)` float32: close to `values` where `weights` is 1, a smooth continuation elsewhere.
     """
     height, width = weights.shape
-    known: Floats = values * weights[..., None]
+    wide = cv2.merge([weights] * values.shape[2]).reshape(values.shape)  # NumPy is slow where it repeats a channel
+    known: Floats = values * wide
     if max(height, width) == 1:
-        return np.divide(known, np.maximum(weights[..., None], 1e-6), dtype=np.float32)
+        return np.divide(known, np.maximum(wide, 1e-6), dtype=np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
     coarse_weights = cv2.resize(weights, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0])
     coarse_known = cv2.resize(known, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
     coarse_values = np.divide(coarse_known, np.maximum(coarse_weights[..., None], 1e-6), dtype=np.float32)
     coarse = spread(coarse_values, np.minimum(coarse_weights / FULL_FROM, 1))
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
-    return np.asarray(known + (1 - weights[..., None]) * smooth, np.float32)
+    return np.asarray(known + (1 - wide) * smooth, np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points, Reals
-from utils.page.cells import CELL_PX, enlarge_at, fill_with_nearest
+from utils.page.cells import CELL_PX, enlarge_at, fill_with_nearest, find_points
 
 MIN_RIM_CELLS = 12  # a hole whose rim is shorter meets no border that could be measured
 RIM_DEPTH_CELLS = 2.5  # cells of the rim that lie deeper in the hole are at the photo's border, where nothing is seen
@@ -185,7 +185,7 @@ def _locate_edge(window: Image, hidden: Mask, tones: list[Floats], entry: Entry,
     first, second = (tones[number - 1][row[:, side_px], column[:, side_px]] for number in entry.surfaces)
     contrast = first - second
     strip = cv2.remap(window, xs.astype(np.float32), ys.astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
-    level = ((strip - second[:, None]) * contrast[:, None]).sum(2) / np.maximum((contrast**2).sum(1), 1)[:, None]
+    level = ((strip - second[:, None]) @ contrast[..., None])[..., 0] / np.maximum((contrast**2).sum(1), 1)[:, None]
     level = np.clip(level, 0, 1)  # 1 on the first surface, 0 on the second
     if level[known, side_px + 1 :].mean() > level[known, :side_px].mean():
         edge = side_px + 0.5 - level.sum(1)
@@ -308,7 +308,7 @@ def divide_hole(
     if off_page is not None:
         parts, off_page_parts = _cut_by_page(parts, off_page)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
-    y, x = np.nonzero((rim > 0) & (wide == 0))
+    y, x = find_points((rim > 0) & (wide == 0))
     colours = window[y, x].astype(np.float32)
     numbers = np.array(list(tones))
     at = y + area[0].start, x + area[1].start
@@ -335,7 +335,7 @@ def divide_hole(
 def _close_cuts(numbers: Plane, cut: Mask) -> None:
     """Give cuts, which are a pixel wide, to what lies beside them, in place: both `(h, w)`."""
     height, width = cut.shape
-    y, x = np.nonzero(cut)
+    y, x = find_points(cut)
     for down, across in CUT_NEIGHBOURS:
         neighbours = numbers[np.clip(y + down, 0, height - 1), np.clip(x + across, 0, width - 1)]
         numbers[y, x] = neighbours

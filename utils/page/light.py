@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Mask
-from utils.page.cells import grow
+from utils.page.cells import grow, mean_channel, thrice
 from utils.page.tone import EXPECTED_RELAXATIONS, fit_membrane
 
 SHADOW_CELLS = 10  # so near the hole the occluder's shadow may lie
@@ -36,16 +36,16 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     """
     light = np.ones_like(mean)
     distance = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    near_hole, known = distance <= SHADOW_CELLS, share > LIT_PAGE_SHARE
+    near_hole, known = distance <= SHADOW_CELLS, share >= LIT_PAGE_SHARE
     outer = np.where(known & ~near_hole, share, 0).astype(np.float32)
     if np.count_nonzero(outer) <= np.count_nonzero(known & near_hole):
         return light
     expected = fit_membrane(mean, outer, near_hole, EXPECTED_RELAXATIONS)
     measured = np.asarray(1 - mean / np.maximum(expected, 1), np.float32)
-    amount = measured.mean(axis=2)
+    amount = mean_channel(measured)
     known &= near_hole & (amount < DEEPEST_SHADOW) & ~_find_specks(amount, known & ~hidden)
     missing, total = _smooth(measured, known.astype(np.float32))
-    amount = np.where(near_hole & (total > 1e-3), missing.mean(axis=2), 0)
+    amount = np.where(near_hole & (total > 1e-3), mean_channel(missing), 0)
     dark = amount > FAINTEST_SHADOW
     deep = _find_deep(amount, dark & ~hidden, known & (distance > 0) & (distance <= RIM_CELLS))
     dark &= grow(deep, SPREAD_CELLS)
@@ -59,9 +59,9 @@ def _smooth(missing: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Missing light averaged over the known cells nearby, and the weight that they have there."""
     missing, total = (
         cv2.GaussianBlur(values, (0, 0), NARROW_CELLS) + WIDE_SHARE * cv2.GaussianBlur(values, (0, 0), WIDE_CELLS)
-        for values in (missing * weight[..., None], weight)
+        for values in (missing * thrice(weight), weight)
     )
-    missing /= np.maximum(total, 1e-3)[..., None]
+    missing /= thrice(np.maximum(total, 1e-3))
     return missing, total
 
 

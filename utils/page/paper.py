@@ -21,10 +21,12 @@ from utils.page.cells import (
     enlarge,
     find_bare,
     lay_grid,
+    list_numbers,
     measure_darkness,
     measure_noise,
     reduce_closed,
     strongest,
+    thrice,
 )
 from utils.page.light import measure_light
 from utils.page.surfaces import choose_page, find_grounds, find_textured, number_surfaces
@@ -136,15 +138,21 @@ def _lay_surfaces(
     """
     height, width = hole.shape
     pixels = np.repeat(np.repeat(surface.astype(np.uint8), CELL_PX, 0), CELL_PX, 1)[:height, :width]
-    whole = slice(0, height), slice(0, width)
-    tone = np.empty((height, width, 3), np.float32)
-    _paint_surfaces(tone, pixels, tones, whole)
     area = area_around(hole, 2 * CELL_PX)
-    local = {number: tones[number - 1] for number in np.unique(pixels[area_around(hole, VOTE_PX)]).tolist()}
+    local = {number: tones[number - 1] for number in list_numbers(pixels[area_around(hole, VOTE_PX)])}
     apart = None if off_page is None or not grounds else off_page[area]
     pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, apart, grounds)
+    tone = np.empty((height, width, 3), np.float32)
     # Soft borders in the hole only: outside, nothing is drawn.
     _paint_surfaces(tone, pixels, tones, area, BORDER_REACH_PX)
+    (top, bottom), (left, right) = ((along.start, along.stop) for along in area)
+    for rows, columns in (
+        ((0, top), (0, width)),
+        ((bottom, height), (0, width)),
+        ((top, bottom), (0, left)),
+        ((top, bottom), (right, width)),
+    ):
+        _paint_surfaces(tone, pixels, tones, (slice(*rows), slice(*columns)))
     return tone, pixels
 
 
@@ -169,7 +177,7 @@ def _paint_surfaces(
                 for whole_span, span in zip(area, square, strict=True)
             )
             numbers = pixels[around]
-            present = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+            present = list_numbers(numbers)
             if len(present) == 1:
                 tone[square] = enlarge(tones[present[0] - 1], square)
                 continue
@@ -185,5 +193,5 @@ def _paint_surfaces(
             soft = np.zeros((*numbers[inner].shape, 3), np.float32)
             for number in present:
                 weight = cv2.GaussianBlur((numbers == number).astype(np.float32), (0, 0), BORDER_SOFT_PX)
-                soft += weight[inner][..., None] * enlarge(tones[number - 1], square)
+                soft += thrice(weight[inner]) * enlarge(tones[number - 1], square)
             tone[square] = soft

@@ -84,7 +84,7 @@ def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure
     lifted, shade = lift_shadow(window, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     visible = lifted.copy()
-    cv2.copyTo(tone, hole.astype(np.uint8), visible)
+    cv2.copyTo(tone, hole.view(np.uint8), visible)
     rules = find_rules(_measure_darkness(visible, tone, paper), hole, paper.surface, paper.noise, paper.page)
     image = _fill(lifted, visible, hole, paper, tone, rules, seed_of(window, hole))
     visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
@@ -99,7 +99,7 @@ def _check_shapes(window: Image, hole: Mask) -> None:
 
 def _blank(window: Image, hole: Mask) -> Image:
     """A copy of the window with 0 in its hole."""
-    return np.asarray(cv2.bitwise_and(window, window, mask=1 - hole.astype(np.uint8)), np.uint8)
+    return np.asarray(cv2.copyTo(window, (~hole).view(np.uint8)), np.uint8)
 
 
 def _measure_darkness(visible: Image, tone: Image, paper: Paper) -> Plane:
@@ -136,7 +136,7 @@ def _fill(
         tone: `(h, w, 3)` uint8, the paper's.
         seed: of the grain.
     """
-    covered = hole.astype(np.uint8)
+    covered = hole.view(np.uint8)
     left, top, width, height = cv2.boundingRect(covered)
     area = slice(top, top + height), slice(left, left + width)
     ink = draw_rules(visible, hole, paper.tone, rules, area) if rules else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.arrays import Floats, Image, Labels, Mask, Plane
 from utils.blend import spread
-from utils.page.cells import CELL_PX, fill_with_nearest, grow, strongest
+from utils.page.cells import CELL_PX, fill_with_nearest, grow, mean_channel, strongest
 from utils.page.light import SHADOW_CELLS
 
 STEP_LEVELS = 14.0  # change over two cells that parts two surfaces; light falls off far more slowly
@@ -73,7 +73,7 @@ def _part_from_desk(numbers: Labels, borders: Mask, step: Floats, closed: Image,
         step: of every cell, in levels.
         closed, hidden: as for `number_surfaces`.
     """
-    page = int(np.bincount(numbers.ravel(), np.square(closed.mean(axis=2)).ravel() * (numbers > 0).ravel()).argmax())
+    page = int(np.bincount(numbers.ravel(), np.square(mean_channel(closed)).ravel() * (numbers > 0).ravel()).argmax())
     weak = grow(hidden, SHADOW_CELLS) & ~hidden & (step >= SHADED_STEP_LEVELS)
     _, lines = cv2.connectedComponents((borders | weak).astype(np.uint8), connectivity=8)
     begins_strong = np.zeros(int(lines.max()) + 1, bool)  # a weak border goes on from one that is none
@@ -92,7 +92,7 @@ def _add_patterned_desks(numbers: Labels, closed: Image, hidden: Mask) -> Labels
     It is much darker than the page and reaches the edge of the window; what is dark on the page does not.
     """
     count = int(numbers.max())
-    light = closed.mean(axis=2)
+    light = mean_channel(closed)
     shares = np.bincount(numbers.ravel(), np.square(light / 255).ravel() * (~hidden).ravel(), minlength=count + 1)
     if count < 1 or len(shares) < 2:
         return numbers
@@ -150,7 +150,7 @@ def choose_page(surface: Labels, mean: Floats, share: Floats) -> int:
         mean: `(rows, columns, 3)`, colour of each cell in levels.
         share: `(rows, columns)`, how much of each cell is bare.
     """
-    weight = np.where(share > 0, (mean.mean(axis=2) / 255) ** 2, 0)
+    weight = np.where(share > 0, (mean_channel(mean) / 255) ** 2, 0)
     sums = np.bincount(surface.ravel(), weight.ravel(), minlength=2)
     return int(sums[1:].argmax()) + 1
 

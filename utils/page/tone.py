@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.arrays import Floats, Mask
 from utils.blend import spread
-from utils.page.cells import grow
+from utils.page.cells import grow, mean_channel, thrice
 
 MIN_CELL_SHARE = 0.08  # a cell counts from so much bare paper on: less is the rim of ink
 DARK_CELLS = 3  # so near the hole a surface is not continued from cells that are darker than expected
@@ -18,7 +18,7 @@ RELAXATIONS = 60  # membrane steps after the pull-push fill, which alone shows i
 EXPECTED_RELAXATIONS = 8  # membrane steps where the fill is only compared with
 SMOOTH_CELLS = 1.5  # standard deviation of the smoothing of what is measured
 MIN_SMOOTH_WEIGHT = 0.05  # a cell is known from so much smoothed weight on
-TREND_CELLS = 4000  # known cells, evenly taken, that tell the plane: more change it by less than 0.01 levels
+TREND_CELLS = 1000  # known cells, evenly taken, that tell the plane: more change it by 0.03 levels on average
 TREND_RIDGE = 1e-6, 1e-2, 1e-2  # on the plane's level and slopes, in shares of the weight: few cells tell no slope
 OUTLIER_MEDIANS = 3.0  # a cell so many times the median distance off the plane is left out of it
 MIN_OUTLIER_LEVELS = 4.0  # a cell that is nearer to the plane than this stays in it
@@ -37,9 +37,11 @@ def continue_tone(mean: Floats, share: Floats, hidden: Mask) -> Floats:
         weight = share.astype(np.float32)
     near_hole = grow(hidden, DARK_CELLS)
     outer = np.where(near_hole, 0, weight).astype(np.float32)
-    if np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, int(np.count_nonzero(near_hole & ~hidden))):
+    beside_count = int(np.count_nonzero(near_hole & ~hidden))
+    is_beside = weight[near_hole].any()  # else there is nothing to judge
+    if is_beside and np.count_nonzero(outer) > OUTER_PER_BESIDE * max(1, beside_count):
         expected = fit_membrane(mean, outer, near_hole, EXPECTED_RELAXATIONS)
-        dark = near_hole & ((expected - mean).mean(axis=2) > DARK_LEVELS)
+        dark = near_hole & (mean_channel(expected - mean) > DARK_LEVELS)
         weight = np.where(dark, 0, weight).astype(np.float32)
     return fit_membrane(mean, weight, near_hole, RELAXATIONS)
 
@@ -54,9 +56,9 @@ def fit_membrane(mean: Floats, weight: Floats, needed: Mask, relaxations: int) -
         relaxations: steps of it.
     """
     trend = _fit_plane(mean, weight)
-    deviation = (mean - trend) * weight[..., None]
+    deviation = (mean - trend) * thrice(weight)
     total = cv2.GaussianBlur(weight, (0, 0), SMOOTH_CELLS)
-    smooth = cv2.GaussianBlur(deviation, (0, 0), SMOOTH_CELLS) / np.maximum(total, 1e-4)[..., None]
+    smooth = cv2.GaussianBlur(deviation, (0, 0), SMOOTH_CELLS) / thrice(np.maximum(total, 1e-4))
     known = (weight > 0) & (total > MIN_SMOOTH_WEIGHT)
     values = spread(smooth, known.astype(np.float32))
     free = needed & ~known
@@ -87,5 +89,5 @@ def _fit_plane(mean: Floats, weight: Floats) -> Floats:
         distance = np.abs(colours - basis @ planes).max(axis=1, initial=0)
         limit = max(MIN_OUTLIER_LEVELS, OUTLIER_MEDIANS * float(np.median(distance))) if len(known) else 0.0
         current = np.where(distance < limit, shares, 0)
-    level, across, down = planes
-    return np.asarray(level + x[:, None] * across + (y[:, None] * down)[:, None], np.float32)
+    channels = [np.add.outer(y * down, level + x * across) for level, across, down in planes.T]
+    return np.asarray(cv2.merge(channels), np.float32)
