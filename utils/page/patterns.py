@@ -6,6 +6,7 @@ The constants were weighed with `benchmarks/restoration.py`.
 import numpy as np
 
 from utils.arrays import Image, Mask
+from utils.page.cells import area_around
 from utils.page.paper import Paper
 from utils.regions import grow
 
@@ -25,8 +26,10 @@ def find_patterned(window: Image, paper: Paper, hole: Mask) -> list[int]:
         paper: its surfaces.
         hole: `(h, w)` bool.
     """
-    inside, ring = _sample(hole)
-    surface, bare = (array[::SAMPLE_STEP, ::SAMPLE_STEP] for array in (paper.surface, paper.bare))
+    area = area_around(hole, FOREIGN_RING_PX + SAMPLE_STEP)
+    sparse = tuple(slice(along.start // SAMPLE_STEP * SAMPLE_STEP, along.stop, SAMPLE_STEP) for along in area)
+    inside, surface, bare = hole[sparse], paper.surface[sparse], paper.bare[sparse]
+    ring = grow(inside, FOREIGN_RING_PX // SAMPLE_STEP) & ~inside
     patterned = []
     for number in np.unique(surface[inside]).tolist():
         samples = ring & (surface == number)
@@ -35,22 +38,8 @@ def find_patterned(window: Image, paper: Paper, hole: Mask) -> list[int]:
         if number == paper.page:
             foreign = bare[samples].mean() < MIN_BARE_SHARE
         else:
-            foreign = _measure_straying(window, paper, samples) > FOREIGN_LEVELS + SIGMA_TO_MEDIAN * paper.noise
+            straying = np.abs(window[sparse][samples] - paper.tone[sparse][samples])  # print on a tinted row: little
+            foreign = float(np.median(straying)) > FOREIGN_LEVELS + SIGMA_TO_MEDIAN * paper.noise
         if foreign:
             patterned.append(number)
     return patterned
-
-
-def _sample(hole: Mask) -> tuple[Mask, Mask]:
-    """Every fourth pixel of every fourth row: whether it lies in the hole; whether beside it."""
-    inside = hole[::SAMPLE_STEP, ::SAMPLE_STEP]
-    return inside, grow(inside, FOREIGN_RING_PX // SAMPLE_STEP) & ~inside
-
-
-def _measure_straying(picture: Image, paper: Paper, samples: Mask) -> float:
-    """Median difference of a picture from the paper's tone, in levels, at some of the sampled pixels.
-
-    A pattern is everywhere, print on a tinted row is not.
-    """
-    colours, tone = (array[::SAMPLE_STEP, ::SAMPLE_STEP][samples] for array in (picture, paper.tone))
-    return float(np.median(np.abs(colours - tone))) if len(tone) else 0.0

@@ -9,8 +9,8 @@ on photographs with pasted occluders, which throw none and must stay as they are
 import cv2
 import numpy as np
 
-from utils.arrays import Floats, Image, Mask, Reals
-from utils.page.cells import CELL_PX, area_around, enlarge, strongest
+from utils.arrays import AnyArray, Floats, Image, Mask
+from utils.page.cells import CELL_PX, area_around, enlarge, mean_channel, strongest, thin_out, thrice
 from utils.page.light import SHADOW_CELLS
 from utils.page.paper import Paper
 
@@ -25,7 +25,6 @@ NEARER_PX = 0.5  # on average the hole is so much nearer than its nearest pixel 
 MIN_BAND_SHARE = 0.01  # of a square that is bare paper of the band; from less of it less is lifted
 PRINT_LIGHT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
 FAINTEST_RIM = 0.006  # what takes less of the light than this is no shadow; from twice as much on all of it is lifted
-MEAN = np.full((1, 3), 1 / 3, np.float32)  # of the three channels
 UNSEEN_SHARE = 0.5 / 255  # of the light: half a level, which changes nothing
 
 
@@ -43,45 +42,46 @@ def lift_shadow(window: Image, hole: Mask, paper: Paper) -> tuple[Image, Mask]:
         differs outside the hole.
     """
     shade = np.zeros(hole.shape, bool)
-    area = area_around(hole, CLEAR_REACH_PX)
-    lifted, changed = window[area], shade[area]
+    lifted = window
     if paper.light.max() > 1:
+        area = area_around(hole, CLEAR_REACH_PX)
         light = enlarge(paper.light, area)
-        lifted, changed = _brighten(lifted, light), strongest(light) > 1
+        lifted = _brighten(window, light, area)
+        shade[area] = strongest(light) > 1
+    area = area_around(hole, FAINT_REACH_PX + BAND_PX + BAND_SQUARE_PX)
     page = (paper.surface[area] == paper.page).view(np.uint8)
     page = cv2.erode(page, np.ones((MIXED_PX, MIXED_PX), np.uint8)) > 0
-    rim = _measure_rim(lifted, hole[area], paper.tone[area], paper.bare[area], page)
+    rim = _measure_rim(lifted[area], hole[area], paper.tone[area], paper.bare[area], page)
     if rim.any():
-        lifted, changed = _brighten(lifted, 1 / (1 - rim[..., None])), changed | (rim > 0)
-    if not changed.any():
-        return window, shade
-    whole = window.copy()
-    whole[area] = lifted
-    shade[area] = changed & ~hole[area]
-    return whole, shade
+        lifted = _brighten(lifted, 1 / (1 - thrice(rim)), area)
+        shade[area] |= rim > 0
+    shade &= ~hole
+    return lifted, shade
 
 
-def _brighten(image: Image, factors: Reals) -> Image:
-    return np.asarray(cv2.convertScaleAbs(image * factors), np.uint8)
+def _brighten(image: Image, factors: AnyArray, area: tuple[slice, slice]) -> Image:
+    """A copy of the image, an area of which is multiplied by `(h, w, 3)` factors."""
+    brightened = image.copy()
+    cv2.multiply(image[area], factors, brightened[area], dtype=cv2.CV_8U)
+    return brightened
 
 
 def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask) -> Floats:
     """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page."""
     sparse = np.s_[::SPARSE_PX, ::SPARSE_PX]
-    covered = hole[sparse].astype(np.uint8)
+    covered = np.ascontiguousarray(hole[sparse]).view(np.uint8)
     distance_px = SPARSE_PX * cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_5)
     distance_px = np.maximum(distance_px - NEARER_PX, 0)
-    colour, usual = (cv2.transform(array[sparse].astype(np.float32), MEAN) for array in (window, tone))
+    colour, usual = (mean_channel(thin_out(picture, SPARSE_PX)) for picture in (window, tone))
     missing = 1 - colour / np.maximum(usual, 1)
     known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_LIGHT_SHARE)
-    # What is averaged, and its weight.
-    measured = cv2.merge([missing * known, known.astype(np.float32)])
 
-    def band(start_px: float) -> Floats:
-        return _average(measured, (distance_px > start_px) & (distance_px <= start_px + BAND_PX))
+    def band(start_px: float) -> tuple[Floats, Floats]:
+        chosen = (known & (distance_px > start_px) & (distance_px <= start_px + BAND_PX)).view(np.uint8)
+        return _average(cv2.copyTo(missing, chosen)), _average(chosen.astype(np.float32))
 
-    beyond, _ = _mean_of(band(FAINT_REACH_PX))  # what is as dark there is no shadow of the edge
-    amount, enough = _mean_of(band(0))
+    beyond, _ = _mean_of(*band(FAINT_REACH_PX))  # what is as dark there is no shadow of the edge
+    amount, enough = _mean_of(*band(0))
     amount = np.maximum(amount - beyond, 0)
     steady = np.clip(_least_along(amount, enough) / FAINTEST_RIM - 1, 0, 1)
     if not steady.any():
@@ -94,7 +94,7 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     for start_px in range(BAND_PX, FAINT_REACH_PX + BAND_PX, BAND_PX):
         amount = beyond
         if start_px < FAINT_REACH_PX:
-            amount, _ = _mean_of(band(start_px).reshape(-1, 2)[at])
+            amount, _ = _mean_of(*(average.ravel()[at] for average in band(start_px)))
         outer = np.clip(amount - beyond, 0, inner)  # it fades away from the edge
         way = (away_px - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
         light += np.where((way > 0) & (way <= 1), inner + way * (outer - inner), 0)
@@ -105,19 +105,20 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     return np.asarray(np.where(page & (rim > UNSEEN_SHARE), rim, 0), np.float32)
 
 
-def _average(measured: Floats, chosen: Mask) -> Floats:
-    """Of the chosen pixels in the square around each pixel the sums of what is measured and of its weight, over all."""
+def _average(plane: Floats) -> Floats:
+    """The mean of the square around each pixel."""
     side = BAND_SQUARE_PX // SPARSE_PX
-    return np.asarray(cv2.blur(cv2.copyTo(measured, chosen.view(np.uint8)), (side, side)), np.float32)
+    return np.asarray(cv2.blur(plane, (side, side)), np.float32)
 
 
-def _mean_of(sums: Floats) -> tuple[Floats, Mask]:
-    """Mean of what `_average` summed up, 0 or more; and where there are enough pixels for that."""
-    amount, share = sums[..., 0], sums[..., 1]
+def _mean_of(amount: Floats, share: Floats) -> tuple[Floats, Mask]:
+    """Mean over the chosen pixels, 0 or more, from that over all and their share; and where enough are chosen."""
     return np.maximum(amount / np.maximum(share, MIN_BAND_SHARE), 0), share > MIN_BAND_SHARE
 
 
 def _least_along(amount: Floats, measured: Mask) -> Floats:
     """The amount that holds on for `LENGTH_PX` at each pixel, of what is measured."""
     square = np.ones((LENGTH_PX // SPARSE_PX, LENGTH_PX // SPARSE_PX), np.uint8)
-    return cv2.dilate(np.where(measured, cv2.erode(np.where(measured, amount, 1), square), 0), square)
+    known = measured.view(np.uint8)
+    least = cv2.erode(cv2.copyTo(amount, known, np.ones_like(amount)), square)
+    return np.asarray(cv2.dilate(cv2.copyTo(least, known), square), np.float32)
