@@ -14,7 +14,7 @@ import numpy as np
 from utils.arrays import Floats, Indices, Mask, Reals
 from utils.page.cells import area_around
 from utils.page.rule import HALF_PX, STRONG_PX, TRACE_PX, End, Sight, fit_polynomial
-from utils.page.rule_follow import MAX_SLOPE, Starts, choose_worth_following, follow
+from utils.page.rule_follow import MAX_SLOPE, Starts, choose_worth_following, follow, read_straight_courses
 
 # Which directions fit those of the family.
 MIN_SURE = 3  # long ends that tell the family's direction
@@ -28,7 +28,7 @@ MISFIT_SLOPE_PX = 1.5  # doubt of a slope, times the visible length
 BLOCK_PX = 8  # darkness is averaged so far along: noise and dots average out
 ROW_BLUR_PX = 0.8  # standard deviation of a blur across: a rule between two rows is as dark as in one
 MEAN_BLOCKS = 3  # blocks before the hole whose mean tells a dark row
-FLOOR_STEP = 4  # the usual darkness is that of every fourth row
+FLOOR_STEP = 16  # the usual darkness is that of one row of so many
 MAX_ROWS = 1200  # dark rows looked at in each direction, the darkest first
 SEARCH_BLOCKS = 12  # a direction is judged over so many blocks
 MIN_BLOCKS = 3  # a direction of which less is seen is none
@@ -97,9 +97,10 @@ def _find_ends_before(sights: Sequence[Sight]) -> list[list[End]]:
     starts, rough = _list_starts(sights)
     if not rough:
         return [[] for _ in sights]
-    rows = choose_worth_following(sights, starts)
+    courses = read_straight_courses(sights, starts)
+    rows = choose_worth_following(courses, starts, sights[0].noise)
     ends_by_sight: list[list[End]] = [[] for _ in sights]
-    for row, end in zip(rows.tolist(), follow(sights, starts.chosen(rows)), strict=True):
+    for row, end in zip(rows.tolist(), follow(sights, starts.chosen(rows), courses.chosen(rows)), strict=True):
         ends = ends_by_sight[int(starts.view[row])]
         if end is not None and not any(_are_one(rough[row], other) or _are_one(end, other) for other in ends):
             ends.append(end)
@@ -208,19 +209,22 @@ def _score_directions(clear: Floats, visible: Mask, v: Indices, block: Indices, 
         v, block: `(n,)`, where each begins.
         slopes: dv/du of the directions.
     """
-    total, squares, counts = np.zeros((3, len(v), len(slopes)), np.float32)
-    known = np.ones(len(v), bool)
-    for back in range(SEARCH_BLOCKS):
-        columns = np.maximum(block - back, 0)[:, None]
-        known &= (block >= back) & visible[v, columns[:, 0]]
-        at_v = v[:, None] - np.rint(slopes * BLOCK_PX * back).astype(np.intp)
-        inside = (at_v >= 0) & (at_v < len(clear)) & known[:, None]
-        here = clear[np.clip(at_v, 0, len(clear) - 1), columns] * inside
+    back = np.arange(SEARCH_BLOCKS)
+    fall = np.rint(slopes * BLOCK_PX * back[:, None]).astype(np.intp)
+    # Beyond the window nothing is dark.
+    above, before = int(fall.max()), SEARCH_BLOCKS - 1
+    padding = above, above, before, 0
+    padded = cv2.copyMakeBorder(clear, *padding, cv2.BORDER_CONSTANT, value=0)
+    seen = cv2.copyMakeBorder(visible.view(np.uint8), *padding, cv2.BORDER_CONSTANT, value=0)
+    width = padded.shape[1]
+    first = (v + above) * width + block + before
+    known = np.logical_and.accumulate(seen.ravel()[first[:, None] - back], axis=1)
+    total, squares = np.zeros((2, len(v), len(slopes)), np.float32)
+    for step in range(SEARCH_BLOCKS):
+        here = padded.ravel()[first[:, None] - (fall[step] * width + step)] * known[:, step, None]
         total += here
         squares += here**2
-        counts += inside
+    counts = np.count_nonzero(known, axis=1)[:, None].astype(np.float32)
     mean = total / np.maximum(counts, 1)
     variance = squares / np.maximum(counts, 1) - mean**2
-    score = mean - UNEVEN_COST * np.sqrt(np.maximum(variance, 0))
-    score[counts < MIN_BLOCKS] = 0
-    return np.asarray(score, np.float32)
+    return np.where(counts < MIN_BLOCKS, 0, mean - UNEVEN_COST * np.sqrt(np.maximum(variance, 0)))

@@ -141,7 +141,7 @@ def find_dotted(cores: Reals, lengths: Indices, noise: float, refined: bool = Tr
         rows, level, inside = rows[dark], level[dark], inside[dark]
         if not len(rows):
             continue
-        waves = courses[dark].astype(np.float64)
+        waves = courses[dark].astype(np.float32)
         waves -= ((waves * inside).sum(axis=1) / counts[rows])[:, None]
         waves *= inside
         period, likeness = _find_periods(waves, counts[rows])

@@ -45,6 +45,7 @@ TOUCH_PX = 3  # so near its end a course may touch the hole
 HALF_CROWDED = 0.4, 0.9  # shares of a length with print beside it: less is a rule, more a third stroke, between is text
 FOLLOW_FITS = 3  # of the course, each along the last
 CHUNK_PX = 8  # a course's offset is measured in pieces so long
+CHUNK_MEAN = np.full(CHUNK_PX, 1 / CHUNK_PX, np.float32)
 MIN_CHUNKS = 2  # pieces that tell a course
 GROUND_SHARE = 0.25  # of the stroke's darkness: what is lighter has no weight in its offset
 FOUND_WEIGHT = 0.5  # a piece counts that weighs so much of the stroke's darkness
@@ -76,7 +77,7 @@ class Starts(NamedTuple):
     """Where candidates are followed from, each an array `(n,)`.
 
     Attributes:
-        view: which of the views it is seen in.
+        view: which of the views it is seen in, in order.
         u, v: its last visible point.
         slope: its direction there, dv/du.
     """
@@ -91,7 +92,7 @@ class Starts(NamedTuple):
         return Starts(self.view[rows], self.u[rows], self.v[rows], self.slope[rows])
 
 
-class _Courses(NamedTuple):
+class Courses(NamedTuple):
     """What lies along candidates' paths.
 
     Attributes:
@@ -106,19 +107,18 @@ class _Courses(NamedTuple):
     floor: Reals
     cores: Reals
 
-    def chosen(self, rows: Indices | Mask) -> "_Courses":
-        return _Courses(self.strips[:, rows], self.lengths[rows], self.floor[rows], self.cores[rows])
+    def chosen(self, rows: Indices | Mask) -> "Courses":
+        return Courses(self.strips[:, rows], self.lengths[rows], self.floor[rows], self.cores[rows])
 
 
-def choose_worth_following(sights: Sequence[Sight], starts: Starts) -> Indices:
+def choose_worth_following(courses: Courses, starts: Starts, noise: float) -> Indices:
     """Which of many candidates look like rules along a straight course: four of five do not.
 
     Args:
-        sights: the views.
+        courses: what lies along their straight courses.
         starts: the candidates.
+        noise: standard deviation of the grain.
     """
-    noise = sights[0].noise
-    courses = _read_courses(sights, starts, np.stack([0 * starts.slope, starts.slope, starts.v], axis=1))
     is_visible = BACK[:STRONG_PX] < np.minimum(STRONG_PX, starts.u + 1)[:, None]
     peak = np.where(BACK[:STRONG_PX] < courses.lengths[:, None], courses.cores[:, :STRONG_PX], -np.inf).max(axis=1)
     limit = courses.floor + print_limit(peak, noise)
@@ -133,7 +133,17 @@ def choose_worth_following(sights: Sequence[Sight], starts: Starts) -> Indices:
     return rows[go_on(courses.cores[rows], courses.lengths[rows], noise)]
 
 
-def _read_courses(sights: Sequence[Sight], starts: Starts, paths: Reals) -> _Courses:
+def read_straight_courses(sights: Sequence[Sight], starts: Starts) -> Courses:
+    """What lies along the straight courses of candidates, in any of the views."""
+    return _read_courses(sights, starts, _straight_paths(starts))
+
+
+def _straight_paths(starts: Starts) -> Reals:
+    """The straight courses of candidates as `_read_courses` takes them."""
+    return np.stack([0 * starts.slope, starts.slope, starts.v], axis=1)
+
+
+def _read_courses(sights: Sequence[Sight], starts: Starts, paths: Reals) -> Courses:
     """What lies along paths back from the hole.
 
     Args:
@@ -145,13 +155,13 @@ def _read_courses(sights: Sequence[Sight], starts: Starts, paths: Reals) -> _Cou
     strips = np.empty((len(OFFSETS), count, TRACE_PX), np.float32)
     lengths = np.zeros(count, np.intp)
     for number, sight in enumerate(sights):
-        rows = np.flatnonzero(starts.view == number)
-        if not len(rows):
+        rows = slice(*np.searchsorted(starts.view, (number, number + 1)).tolist())
+        if rows.start == rows.stop:
             continue
         height = len(sight.dark)
         u, path = starts.u[rows, None] - BACK, paths[rows, :, None]
         v = path[:, 2] - (path[:, 1] - path[:, 0] * BACK) * BACK
-        strips[:, rows] = read_strip(sight.dark, u.ravel(), v.ravel(), OFFSETS).T.reshape(-1, len(rows), TRACE_PX)
+        strips[:, rows] = read_strip(sight.dark, u.ravel(), v.ravel(), OFFSETS).T.reshape(len(OFFSETS), -1, TRACE_PX)
         inside = (u >= 0) & (v >= 0) & (v < height - 1)
         row, column = np.clip(np.rint(v), 0, height - 1).astype(np.intp), np.maximum(u, 0).astype(np.intp)
         usable = inside & (sight.hole[row, column] == 0)
@@ -160,18 +170,25 @@ def _read_courses(sights: Sequence[Sight], starts: Starts, paths: Reals) -> _Cou
     is_visible = BACK < np.maximum(lengths, 1)[:, None]
     paper = np.minimum(strips[:OUTER_COLUMNS].mean(axis=0), strips[-OUTER_COLUMNS:].mean(axis=0))
     floor = upper_medians(paper, is_visible)
-    return _Courses(strips, lengths, floor, strips[MIDDLE_COLUMNS].mean(axis=0) - floor[:, None])
+    return Courses(strips, lengths, floor, strips[MIDDLE_COLUMNS].mean(axis=0) - floor[:, None])
 
 
-def follow(sights: Sequence[Sight], starts: Starts) -> list[End | None]:
-    """Follow candidates back from their last visible points; None where one is no rule."""
+def follow(sights: Sequence[Sight], starts: Starts, courses: Courses) -> list[End | None]:
+    """Follow candidates back from their last visible points; None where one is no rule.
+
+    Args:
+        sights: the views.
+        starts: the candidates.
+        courses: what lies along their straight courses.
+    """
     ends: list[End | None] = [None] * len(starts.u)
     noise = sights[0].noise
     rows = np.arange(len(starts.u))
-    paths = np.stack([0 * starts.slope, starts.slope, starts.v], axis=1)
-    courses, extents = _read_courses(sights, starts.chosen(rows[:0]), paths[:0]), Extents.nothing(0)
-    for _ in range(FOLLOW_FITS):
-        courses = _read_courses(sights, starts.chosen(rows), paths)
+    paths = _straight_paths(starts)
+    extents = Extents.nothing(0)
+    for fit in range(FOLLOW_FITS):
+        if fit:
+            courses = _read_courses(sights, starts.chosen(rows), paths)
         long_enough = np.flatnonzero(courses.lengths >= MIN_STROKE_PX)
         courses, rows, paths = courses.chosen(long_enough), rows[long_enough], paths[long_enough]
         extents = measure_extents(courses.cores, courses.lengths, noise)
@@ -188,7 +205,7 @@ def follow(sights: Sequence[Sight], starts: Starts) -> list[End | None]:
     return ends
 
 
-def _reach_the_hole(courses: _Courses, extents: Extents, noise: float) -> Mask:
+def _reach_the_hole(courses: Courses, extents: Extents, noise: float) -> Mask:
     """Which strokes go on to the hole as rules do, `(n,)`: solid ones keep their darkness."""
     along = extents.length[:, None] > BACK
     darker = np.count_nonzero((courses.cores > 2 * (extents.level[:, None] + noise)) & along, axis=1)
@@ -197,10 +214,11 @@ def _reach_the_hole(courses: _Courses, extents: Extents, noise: float) -> Mask:
     return (extents.length >= MIN_STROKE_PX) & (steady | (extents.period > 0))
 
 
-def _correct(courses: _Courses, extents: Extents) -> tuple[Reals, Mask]:
+def _correct(courses: Courses, extents: Extents) -> tuple[Reals, Mask]:
     """What has to be added to paths' coefficients, `(n, 3)`, for them to run in the middle of strokes; where known."""
     shape = len(OFFSETS), len(courses.lengths), TRACE_PX // CHUNK_PX
-    profiles = courses.strips.reshape(*shape, CHUNK_PX).mean(axis=3).transpose(1, 2, 0) - courses.floor[:, None, None]
+    means = courses.strips.reshape(*shape, CHUNK_PX) @ CHUNK_MEAN
+    profiles = means.transpose(1, 2, 0) - courses.floor[:, None, None]
     level = extents.level[:, None]
     chunks = np.arange(shape[2])
     along = chunks < extents.length[:, None] // CHUNK_PX
@@ -257,7 +275,7 @@ def _fit_courses(t: Reals, shift: Reals, known: Mask) -> Reals:
     return corrections
 
 
-def _measure_end(sight: Sight, u_end: int, path: Reals, courses: _Courses, extents: Extents, index: int) -> End | None:
+def _measure_end(sight: Sight, u_end: int, path: Reals, courses: Courses, extents: Extents, index: int) -> End | None:
     """The end of one rule; None where it is none.
 
     Args:

@@ -161,7 +161,11 @@ def _draw(shade: Floats, corner: tuple[int, int], rule: Rule, strokes: list[Stro
     if not len(u):
         return
     v = rule.at(u)
-    rows = np.rint(v).astype(int)[:, None] + np.arange(-HALF_PX + 1, HALF_PX)
+    inked = np.flatnonzero(np.any([stroke.shade.any(axis=(0, 2)) for stroke in strokes], axis=0))
+    if not len(inked):
+        return
+    reach = int(np.abs(PROFILE_OFFSETS[inked]).max()) + 1
+    rows = np.rint(v).astype(int)[:, None] + np.arange(max(-reach, -HALF_PX + 1), min(reach, HALF_PX - 1) + 1)
     place = np.clip((rows - v[:, None] + HALF_PX) / PROFILE_STEP, 0, strokes[0].shade.shape[1] - 1.001)
     share = np.clip((u - rule.u0) / (rule.u1 - rule.u0), 0, 1)[:, None, None].astype(np.float32)
     phases = _choose_phases(rule, strokes, u)
