@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Indices, Mask, Plane, Reals
-from utils.page.cells import area_around, strongest
+from utils.page.cells import area_around, mean_channel, strongest
 
 MOVE_STEP_PX = 20  # between the distances that a piece may be moved by
 DIRECTIONS = 16  # that it may be moved in
@@ -53,8 +53,8 @@ def copy_texture(window: Image, tone: Image, source: Mask, target: Mask) -> Floa
         points = _spread_points(missing) + np.array((y, x))
         if not len(points):
             break
-        known, inside = _move(pattern, points, shifts)
-        covered = (known * inside).mean(axis=1)
+        places, inside = _move(points, shifts, pattern.shape)
+        covered = (pattern.ravel()[places] & inside).mean(axis=1)
         cost = mismatch + 1 - covered
         cost[covered < MIN_PIECE_SHARE] = np.inf
         best = int(cost.argmin())
@@ -111,20 +111,20 @@ def _is_scene(window: Image, tone: Image, visible: Plane) -> bool:
     """
     area = area_around(visible.view(bool), 0)
     mask = np.ascontiguousarray(visible[area])
-    size = tuple(max(1, length // SCENE_STEP_PX) for length in mask.shape[::-1])
-
-    def reduce(picture: Image) -> Floats:
-        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-
-    weight = reduce(mask * 255) / 255
-    visible_light, usual = (
-        reduce(cv2.bitwise_and(picture[area], picture[area], mask=mask)) for picture in (window, tone)
-    )
+    weight = _average_squares(mask * 255) / 255
+    visible_light, usual = (_average_squares(cv2.copyTo(picture[area], mask)) for picture in (window, tone))
     side = max(1, round(max(visible.shape) * SCENE_SHARE / SCENE_STEP_PX))
     total = cv2.blur(weight, (side, side))[..., None]
     straying = strongest(np.abs(cv2.blur(visible_light - usual, (side, side))) / np.maximum(total, MIN_WEIGHT))
     cells = weight.reshape(straying.shape) > MIN_WEIGHT
     return bool(cells.any() and np.median(straying[cells]) > SCENE_LEVELS)
+
+
+def _average_squares(picture: Image) -> Floats:
+    """Means over squares of `SCENE_STEP_PX`, as many as are whole, one at least: `(h, w, …)` float32."""
+    height, width = (max(1, length // SCENE_STEP_PX) for length in picture.shape[:2])
+    whole = picture[: height * SCENE_STEP_PX, : width * SCENE_STEP_PX]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _list_shifts(height: int, width: int) -> Indices:
@@ -142,11 +142,10 @@ def _compare(window: Image, pattern: Plane, target: Mask, shifts: Indices) -> Re
     if not len(points):
         return np.zeros(len(shifts))
     here = window[points[:, 0], points[:, 1]]
-    there, _ = _move(window, points, shifts)
-    known, inside = _move(pattern, points, shifts)
-    known *= inside
-    difference = cv2.absdiff(there.reshape(-1, 3), np.tile(here, (len(shifts), 1)))
-    difference = difference.sum(axis=1, dtype=np.uint16).reshape(known.shape)
+    places, inside = _move(points, shifts, pattern.shape)
+    known = pattern.ravel()[places] * inside
+    there = np.take(window.reshape(-1, 3), places, axis=0)
+    difference = 3 * mean_channel(cv2.absdiff(there, np.broadcast_to(here, there.shape).copy()))
     usual = max(float(difference.mean()), 1e-6)
     mismatch = (difference * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / usual
     mismatch[known.mean(axis=1) < MIN_KNOWN_SHARE] = UNKNOWN_MISMATCH
@@ -159,9 +158,15 @@ def _spread_points(mask: Plane) -> Indices:
     return np.stack(np.divmod(points[:: max(1, len(points) // MAX_POINTS)], mask.shape[1]), axis=1)
 
 
-def _move(picture: Image, points: Indices, shifts: Indices) -> tuple[Image, Mask]:
-    """The picture at each point moved by each shift, `(shifts, points, …)`, and which of these lie in it."""
-    height, width = picture.shape[:2]
-    y, x = (points[None] + shifts[:, None]).transpose(2, 0, 1)
+def _move(points: Indices, shifts: Indices, shape: tuple[int, ...]) -> tuple[Indices, Mask]:
+    """Each point moved by each shift, `(shifts, points)`: number of its pixel or the nearest, and whether it is inside.
+
+    Args:
+        points: `(points, 2)`, y and x.
+        shifts: `(shifts, 2)`.
+        shape: of the picture.
+    """
+    height, width = shape
+    y, x = (points[:, axis] + shifts[:, axis, None] for axis in (0, 1))
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    return picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], inside
+    return np.clip(y, 0, height - 1) * width + np.clip(x, 0, width - 1), inside
