@@ -1,8 +1,11 @@
 """The segmentation net's decoder for prediction, with its last step computed the short way round.
 
-That step enlarges 48 channels to the size of the picture, joins the picture and convolves to the logits. Enlarging and
-the sum over channels can change places: so the channels are summed at half the size, once for each of the nine taps of
-the kernel, and only those sums are enlarged and then shifted to their taps. The same numbers take 50 ms less of 320.
+That step enlarges 48 channels to the size of the picture, joins the picture and convolves to the logits. Enlarging is a
+convolution, too: for each of the four pixels that one becomes, both together are one 3×3 kernel on the channels as they
+were. So all is computed at half the size, four times as many channels of it, which are then interleaved.
+
+Only beside the border this is another thing, since the picture is continued by zeros once it is enlarged; two pixels
+there are computed the long way.
 """
 
 import torch
@@ -11,7 +14,13 @@ from torch import Tensor, nn
 
 from models.deeplabv3 import Decoder, DeepLabV3
 
-TAPS = 9  # of a 3×3 kernel
+# Of the pixel before, the pixel itself and the one after it, in one direction: so much goes into each of four pixels,
+# from the last one that the pixel before becomes to the first one of the pixel after.
+DOUBLED = ((0.75, 0.25, 0), (0.25, 0.75, 0), (0, 0.75, 0.25), (0, 0.25, 0.75))
+LONG_RIM, LONG_SOURCE = (
+    2,
+    3,
+)  # pixels beside the border that are computed the long way, and pixels before enlarging they need
 
 
 class FoldedDecoder(nn.Module):
@@ -28,27 +37,42 @@ class FoldedDecoder(nn.Module):
         classes = last.out_channels
         weight = last.weight.detach()
 
-        self.sums = nn.Conv2d(channels, TAPS * classes, 1, bias=False)
-        taps = weight[:, :channels].permute(2, 3, 0, 1)
-        self.sums.weight = nn.Parameter(taps.reshape(TAPS * classes, channels, 1, 1).contiguous())
+        self.enlarging = nn.Conv2d(channels, classes, 3, padding=1, bias=False)
+        self.enlarging.weight = nn.Parameter(weight[:, :channels].contiguous())
 
-        # Output c is the sum over the taps of input (tap, c), each from where its tap looks.
-        shifts = torch.zeros(classes, TAPS, classes, 3, 3)
-        for tap in range(TAPS):
-            for c in range(classes):
-                shifts[c, tap, c, tap // 3, tap % 3] = 1
-        self.shifts = nn.Conv2d(TAPS * classes, classes, 3, padding=1, bias=False)
-        self.shifts.weight = nn.Parameter(shifts.flatten(1, 2))
+        # Each of the two pixels that one becomes, in one direction, sees three of those four.
+        table = torch.tensor(DOUBLED)
+        seen = torch.stack([table[0:3], table[1:4]])  # (pixel, tap, source)
+        kernels = torch.einsum("pis,qjt,chij->cpqhst", seen, seen, weight[:, :channels])
+        self.halved = nn.Conv2d(channels, 4 * classes, 3, padding=1, bias=False)
+        self.halved.weight = nn.Parameter(kernels.reshape(4 * classes, channels, 3, 3).contiguous())
 
         self.picture = nn.Conv2d(last.in_channels - channels, classes, 3, padding=1)
         self.picture.weight = nn.Parameter(weight[:, channels:].contiguous())
         self.picture.bias = last.bias
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
-        """What the decoder it was made from computes."""
-        sums = self.sums(self.decoder.finest(features, skips))
-        enlarged = F.interpolate(sums, size=skips[3].shape[-2:], mode="bilinear", align_corners=False)
-        return self.shifts(enlarged) + self.picture(skips[3])
+        """What the decoder it was made from computes.
+
+        Raises:
+            ValueError: height or width of the last skip feature are no even numbers.
+        """
+        height, width = skips[3].shape[-2:]
+        if height % 2 or width % 2:
+            raise ValueError(f"a folded decoder takes pictures of even sides, this one has {height}×{width}")
+        finest = self.decoder.finest(features, skips)
+        logits = F.pixel_shuffle(self.halved(finest), 2)
+
+        top = self._long(finest[:, :, :LONG_SOURCE])[:, :, :LONG_RIM]
+        bottom = self._long(finest[:, :, -LONG_SOURCE:])[:, :, -LONG_RIM:]
+        logits = torch.cat([top, logits[:, :, LONG_RIM:-LONG_RIM], bottom], dim=2)
+        left = self._long(finest[..., :LONG_SOURCE])[..., :LONG_RIM]
+        right = self._long(finest[..., -LONG_SOURCE:])[..., -LONG_RIM:]
+        return torch.cat([left, logits[..., LONG_RIM:-LONG_RIM], right], dim=3) + self.picture(skips[3])
+
+    def _long(self, finest: Tensor) -> Tensor:
+        """Enlarge and convolve."""
+        return self.enlarging(F.interpolate(finest, scale_factor=2, mode="bilinear", align_corners=False))
 
 
 def fold(network: DeepLabV3) -> None:

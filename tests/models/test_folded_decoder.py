@@ -16,3 +16,10 @@ def test_folded_network_computes_the_same_up_to_the_border(classes, size):
         found = network(images)
     assert found.shape == (2, classes, *size)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_folded_network_refuses_sides_that_are_no_even_numbers():
+    network = DeepLabV3("mobilenetv2")
+    fold(network)
+    with pytest.raises(ValueError, match="pictures of even sides, this one has 65×64"):
+        network(torch.zeros(1, 3, 65, 64))
