@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.flags import EXIT_FAILED, EXIT_USAGE, add_network_flags, add_switch, positive_int, print_any_name, run_script
-from utils.spec import NetworkSpec
+from utils.spec import SEGMENTER, NetworkSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_switch(precision, "--fp16", False, "half precision inside, float32 inputs and outputs")
     add_switch(precision, "--int8", False, "convolutions in 8-bit integers, calibrated on the samples of --baseroot")
-    precision.add_argument("--baseroot", help="training root whose samples measure the loss; --fp16 also does without")
+    precision.add_argument(
+        "--baseroot",
+        help="training root, or lifelike:DATA_DIR, whose samples measure the loss; --fp16 also does without",
+    )
     precision.add_argument(
         "--calibration_samples", type=positive_int, default=16, help="how many of them (default %(default)s)"
     )
@@ -166,25 +169,16 @@ def load_segmenter(args: argparse.Namespace, source: str) -> "Loaded":
     Raises:
         FileNotFoundError, ValueError, OSError: no usable checkpoint or samples.
     """
-    from datasets.annotations import read_annotations
-    from datasets.contest import SegmentationData
     from models import checkpoint
     from models.folded_decoder import fold
 
     network, spec = checkpoint.load_segmenter(source, args.backbone, args.in_c, args.out_c)
     fold(network)
-    samples = []
-    if args.baseroot and (args.fp16 or args.int8):
-        triples = read_annotations(args.baseroot)[: args.calibration_samples]
-        data = SegmentationData(triples, spec.input_height, spec.input_width, spec.mean, spec.std)
-        samples = [{"input": data[index][0][None].numpy()} for index in range(len(data))]
-    return network, spec, samples
+    return network, spec, read_samples(args, spec)
 
 
 def load_generator(args: argparse.Namespace, source: str) -> "Loaded":
     """The generator of a checkpoint; returns and raises what `load_segmenter` does."""
-    from datasets.annotations import read_annotations
-    from datasets.contest import InpaintingData
     from models import checkpoint
     from models.gated_conv import fold
 
@@ -192,15 +186,37 @@ def load_generator(args: argparse.Namespace, source: str) -> "Loaded":
         source, args.latent_channels, args.in_channels, args.out_channels, args.pad_type, args.activation, args.norm
     )
     fold(network)
+    return network, spec, read_samples(args, spec)
+
+
+def read_samples(args: argparse.Namespace, spec: NetworkSpec) -> "list[Sample]":
+    """The samples of `--baseroot` as a network's graph takes them; none where no precision is to be measured.
+
+    Raises:
+        ValueError, OSError: there are none, or one cannot be read.
+    """
+    if not args.baseroot or not (args.fp16 or args.int8):
+        return []
+    from datasets.annotations import read_annotations
+    from datasets.sources import Sources, is_synthetic
+
+    sources = Sources(spec, None, (), seed=0, ratios=(), crop=None, workers=1, check=False)
+    count = args.calibration_samples
+    if is_synthetic(args.baseroot):
+        data = sources.synthetic(args.baseroot, count, seed=0, split="train")
+    else:
+        data = sources.photos(read_annotations(args.baseroot)[:count], augment=False)
+        count = len(data)
     samples = []
-    if args.baseroot and (args.fp16 or args.int8):
-        assert spec.imgsize and spec.imgresize
-        triples = read_annotations(args.baseroot)[: args.calibration_samples]
-        data = InpaintingData(triples, spec.imgsize, spec.imgresize)
-        for index in range(len(data)):
-            image, mask = data[index]
-            samples.append({"img": image[None].numpy(), "mask": mask[None].numpy()})
-    return network, spec, samples
+    for index in range(count):
+        image, target = data[index]
+        if spec.network == SEGMENTER:
+            samples.append({"input": image[None].numpy()})
+            continue
+        picture, hints = image[None, : spec.out_channels].numpy(), image[None, spec.out_channels :].numpy()
+        sample = {"img": picture, "mask": target[None].numpy()}
+        samples.append(sample | ({"hints": hints} if hints.shape[1] else {}))
+    return samples
 
 
 def write_graph(

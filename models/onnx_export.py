@@ -28,9 +28,13 @@ CHECKED_BATCH = 1  # other than the traced one
 CHECKED_SIZE = (72, 104)  # other than the traced one
 OUTPUTS = {SEGMENTER: ["output"], GENERATOR: ["first_out", "second_out"]}
 DYNAMIC_AXES = {SEGMENTER: {0: "batch"}, GENERATOR: {0: "batch", 2: "height", 3: "width"}}
-# So many convolutions at the beginning and the end of a network stay in float32 in 8-bit graphs: the first pair that
-# makes it exact enough. Of the shipped ones the segmentation net loses most at its beginning, the generator at its end.
-FLOAT_ENDS = {SEGMENTER: ((2, 2), (6, 2)), GENERATOR: ((2, 2), (2, 3), (2, 4))}
+# In 8-bit graphs the segmentation net computes these parts in integers, by the beginning of their weights' names. They
+# take most of its time and lose least; its encoder and its last step, in 8 bits, would lose ten times as much.
+INTEGER_PARTS = ("aspp.", "decoder.decoder.")
+# So many convolutions at the beginning and the end of a generator's stage stay in float32 there: the first pair that
+# makes it exact enough. The shipped one loses most at its end.
+FLOAT_ENDS = ((2, 2), (2, 3), (2, 4))
+JOINED_ACTIVATIONS = ("Clip", "Relu")  # what a convolution in integers does itself, by where its range ends
 PRECISION_KEY, PSNR_KEY = "precision", "psnr_to_float32_db"  # metadata of graphs that are not float32
 
 Sample = dict[str, NDArray[np.float32]]  # one batch by the names of the graph's inputs
@@ -91,7 +95,7 @@ def export_half(
 def export_int8(
     network: nn.Module, spec: NetworkSpec, path: Path, samples: Sequence[Sample], min_psnr_db: float
 ) -> float:
-    """Write a graph whose convolutions compute in 8-bit integers, but for `FLOAT_ENDS`.
+    """Write a graph whose convolutions compute in 8-bit integers: `INTEGER_PARTS`, or all but `FLOAT_ENDS`.
 
     It holds QDQ pairs, weights quantised per channel.
 
@@ -101,23 +105,24 @@ def export_int8(
         min_psnr_db, returns, raises: as in `export_half`.
     """
     traced = trace(network, spec)
-    *others, most = FLOAT_ENDS[spec.network]
+    if spec.network == SEGMENTER:
+        model = quantised(traced, outside(traced, INTEGER_PARTS), samples)
+        return _save_reduced(model, "int8", network, spec, path, samples, min_psnr_db)
+    *others, most = FLOAT_ENDS
     for kept in others:
         with contextlib.suppress(ValueError):  # not exact enough
-            model = quantised(traced, kept, spec, samples)
+            model = quantised(traced, ends(traced, 2, *kept), samples)
             return _save_reduced(model, "int8", network, spec, path, samples, min_psnr_db)
-    return _save_reduced(quantised(traced, most, spec, samples), "int8", network, spec, path, samples, min_psnr_db)
+    model = quantised(traced, ends(traced, 2, *most), samples)
+    return _save_reduced(model, "int8", network, spec, path, samples, min_psnr_db)
 
 
-def quantised(
-    traced: onnx.ModelProto, kept: tuple[int, int], spec: NetworkSpec, samples: Sequence[Sample]
-) -> onnx.ModelProto:
+def quantised(traced: onnx.ModelProto, kept: list[str], samples: Sequence[Sample]) -> onnx.ModelProto:
     """A graph with its convolutions in 8-bit integers.
 
     Args:
         traced: the graph in float32.
-        kept: so many convolutions at the beginning and the end of each network in it stay in float32.
-        spec: which network it is.
+        kept: names of the convolutions that stay in float32.
         samples: what the ranges of the activations are calibrated on.
     """
     from onnxruntime import quantization  # slow to import
@@ -139,8 +144,8 @@ def quantised(
                 reduced,
                 Reader(),
                 quant_format=quantization.QuantFormat.QDQ,
-                op_types_to_quantize=["Conv"],
-                nodes_to_exclude=ends(traced, 2 if spec.network == GENERATOR else 1, *kept),
+                op_types_to_quantize=["Conv", *JOINED_ACTIVATIONS],
+                nodes_to_exclude=kept + activations_of(traced, kept),
                 per_channel=True,
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
@@ -150,12 +155,27 @@ def quantised(
         return onnx.load(reduced)
 
 
+def outside(model: onnx.ModelProto, parts: tuple[str, ...]) -> list[str]:
+    """Names of the convolutions whose weights' names begin with none of `parts`."""
+    return [node.name for node in _convolutions(model) if not node.input[1].startswith(parts)]
+
+
+def activations_of(model: onnx.ModelProto, convolutions: list[str]) -> list[str]:
+    """Names of the activations that follow these convolutions."""
+    outputs = {name for node in model.graph.node if node.name in set(convolutions) for name in node.output}
+    return [node.name for node in model.graph.node if node.op_type in JOINED_ACTIVATIONS and node.input[0] in outputs]
+
+
 def ends(model: onnx.ModelProto, networks: int, first: int, last: int) -> list[str]:
     """Names of the first and the last convolutions, so many of each of the equally long networks in a graph."""
-    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    convolutions = [node.name for node in _convolutions(model)]
     length = len(convolutions) // networks
     each = [convolutions[start : start + length] for start in range(0, len(convolutions), length)]
     return [name for names in each for name in (*names[:first], *names[-last:])]
+
+
+def _convolutions(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if node.op_type == "Conv"]
 
 
 class HalfPrecision(nn.Module):

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from models import checkpoint, onnx_export
 from models.deeplabv3 import DeepLabV3
 from models.gated_conv import fold
 from tests import published_exporter
+from tests.lifelike_root import write_collection
 from tests.parity import example, example_mask, published_state
 from utils.spec import GENERATOR, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
 
@@ -218,6 +220,52 @@ def test_an_int8_graph_that_is_not_exact_enough_keeps_more_of_its_end_in_float(t
     makers = {name: node.op_type for node in graph.node for name in node.output}
     quantised = [makers.get(node.input[0]) == "DequantizeLinear" for node in graph.node if node.op_type == "Conv"]
     assert quantised == ([False] * 2 + [True] * 11 + [False] * 3) * 2
+
+
+def test_an_activation_stays_in_float_with_the_convolution_before_it():
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "backbone.w"], ["a"], name="first"),
+        onnx.helper.make_node("Relu", ["a"], ["b"], name="after first"),
+        onnx.helper.make_node("Conv", ["b", "aspp.w"], ["c"], name="second"),
+        onnx.helper.make_node("Relu", ["c"], ["d"], name="after second"),
+    ]
+    graph = onnx.helper.make_model(onnx.helper.make_graph(nodes, "encoder and more", [], []))
+    kept = onnx_export.outside(graph, ("aspp.",))
+    assert kept == ["first"]
+    assert onnx_export.activations_of(graph, kept) == ["after first"]
+
+
+@pytest.mark.slow
+def test_an_int8_segmentation_net_has_its_encoder_and_its_last_step_in_float(tmp_path):
+    torch.manual_seed(0)
+    spec = segmenter_spec("mobilenetv2", out_channels=4)
+    spec = dataclasses.replace(spec, input_height=64, input_width=48)
+    checkpoint.save_checkpoint(tmp_path / "S.pth", DeepLabV3("mobilenetv2", num_classes=4), spec)
+    root = f"lifelike:{write_collection(tmp_path / 'data')}"
+    files = [f"--deeplabv3_pretrain={tmp_path / 'S.pth'}", f"--save_path1={tmp_path / 'S.onnx'}", "--save_path2="]
+    flags = ["--int8=True", f"--baseroot={root}", "--calibration_samples=2", "--min_psnr=20"]
+    assert convert.main([*files, *flags]) == 0
+    graph = onnx.load(tmp_path / "S.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    in_float = [name for name in weights if makers.get(name) != "DequantizeLinear"]
+    last_step = ("decoder.halved.", "decoder.enlarging.", "decoder.picture.")
+    assert all(name.startswith(("backbone.", *last_step)) for name in in_float)
+    aspp, decoder = 6, 3
+    assert len(in_float) == len(weights) - aspp - decoder
+
+
+@pytest.mark.slow
+def test_samples_of_a_guided_generator_come_with_their_hints(tmp_path):
+    spec = inpaint_spec(GENERATOR, latent_channels=4, in_channels=8, imgsize=384, imgresize=6)
+    root = f"lifelike:{write_collection(tmp_path / 'data')}"
+    args = convert.build_parser().parse_args(["--int8=True", f"--baseroot={root}", "--calibration_samples=1"])
+    (sample,) = convert.read_samples(args, spec)
+    assert {name: values.shape for name, values in sample.items()} == {
+        "img": (1, 3, 64, 64),
+        "mask": (1, 1, 64, 64),
+        "hints": (1, 4, 64, 64),
+    }
 
 
 @pytest.mark.slow
