@@ -97,3 +97,36 @@ def test_unknown_cells_get_the_nearest_number():
     numbers = np.zeros((5, 8), np.int32)
     numbers[:, 1], numbers[:, 6] = 3, 5
     assert cells.fill_with_nearest(numbers)[2].tolist() == [3, 3, 3, 3, 5, 5, 5, 5]
+
+
+@pytest.mark.parametrize(("height", "width", "step"), [(60, 80, 2), (61, 83, 2), (61, 83, 4), (1, 5, 2)])
+def test_thinned_out_pixels_are_those_of_numpys_strides(height, width, step):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    for values in (picture, picture.astype(np.float32)):
+        assert (cells.thin_out(values, step) == values[::step, ::step]).all()
+
+
+def test_what_opencv_finds_faster_is_what_numpy_finds():
+    numbers = np.random.default_rng(0).choice(np.array([1, 3, 200], np.uint8), (40, 56))
+    colours = np.dstack([numbers, numbers + 1, numbers + 2])
+    mask = numbers == 3
+    assert cells.list_numbers(numbers) == np.unique(numbers).tolist()
+    assert all((one == two).all() for one, two in zip(cells.find_points(mask), np.nonzero(mask), strict=True))
+    np.testing.assert_allclose(cells.mean_channel(colours), colours.mean(axis=2), rtol=1e-6)
+    assert (cells.thrice(numbers.astype(np.float32)) == numbers[..., None]).all()
+
+
+def test_sums_and_shares_of_cells_are_exact():
+    rng = np.random.default_rng(0)
+    window, weight = rng.integers(0, 256, (40, 56, 3), np.uint8), rng.integers(0, 2, (40, 56), np.uint8)
+    share, mean = cells.cell_means(window, weight)
+    blocks, counted = (array.reshape(5, 8, 7, 8, -1).swapaxes(1, 2).astype(float) for array in (window, weight))
+    np.testing.assert_allclose(share, counted.mean(axis=(2, 3))[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(mean, (blocks * counted).sum(axis=(2, 3)) / counted.sum(axis=(2, 3)), rtol=1e-5)
+
+
+def test_the_area_around_a_hole_ends_at_the_window():
+    hole = np.zeros((50, 70), bool)
+    hole[3:9, 40:61] = True
+    assert cells.area_around(hole, 5) == (slice(0, 14), slice(35, 66))
+    assert cells.area_around(hole, 20) == (slice(0, 29), slice(20, 70))
