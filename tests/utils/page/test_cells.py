@@ -123,10 +123,3 @@ def test_sums_and_shares_of_cells_are_exact():
     blocks, counted = (array.reshape(5, 8, 7, 8, -1).swapaxes(1, 2).astype(float) for array in (window, weight))
     np.testing.assert_allclose(share, counted.mean(axis=(2, 3))[..., 0], rtol=1e-6)
     np.testing.assert_allclose(mean, (blocks * counted).sum(axis=(2, 3)) / counted.sum(axis=(2, 3)), rtol=1e-5)
-
-
-def test_the_area_around_a_hole_ends_at_the_window():
-    hole = np.zeros((50, 70), bool)
-    hole[3:9, 40:61] = True
-    assert cells.area_around(hole, 5) == (slice(0, 14), slice(35, 66))
-    assert cells.area_around(hole, 20) == (slice(0, 29), slice(20, 70))
