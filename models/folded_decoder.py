@@ -17,7 +17,7 @@ from models.deeplabv3 import Decoder, DeepLabV3
 # Of the pixel before, the pixel itself and the one after it, in one direction: so much goes into each of four pixels,
 # from the last one that the pixel before becomes to the first one of the pixel after.
 DOUBLED = ((0.75, 0.25, 0), (0.25, 0.75, 0), (0, 0.75, 0.25), (0, 0.25, 0.75))
-LONG_RIM, LONG_SOURCE = (
+LONG_WAY, LONG_WAY_SOURCE = (
     2,
     3,
 )  # pixels beside the border that are computed the long way, and pixels before enlarging they need
@@ -63,12 +63,12 @@ class FoldedDecoder(nn.Module):
         finest = self.decoder.finest(features, skips)
         logits = F.pixel_shuffle(self.halved(finest), 2)
 
-        top = self._long(finest[:, :, :LONG_SOURCE])[:, :, :LONG_RIM]
-        bottom = self._long(finest[:, :, -LONG_SOURCE:])[:, :, -LONG_RIM:]
-        logits = torch.cat([top, logits[:, :, LONG_RIM:-LONG_RIM], bottom], dim=2)
-        left = self._long(finest[..., :LONG_SOURCE])[..., :LONG_RIM]
-        right = self._long(finest[..., -LONG_SOURCE:])[..., -LONG_RIM:]
-        return torch.cat([left, logits[..., LONG_RIM:-LONG_RIM], right], dim=3) + self.picture(skips[3])
+        top = self._long(finest[:, :, :LONG_WAY_SOURCE])[:, :, :LONG_WAY]
+        bottom = self._long(finest[:, :, -LONG_WAY_SOURCE:])[:, :, -LONG_WAY:]
+        logits = torch.cat([top, logits[:, :, LONG_WAY:-LONG_WAY], bottom], dim=2)
+        left = self._long(finest[..., :LONG_WAY_SOURCE])[..., :LONG_WAY]
+        right = self._long(finest[..., -LONG_WAY_SOURCE:])[..., -LONG_WAY:]
+        return torch.cat([left, logits[..., LONG_WAY:-LONG_WAY], right], dim=3) + self.picture(skips[3])
 
     def _long(self, finest: Tensor) -> Tensor:
         """Enlarge and convolve."""

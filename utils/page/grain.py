@@ -40,7 +40,7 @@ def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex
     taper = np.outer(taper, taper)
     at = [np.s_[y : y + SAMPLE_PX, x : x + SAMPLE_PX] for y, x in (places * SAMPLE_PX).tolist()]
     # Each channel by itself: NumPy takes three times as long where they alternate.
-    samples = np.stack([(window[square] - tone[square]).transpose(2, 0, 1) for square in at])
+    samples = np.ascontiguousarray(np.stack([window[square] - tone[square] for square in at]).transpose(0, 3, 1, 2))
     samples -= samples.mean(axis=(2, 3), keepdims=True)
     strength = np.square(samples).mean(axis=(1, 2, 3))
     # The upper half holds texture that was missed as ink.
