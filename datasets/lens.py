@@ -35,10 +35,7 @@ RETOUCHED_STRENGTH, RETOUCHED_NOISE = 0.4, 0.15  # of exposure and noise after p
 METER_STEP = 8  # metering looks at every eighth pixel each way
 METERED_SHARE, METERED_LEVEL = 85, (150.0, 240.0)  # percentile of the brightest channel, and where metering puts it
 METERED_GAIN = (0.5, 4.0)  # limits of the gain that metering may set
-CURVE_DARKEST_SHARE, CURVE_BLACK = (
-    1.0,
-    (0.0, 30.0),
-)  # percentile of the darkest channel, and where a phone's curve puts it
+CURVE_SHARE, CURVE_BLACK = 1.0, (0.0, 30.0)  # percentile of the darkest channel, and where a phone's curve puts it
 BLACKENED = (0.2, 1.0)  # how far towards that level
 MOST_BLACK = 120.0  # level that becomes black at most
 WHITE_SHARE, WHITE_BALANCE, WHITE_ERROR = 75, (0.6, 1.0), 0.04  # brightest pixels made neutral: how far, how exactly
@@ -95,7 +92,7 @@ def _meter(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
 
 def _blacken(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """What is darkest becomes nearly black, full light stays: a phone's curve."""
-    darkest = np.percentile(image[::METER_STEP, ::METER_STEP].min(axis=2), CURVE_DARKEST_SHARE)
+    darkest = np.percentile(image[::METER_STEP, ::METER_STEP].min(axis=2), CURVE_SHARE)
     black = np.clip((darkest - rng.uniform(*CURVE_BLACK)) * rng.uniform(*BLACKENED), 0, MOST_BLACK)
     return np.maximum(image - np.float32(black), 0) * np.float32(255 / (255 - black))
 

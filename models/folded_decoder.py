@@ -17,10 +17,8 @@ from models.deeplabv3 import Decoder, DeepLabV3
 # Of the pixel before, the pixel itself and the one after it, in one direction: so much goes into each of four pixels,
 # from the last one that the pixel before becomes to the first one of the pixel after.
 DOUBLED = ((0.75, 0.25, 0), (0.25, 0.75, 0), (0, 0.75, 0.25), (0, 0.25, 0.75))
-LONG_WAY, LONG_WAY_SOURCE = (
-    2,
-    3,
-)  # pixels beside the border that are computed the long way, and pixels before enlarging they need
+# Pixels beside the border that are computed the long way, and how many before enlarging they need.
+LONG_WAY, LONG_WAY_SOURCE = 2, 3
 
 
 class FoldedDecoder(nn.Module):

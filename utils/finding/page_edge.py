@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Indices, Mask, Plane
+from utils.finding.outlines import FIT_PRECISION
+from utils.finding.scope import CLEAR_PX
 from utils.page.borders import Entry, cut_hole, join_borders
 from utils.page.cells import grow
 from utils.regions import Box, connected_bounds, crop
 
 # Pixels of the network. Chosen by looking at 28 really covered photographs and the five of `test_img`.
-CLEAR_OF_EDGE_PX = 4  # so near an occluder its own edge draws the page's aside
 FOLLOW_PX = (50, 25, 15)  # the edge's direction is that of what lies so near; of less, where more is not straight
 LEAST_PX = 12  # an edge that is followed over less tells no direction
 DOUBT_PX = 4.0  # doubt of an edge's direction in radians, times the length in pixels that it was followed over
@@ -23,7 +24,6 @@ HOLD, LEAST_HOLD = 8, 6  # pixels of the rim beside an edge, and how many of the
 ENTRY_NEAR_PX = 8.0  # the edge lies so near its end at the rim
 ONE_KIND = 0.9  # of what is seen along a part's rim, that makes it page or none
 ANSWER_SOFT_PX = 1.5  # standard deviation of the blur along the edge: a network's answer is soft, and so it is enlarged
-EDGE_FIT_PRECISION = 0.01  # pixels and radians
 SEEN_PAGE, SEEN_BESIDE = 1, 2  # kinds of what is seen
 SEEN_KINDS = SEEN_PAGE, SEEN_BESIDE  # all but what is hidden
 
@@ -36,10 +36,10 @@ def continue_page(off_page: Floats, covered: Mask) -> Floats:
         covered: `(h, w)` bool, the occluders.
 
     Returns:
-        `(h, w)` float32, `off_page` itself where nothing changes; farther than `CLEAR_OF_EDGE_PX` from the occluders it
+        `(h, w)` float32, `off_page` itself where nothing changes; farther than `CLEAR_PX` from the occluders it
         is the same.
     """
-    hidden = grow(covered, CLEAR_OF_EDGE_PX)
+    hidden = grow(covered, CLEAR_PX)
     continued = off_page
     for bounds in connected_bounds(hidden):
         window = bounds.padded(FOLLOW_PX[0], *hidden.shape)
@@ -57,7 +57,7 @@ def _continue_window(off_page: Floats, hidden: Mask, bounds: Box) -> Floats | No
     seen = np.where(hidden, 0, np.where(off_page < 0.5, SEEN_PAGE, SEEN_BESIDE)).astype(np.uint8)
     hole = np.zeros(hidden.shape, np.uint8)
     crop(hole, bounds)[:] = crop(hidden, bounds)
-    ring = seen[(cv2.dilate(hole, np.ones((3, 3), np.uint8)) > 0) & ~hidden]
+    ring = seen[grow(hole > 0, 1) & ~hidden]
     if min(np.count_nonzero(ring == kind) for kind in SEEN_KINDS) < LEAST_HOLD:
         return None
     lines, _ = join_borders(_find_entries(seen, hole), SEEN_PAGE, DOUBT_PX)
@@ -123,7 +123,7 @@ def _fit_entry(points: Indices, numbers: Indices, end: Indices) -> Entry | None:
     own = numbers == numbers[distance.argmin()]
     for reach in FOLLOW_PX:
         near = points[own & (distance < reach)].astype(np.float32)
-        dx, dy, px, py = cv2.fitLine(near, cv2.DIST_HUBER, 0, EDGE_FIT_PRECISION, EDGE_FIT_PRECISION).ravel()
+        dx, dy, px, py = cv2.fitLine(near, cv2.DIST_HUBER, 0, FIT_PRECISION, FIT_PRECISION).ravel()
         heading, centre = np.array([dx, dy], np.float64), np.array([px, py], np.float64)
         heading = heading if heading @ (end - centre) >= 0 else -heading
         across = np.array([-heading[1], heading[0]])

@@ -17,7 +17,7 @@ from utils.regions import Box, connected_parts, crop
 
 # Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
 AROUND_PX = 25  # so far around an occluder's rest its surroundings are looked at
-CLEAR_PX = 4  # surroundings are not looked at so near to an occluder or to the page
+CLEAR_PX = 4  # nothing is measured so near to an occluder or to the page's edge: each draws the other's aside
 LEAST_GROUND_PX = 150  # pixels of surroundings, below which nothing is known of the surroundings
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
 TEXTURE_BLUR_PX = 2.5  # standard deviation of the blur that leaves no texture

@@ -11,7 +11,7 @@ from utils.regions import bounds_of
 from utils.spec import segmenter_spec
 from utils.stages import Answer, Segmenter
 
-PAPER, SKIN = (205, 210, 212), (120, 150, 205)
+PAPER, SKIN, DESK = (205, 210, 212), (120, 150, 205), (70, 80, 90)
 
 
 def page(height=640, width=480):
@@ -137,72 +137,66 @@ def test_what_lies_beside_every_page_stays():
     assert not found.mask.any() and not found.doubtful
 
 
-def test_a_finger_behind_the_page_stays():
+def page_beside(ground):
+    """A page right of column 200 on some ground; nothing covered, and what lies beside the page, as a network says."""
     image = page()
-    image[:, :200] = (70, 80, 90)
-    finger, beside = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    image[:, :200] = ground
+    beside = np.zeros(image.shape[:2], np.float32)
+    beside[:, :200] = 1
+    return image, np.zeros_like(beside), beside
+
+
+def clutter():
+    """`(640, 200, 3)`: nothing that could be continued."""
+    return np.random.default_rng(0).integers(0, 255, (20, 10, 3)).repeat(32, 0).repeat(20, 1)
+
+
+def test_a_finger_behind_the_page_stays():
+    image, finger, beside = page_beside(DESK)
     finger[280:340, 100:204] = 1
     image[finger > 0] = SKIN
     image[:, 200:] = PAPER
-    beside[:, :200] = 1
     beside[285:335, 194:200] = 0  # below what it takes for an occluder the network guesses
     found = find(image, says(finger, beside), PLAIN)
     assert not found.mask.any() and not found.doubtful
 
 
 def test_the_repaired_part_ends_on_the_line_between_the_seen_edges_of_the_page():
-    image = page()
-    image[:, :200] = np.random.default_rng(0).integers(0, 255, (20, 10, 3)).repeat(32, 0).repeat(20, 1)
-    hand, beside = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    image, hand, beside = page_beside(clutter())
     hand[280:340, 100:300] = 1
     image[hand > 0] = SKIN
-    beside[:, :200] = 1
     beside[285:335, 160:240] = 1 - np.tri(50, 80)  # a ragged guess
     found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0, scope="page"))
     assert found.mask[285:335, 204:295].all() and not found.mask[:, :196].any()
 
 
 @pytest.mark.parametrize(("scope", "rest"), [("page", False), ("whole", True), ("auto", True)])
-@pytest.mark.parametrize("clutter", [False, True])
-def test_rest_of_an_occluder_beside_the_page_goes_by_scope_and_in_auto_where_all_is_even_there(scope, rest, clutter):
-    image = page()
-    image[:, :200] = (70, 80, 90)
-    if clutter:
-        image[:, :200] = (
-            np.random.default_rng(0).integers(0, 255, (640 // 32, 200 // 20, 3)).repeat(32, 0).repeat(20, 1)
-        )
-    hand = np.zeros(image.shape[:2], np.float32)
+@pytest.mark.parametrize("cluttered", [False, True])
+def test_rest_of_an_occluder_beside_the_page_goes_by_scope_and_in_auto_where_all_is_even_there(scope, rest, cluttered):
+    image, hand, beside = page_beside(clutter() if cluttered else DESK)
     hand[280:340, 100:300] = 1
     image[hand > 0] = SKIN
-    beside = np.zeros_like(hand)
-    beside[:, :200] = 1
     found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0, scope=scope))
     assert found.mask[290:330, 210:290].all() and found.hidden[290:330, 110:290].all()
-    taken = rest and not (clutter and scope == "auto")
+    taken = rest and not (cluttered and scope == "auto")
     assert found.mask[290:330, 110:190].all() if taken else not found.mask[290:330, 110:190].any()
 
 
 @pytest.mark.parametrize(("ground", "taken"), [("falling light", True), ("another thing on one side", False)])
 def test_rest_is_taken_where_light_falls_off_evenly_and_stays_where_the_only_side_seen_holds_two_things(ground, taken):
-    image = page()
-    image[:, :200] = np.linspace(30, 140, 640)[:, None, None] if taken else (70, 80, 90)
+    image, hand, beside = page_beside(np.linspace(30, 140, 640)[:, None, None] if taken else DESK)
     if not taken:
         image[345:, 50:200] = (20, 30, 160)
-    hand, beside = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
     hand[280:340, 0:300] = hand[0:281, 0:150] = 1
     image[hand > 0] = SKIN
-    beside[:, :200] = 1
     found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0))
     assert found.mask[290:330, 210:290].all() and found.mask[290:330, 10:190].any() == taken
 
 
 def test_a_fleck_of_page_in_what_stays_of_an_occluder_is_none():
-    image = page()
-    image[:, :200] = (70, 80, 90)
-    hand, beside = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    image, hand, beside = page_beside(DESK)
     hand[280:340, 100:300] = 1
     image[hand > 0] = SKIN
-    beside[:, :200] = 1
     beside[295:325, 120:160] = 0
     found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0, scope="page"))
     assert found.mask[290:330, 210:290].all() and not found.mask[:, :190].any() and len(found.regions) == 1
