@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from models.backbones import build_backbone
-from models.deeplabv3 import DeepLabV3
+from models.deeplabv3 import DeepLabV3, convolve_doubled, halve_kernels
 from tests.parity import DATA, example, published_shapes, published_state
 from utils.spec import BACKBONES
 
@@ -46,3 +47,18 @@ def test_logits_have_the_size_of_an_input_that_16_does_not_divide():
 def test_unknown_backbone_is_refused_with_the_choices():
     with pytest.raises(ValueError, match=r"--backbone vgg16: must be one of mobilenetv2, resnet50, resnet101"):
         DeepLabV3("vgg16")
+
+
+@pytest.mark.parametrize("size", [(4, 6), (3, 9)])
+def test_convolving_what_is_doubled_the_short_way_gives_the_same_and_the_same_gradient(size):
+    torch.manual_seed(0)
+    features = torch.randn(2, 5, *size, requires_grad=True)
+    kernels = torch.randn(3, 5, 3, 3, requires_grad=True)
+    enlarged = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+    expected = F.conv2d(enlarged, kernels, padding=1)
+    found = convolve_doubled(features, kernels, halve_kernels(kernels))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    weights = torch.randn_like(expected)
+    wanted = torch.autograd.grad((expected * weights).sum(), [features, kernels])
+    for given, right in zip(torch.autograd.grad((found * weights).sum(), [features, kernels]), wanted, strict=True):
+        torch.testing.assert_close(given, right, rtol=0, atol=1e-4)
