@@ -28,7 +28,7 @@ from datasets.surroundings import draw_desk, draw_surface
 from datasets.synthetic import DESK_CHANCE, DESK_SIDE
 from utils import classes, preprocess
 from utils.regions import Box
-from utils.spec import PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_STD, PUBLISHED_WIDTH
+from utils.spec import PAGE_CLASSES, PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_STD, PUBLISHED_WIDTH
 
 LIFELIKE = "lifelike"
 # Chances, ranges and spreads were set by eye on photographs of documents. Spreads are standard deviations.
@@ -458,7 +458,7 @@ class LifelikeSegmentation(DrawnSamples):
         mean: float = PUBLISHED_MEAN,
         std: float = PUBLISHED_STD,
         crop: tuple[int, int] | None = None,
-        num_classes: int = 4,
+        num_classes: int = PAGE_CLASSES,
     ) -> None:
         super().__init__(count, seed, f"{LIFELIKE}:{folder}")
         self.num_classes = num_classes
@@ -479,6 +479,8 @@ class LifelikeSegmentation(DrawnSamples):
         if preprocess.is_landscape(image):
             image, labels = preprocess.transpose(image), preprocess.transpose(labels)
         image = preprocess.resize(image, self.height, self.width)
+        if self.num_classes == PAGE_CLASSES:
+            image = preprocess.in_white_light(image)
         labels = cv2.resize(labels, (self.width, self.height), interpolation=cv2.INTER_NEAREST)
         if self.crop is None:
             return image, labels

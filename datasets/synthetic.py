@@ -22,7 +22,14 @@ from datasets.surroundings import draw_desk, draw_surface
 from utils import classes, preprocess
 from utils.images import header_size, list_photos
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
-from utils.spec import PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_RATIO, PUBLISHED_STD, PUBLISHED_WIDTH
+from utils.spec import (
+    PAGE_CLASSES,
+    PUBLISHED_HEIGHT,
+    PUBLISHED_MEAN,
+    PUBLISHED_RATIO,
+    PUBLISHED_STD,
+    PUBLISHED_WIDTH,
+)
 from utils.split import select_some
 
 SYNTHETIC = "synthetic"
@@ -185,6 +192,7 @@ class SyntheticSegmentation(_Drawn):
         num_classes: int = 2,
     ) -> None:
         super().__init__(count, seed, page_dir, occluder_dir, split)
+        self.num_classes = num_classes
         self.codes = np.array([0, 1] if num_classes == 2 else [classes.NOT_COVERED, classes.COVERED])
         self.height, self.width = height, width
         self.crop = crop or (height, width)
@@ -192,6 +200,8 @@ class SyntheticSegmentation(_Drawn):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, label = self.picture(index)
+        if self.num_classes == PAGE_CLASSES:
+            image = preprocess.in_white_light(image)
         inputs = preprocess.to_segmenter_input(image, *self.crop, self.mean, self.std)
         return torch.from_numpy(inputs), torch.from_numpy(self.codes[label])
 

@@ -249,7 +249,7 @@ def test_an_int8_segmentation_net_has_its_encoder_and_its_last_step_in_float(tmp
     makers = {name: node.op_type for node in graph.node for name in node.output}
     weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
     in_float = [name for name in weights if makers.get(name) != "DequantizeLinear"]
-    last_step = ("decoder.halved.", "decoder.enlarging.", "decoder.picture.")
+    last_step = ("decoder.halved", "decoder.enlarged", "decoder.kept")
     assert all(name.startswith(("backbone.", *last_step)) for name in in_float)
     aspp, decoder = 6, 3
     assert len(in_float) == len(weights) - aspp - decoder

@@ -13,6 +13,11 @@ from utils.classes import LEVELS, OCCLUDER
 TO_UNIT = np.arange(256, dtype=np.float32) / np.float32(255)  # of 8-bit pixels, scaled to [0, 1]
 MASK_LEVEL = LEVELS[OCCLUDER]  # in mask files; 0 is paper
 
+# Chosen on 27 really covered photos and 61 clean ones: recall 0.86 instead of 0.79, and nothing more erased.
+WHITE_PERCENTILE = 95  # of a channel: where the brightest paper is
+WHITE_STEP = 3  # every so many pixels both ways tell it
+MOST_GAIN = 3.0  # of a channel
+
 
 def resize(image: AnyArray, height: int, width: int) -> AnyArray:
     """Bilinear resize of an `(H, W)` or `(H, W, C)` array of any OpenCV type to `(height, width)`."""
@@ -29,6 +34,24 @@ def is_landscape(image: AnyArray) -> bool:
 def transpose(image: AnyArray) -> AnyArray:
     """Swap height and width (not a rotation); its own inverse. Returns a contiguous array."""
     return np.ascontiguousarray(image.swapaxes(0, 1))
+
+
+def in_white_light(image: Image) -> Image:
+    """A photo as if its light were white: what is brightest in each channel is paper, and paper is white.
+
+    In warm light everything is of skin's colours. A network of four classes sees all photos so, in training too.
+
+    Args:
+        image: `(h, w, 3)` uint8 BGR, at the network's size.
+
+    Returns:
+        `(h, w, 3)` uint8 BGR; the brightest channel as it was, the others brighter.
+    """
+    sample = np.ascontiguousarray(image[::WHITE_STEP, ::WHITE_STEP]).reshape(-1, image.shape[2])
+    whites = np.maximum(np.percentile(sample, WHITE_PERCENTILE, axis=0), 1)
+    gains = np.minimum(whites.max() / whites, MOST_GAIN)
+    table = np.minimum(np.arange(256)[:, None] * gains, 255).round().astype(np.uint8)
+    return cv2.LUT(image, table[None])
 
 
 def to_segmenter_input(image: Image, height: int, width: int, mean: float, std: float) -> Floats:

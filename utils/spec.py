@@ -16,7 +16,8 @@ PUBLISHED_CROP = 1536  # side of the square that the generator sees, in pixels o
 PUBLISHED_RATIO = 6  # how many times it is reduced before
 
 # What the architecture fields of a spec can be; `models` implements each of them.
-CLASS_COUNTS = (2, 4)  # of the segmentation net, see `utils.classes`
+PAGE_CLASSES = 4  # of a segmentation net that knows the page, see `utils.classes`
+CLASS_COUNTS = (2, PAGE_CLASSES)  # of any
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 PAD_TYPES = ("zero", "reflect", "replicate")
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "sigmoid", "none")

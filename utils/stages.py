@@ -13,7 +13,7 @@ from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
-from utils.spec import GENERATOR_CHANNELS, NetworkSpec
+from utils.spec import GENERATOR_CHANNELS, PAGE_CLASSES, NetworkSpec
 
 Run = Callable[..., tuple[Floats, ...]]
 
@@ -109,6 +109,8 @@ class Segmenter:
         if preprocess.is_landscape(image):
             return self(preprocess.transpose(image)).transposed()
         image = self.reduced(image)
+        if self.spec.out_channels == PAGE_CLASSES:
+            image = preprocess.in_white_light(image)
         length, part_px = image.shape[0], self.spec.input_height
         if length == part_px:
             return Answer(*self._probs(image))

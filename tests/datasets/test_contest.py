@@ -342,3 +342,12 @@ def test_mask_that_states_the_page_gives_labels_of_four_classes_and_holes_of_wha
 def test_contest_mask_leaves_a_network_of_four_classes_open_where_the_page_is(root):
     _, label = SegmentationData(read_annotations(root), 64, 48, num_classes=4)[0]
     assert set(label.unique().tolist()) == {classes.NOT_COVERED, classes.COVERED}
+
+
+def test_a_network_of_four_classes_learns_from_photos_in_white_light(root):
+    triples = read_annotations(root)[:1]
+    warm = (read_image(triples[0].covered) * (0.6, 0.8, 1)).astype(np.uint8)
+    cv2.imwrite(str(triples[0].covered), warm)
+    as_it_is, white = (SegmentationData(triples, 64, 48, num_classes=classes)[0][0] for classes in (2, 4))
+    assert torch.equal(white[2], as_it_is[2])  # red, the brightest
+    assert (white[:2] >= as_it_is[:2]).all() and (white[0].mean() - as_it_is[0].mean()) > 0.1

@@ -32,6 +32,23 @@ def test_only_what_is_wider_than_high_lies(height, width, landscape):
     assert preprocess.is_landscape(picture(height, width)) == landscape
 
 
+def test_a_photo_in_warm_light_becomes_what_it_is_in_white_light():
+    neutral = np.repeat(picture(60, 40, 1), 3, axis=2) // 2 + 100
+    neutral[20:30, 20:30] = (60, 90, 160)  # BGR of something brown on it
+    warm = (neutral * (0.7, 0.85, 1)).astype(np.uint8)
+    found = preprocess.in_white_light(warm)
+    assert np.abs(found.astype(int) - neutral).max() <= 2
+    assert (found[..., 2] == warm[..., 2]).all()
+    assert (preprocess.in_white_light(neutral) == neutral).all()
+
+
+def test_a_red_page_keeps_its_colour():
+    red = np.zeros((30, 20, 3), np.uint8)
+    red[...] = (10, 20, 200)
+    assert preprocess.in_white_light(red)[0, 0].tolist() == [30, 60, 200]
+    assert (preprocess.in_white_light(np.zeros_like(red)) == 0).all()
+
+
 def test_the_segmenter_reads_scaled_planes():
     image = picture(8, 6)
     planes = preprocess.to_segmenter_input(image, 8, 6, 0.6, 0.2)

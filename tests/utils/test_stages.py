@@ -48,6 +48,18 @@ def test_a_long_photo_is_seen_in_parts_of_the_networks_proportions(segmenter, sh
     assert np.allclose(segmenter(reduced).covered, probs, atol=0.05)  # resized lying or standing: rounded otherwise
 
 
+@pytest.mark.parametrize(("classes", "expected"), [(2, (100, 150, 200)), (4, (200, 200, 200))])
+def test_a_network_that_knows_the_page_sees_photos_in_white_light(classes, expected):
+    def watch(images):
+        seen.append(images)
+        return (np.zeros((1, classes, 640, 480), np.float32),)
+
+    seen = []
+    spec = segmenter_spec("mobilenetv2", out_channels=classes)
+    Segmenter(watch, spec)(np.full((800, 600, 3), (100, 150, 200), np.uint8))
+    assert np.allclose(seen[0] * spec.std + spec.mean, np.reshape(expected, (3, 1, 1)) / 255, atol=1e-6)
+
+
 def test_where_parts_of_a_long_photo_overlap_the_mean_counts():
     def sure_at_its_top(images):
         logit = np.full((1, 1, 640, 480), -40, np.float32)

@@ -251,8 +251,11 @@ class Graph:
         _, _, height, width = self.shapes[name]
         return (height if isinstance(height, int) else None), (width if isinstance(width, int) else None)
 
-    def check_channels(self, name: str, *channels: int) -> None:
+    def check_channels(self, name: str, *channels: int) -> int:
         """Refuse a graph whose input or output of this name is not `(N, c, h, w)`, c one of `channels`.
+
+        Returns:
+            c, or the first of `channels` where the graph leaves it open.
 
         Raises:
             ValueError: it names the shape found and the one needed.
@@ -262,6 +265,7 @@ class Graph:
         if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] not in channels):
             count = " or ".join(map(str, channels))
             raise ValueError(f"'{self.path}': '{name}' must be (N, {count}, height, width), it is {shape}")
+        return shape[1] if isinstance(shape[1], int) else channels[0]
 
 
 def load_segmenter(path: str | Path, provider: str = "auto", workers: int = 1) -> tuple[Run, NetworkSpec, Graph]:
@@ -279,8 +283,8 @@ def load_segmenter(path: str | Path, provider: str = "auto", workers: int = 1) -
     """
     graph = Graph(path, ("input",), ("output",), provider, workers)
     graph.check_channels("input", 3)
-    graph.check_channels("output", *CLASS_COUNTS)
-    spec = graph.spec or segmenter_spec(backbone="unknown")
+    classes = graph.check_channels("output", *CLASS_COUNTS)
+    spec = graph.spec or segmenter_spec(backbone="unknown", out_channels=classes)
     _check_network(graph, spec, SEGMENTER)
     spec = _with_fixed_size(spec, *graph.fixed_size("input"))
     return graph.shared(lambda images: graph.run(input=images)), spec, graph
