@@ -42,7 +42,7 @@ from utils.spec import GENERATOR, PUBLISHED_CROP, PUBLISHED_HEIGHT, PUBLISHED_WI
 from utils.stages import Inpainter, Segmenter
 
 ROOT = Path(__file__).resolve().parents[1]
-DISC_CENTRE, DISC_RADIUS = (400, 150), 60  # row and column of the input: 3.7 % of the page, over text and rules
+DISC_CENTRE, DISC_RADIUS = (400, 239.5), 60  # row and column of the input: 3.7 % of the page, over text and rules
 DISC_LOGIT = 1000.0  # above whatever a network says
 LONG_FOLDER = 60  # photos, to see that memory does not grow
 MEGAPIXELS_12, MEGAPIXELS_100 = (4000, 3000), (11547, 8660)
@@ -280,12 +280,18 @@ def published_graphs(folder: Path) -> Graphs:
 
 
 def with_disc(source: Path, target: Path) -> Path:
-    """A segmentation graph that finds a disc in every photo, and nothing else; returns `target`."""
+    """A segmentation graph that finds a disc on the page of every photo, and nothing else; returns `target`.
+
+    The disc is its own mirror image: a network of four classes looks at the mirrored photo as well.
+    """
     model = onnx.load(source)
+    (output,) = model.graph.output
     rows, columns = np.ogrid[:PUBLISHED_HEIGHT, :PUBLISHED_WIDTH]
     inside = (rows - DISC_CENTRE[0]) ** 2 + (columns - DISC_CENTRE[1]) ** 2 <= DISC_RADIUS**2
     logits = np.where(inside, DISC_LOGIT, -DISC_LOGIT).astype(np.float32)
-    model.graph.initializer.append(numpy_helper.from_array(np.stack([-logits, logits])[None], "disc"))
+    classes = [-logits, logits, *[np.full_like(logits, -DISC_LOGIT)] * 2]  # of both kinds of network
+    disc = np.stack(classes[: output.type.tensor_type.shape.dim[1].dim_value])[None]
+    model.graph.initializer.append(numpy_helper.from_array(disc, "disc"))
     for node in model.graph.node:
         node.output[:] = ["found" if name == "output" else name for name in node.output]
     model.graph.node.append(helper.make_node("Add", ["found", "disc"], ["output"]))

@@ -85,7 +85,7 @@ class RayPool:
         self._was_there = ray.is_initialized()
         try:
             if not self._was_there:
-                ray.init(address=address, log_to_driver=False, configure_logging=False)
+                ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ValueError(f"--ray_address {address}: {str(error).splitlines()[0]}") from None
         resources = ray.cluster_resources()
