@@ -75,11 +75,12 @@ def halve_kernels(kernels: Tensor) -> Tensor:
         `(4 * classes, channels, 3, 3)`, to be interleaved by `pixel_shuffle`.
     """
     classes, channels = kernels.shape[:2]
-    # Each of the two pixels that one becomes, in one direction, sees three of the four.
+    # Each of the two pixels that one becomes, in one direction, sees three of the four: (tap, pixel and source).
     table = kernels.new_tensor(DOUBLED)
-    seen = torch.stack([table[0:3], table[1:4]])  # (pixel, tap, source)
+    seen = torch.cat([table[0:3], table[1:4]], dim=1)
     with torch.autocast(kernels.device.type, enabled=False):
-        halved = torch.einsum("pis,qjt,chij->cpqhst", seen, seen, kernels)
+        halved = (kernels.transpose(2, 3) @ seen).transpose(2, 3) @ seen
+    halved = halved.reshape(classes, channels, 2, 3, 2, 3).permute(0, 2, 4, 1, 3, 5)
     return halved.reshape(4 * classes, channels, 3, 3)
 
 
