@@ -19,6 +19,9 @@ _DCT = np.array(
 )
 # `(64, 64)`: a block's 64 samples, row by row, times this are its 64 coefficients: one product instead of two a block.
 _DCT_OF_BLOCK = np.kron(_DCT, _DCT).T.astype(np.float32)
+# What lies half way between two levels goes up: the last digits of a product depend on the processor, and on how many
+# blocks are computed at once.
+HALF_WAY_UP = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _blocks(
     if samples.shape != size[::-1]:
         samples = cv2.resize(samples, size, interpolation=cv2.INTER_AREA)
     blocks = samples.reshape(count, down, 8, across, 8).swapaxes(2, 3).reshape(-1, 64) - np.float32(128)
-    values = np.rint(blocks @ kernel).astype(np.int16)
+    values = np.rint(blocks @ kernel + HALF_WAY_UP).astype(np.int16)
     rows, columns = (
         places.reshape(-1)
         for places in np.broadcast_arrays(
