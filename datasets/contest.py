@@ -25,7 +25,6 @@ from utils.images import header_size, list_photos, read_image
 from utils.mask_files import read_mask_file
 from utils.regions import Box, bounds_of, connected_bounds, crop, square_box
 from utils.spec import (
-    PAGE_CLASSES,
     PUBLISHED_CROP,
     PUBLISHED_HEIGHT,
     PUBLISHED_MEAN,
@@ -319,9 +318,7 @@ class SegmentationData(ContestData):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         pixels = self.pixels(index)
-        image = np.ascontiguousarray(pixels[:, :, :3])
-        if self.num_classes == PAGE_CLASSES:
-            image = preprocess.in_white_light(image)
+        image = preprocess.lit_for(pixels[:, :, :3], self.num_classes)
         inputs = preprocess.to_segmenter_input(image, self.height, self.width, self.mean, self.std)
         label = classes.fold(pixels[:, :, 3], self.num_classes)
         return torch.from_numpy(inputs), torch.from_numpy(label.astype(np.int64))

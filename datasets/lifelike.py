@@ -478,9 +478,7 @@ class LifelikeSegmentation(DrawnSamples):
         image, labels = self.photos.photo(rng)
         if preprocess.is_landscape(image):
             image, labels = preprocess.transpose(image), preprocess.transpose(labels)
-        image = preprocess.resize(image, self.height, self.width)
-        if self.num_classes == PAGE_CLASSES:
-            image = preprocess.in_white_light(image)
+        image = preprocess.lit_for(preprocess.resize(image, self.height, self.width), self.num_classes)
         labels = cv2.resize(labels, (self.width, self.height), interpolation=cv2.INTER_NEAREST)
         if self.crop is None:
             return image, labels

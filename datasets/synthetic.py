@@ -22,14 +22,7 @@ from datasets.surroundings import draw_desk, draw_surface
 from utils import classes, preprocess
 from utils.images import header_size, list_photos
 from utils.regions import Box, connected_bounds, crop_box, grow, square_box
-from utils.spec import (
-    PAGE_CLASSES,
-    PUBLISHED_HEIGHT,
-    PUBLISHED_MEAN,
-    PUBLISHED_RATIO,
-    PUBLISHED_STD,
-    PUBLISHED_WIDTH,
-)
+from utils.spec import PUBLISHED_HEIGHT, PUBLISHED_MEAN, PUBLISHED_RATIO, PUBLISHED_STD, PUBLISHED_WIDTH
 from utils.split import select_some
 
 SYNTHETIC = "synthetic"
@@ -200,8 +193,7 @@ class SyntheticSegmentation(_Drawn):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, label = self.picture(index)
-        if self.num_classes == PAGE_CLASSES:
-            image = preprocess.in_white_light(image)
+        image = preprocess.lit_for(image, self.num_classes)
         inputs = preprocess.to_segmenter_input(image, *self.crop, self.mean, self.std)
         return torch.from_numpy(inputs), torch.from_numpy(self.codes[label])
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.arrays import AnyArray, Floats, Image, Plane, Reals
 from utils.classes import LEVELS, OCCLUDER
+from utils.spec import PAGE_CLASSES
 
 TO_UNIT = np.arange(256, dtype=np.float32) / np.float32(255)  # of 8-bit pixels, scaled to [0, 1]
 MASK_LEVEL = LEVELS[OCCLUDER]  # in mask files; 0 is paper
@@ -36,10 +37,22 @@ def transpose(image: AnyArray) -> AnyArray:
     return np.ascontiguousarray(image.swapaxes(0, 1))
 
 
+def lit_for(image: Image, classes: int) -> Image:
+    """A photo in the light in which a segmentation net of so many classes sees it, in training and in prediction.
+
+    One that knows the page sees it `in_white_light`, any other as it is.
+
+    Args:
+        image: `(h, w, 3)` uint8 BGR, at the network's size.
+        classes: one of `utils.spec.CLASS_COUNTS`.
+    """
+    return in_white_light(image) if classes == PAGE_CLASSES else image
+
+
 def in_white_light(image: Image) -> Image:
     """A photo as if its light were white: what is brightest in each channel is paper, and paper is white.
 
-    In warm light everything is of skin's colours. A network of four classes sees all photos so, in training too.
+    In warm light everything is of skin's colours.
 
     Args:
         image: `(h, w, 3)` uint8 BGR, at the network's size.
@@ -51,7 +64,7 @@ def in_white_light(image: Image) -> Image:
     whites = np.maximum(np.percentile(sample, WHITE_PERCENTILE, axis=0), 1)
     gains = np.minimum(whites.max() / whites, MOST_GAIN)
     table = np.minimum(np.arange(256)[:, None] * gains, 255).round().astype(np.uint8)
-    return cv2.LUT(image, table[None])
+    return cv2.LUT(np.ascontiguousarray(image), table[None])
 
 
 def to_segmenter_input(image: Image, height: int, width: int, mean: float, std: float) -> Floats:

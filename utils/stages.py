@@ -13,7 +13,7 @@ from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
-from utils.spec import GENERATOR_CHANNELS, PAGE_CLASSES, NetworkSpec
+from utils.spec import GENERATOR_CHANNELS, NetworkSpec
 
 Run = Callable[..., tuple[Floats, ...]]
 
@@ -108,9 +108,7 @@ class Segmenter:
         """
         if preprocess.is_landscape(image):
             return self(preprocess.transpose(image)).transposed()
-        image = self.reduced(image)
-        if self.spec.out_channels == PAGE_CLASSES:
-            image = preprocess.in_white_light(image)
+        image = preprocess.lit_for(self.reduced(image), self.spec.out_channels)
         length, part_px = image.shape[0], self.spec.input_height
         if length == part_px:
             return Answer(*self._probs(image))
