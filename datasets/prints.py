@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.chances import choose
 from datasets.collection import Collection
 
 # Chances and ranges of this module were set by eye on printed pages.
@@ -19,9 +20,9 @@ PRINT_PLACE = (0.05, 0.95)  # of its centre, shares of the page's sides
 TURN_SPREAD = 5  # degrees, standard deviation
 LARGE_CHANCE = 0.12  # of a print that takes most of the page
 LARGE_SIZES = (0.5, 1.1)  # of these, as `PRINT_SIZES`
-BODY_CHANCE = 0.3  # of printing a hand, a finger, an arm or a head
-FRAME_CHANCE = 0.5  # of these: before a background, cut by a frame
-PLAIN_CHANCE, PLAIN_LEVELS = 0.4, (60, 255)  # of such a background in one colour
+BODY_CHANCE = 0.36  # of printing a hand, a finger, an arm or a head
+FRAME_CHANCE = 0.6  # of these: before a background, cut by a frame
+PLAIN_CHANCE, PLAIN_LEVELS = 0.5, (60, 255)  # of such a background in one colour
 FRAME_START, FRAME_END = (0, 0.3), (0.7, 1.0)  # shares of the sides where a frame may cut
 CLEARED_CHANCE = 0.5  # of a print beneath which nothing else is printed
 TURNED_CHANCE = 0.1  # of a print that lies in any direction
@@ -35,7 +36,7 @@ SCREEN_PX = (2.2, 6.0)  # period of a halftone screen
 SCREEN_STEEPNESS = 4  # of a dot's edge
 LIGHTEST_PX, BARE_BLUR_PX = 9, 15  # sides of the squares in which paper without print is looked for and averaged
 CLEARED = (0.8, 1)  # share of what was printed there that is gone
-BODIES = ("finger", "hand", "arm", "head")
+BODIES = {"finger": 0.18, "hand": 0.22, "arm": 0.15, "head": 0.45}  # heads: passports and newspapers are full of them
 
 
 def print_on(
@@ -68,7 +69,8 @@ def print_on(
 def _ink(collection: Collection, rng: np.random.Generator) -> NDArray[np.float32]:
     """A figure as ink: `(h, w, 4)` float32 in [0, 1], the share of light that it leaves, and where it is printed."""
     if rng.random() < BODY_CHANCE:
-        figure, _ = collection.cutout(rng, str(rng.choice([kind for kind in BODIES if kind in collection.cutouts])))
+        kinds = {kind: chance for kind, chance in BODIES.items() if kind in collection.cutouts}
+        figure, _ = collection.cutout(rng, choose(rng, kinds))
         if rng.random() < FRAME_CHANCE:
             figure = _framed(figure, collection.surface(rng), rng)
     else:

@@ -43,6 +43,8 @@ class NetworkSpec:
             before the generator sees it; else None.
         crops: one of `CROPS`, of the generator, else None. With `hole`, `imgsize` and `imgresize` tell no more than
             the size of the input.
+        scales: shares of the input's sides at which the segmentation net was trained, rising; photos are looked at in
+            the first and, where anything is there, in all.
     """
 
     network: str
@@ -60,11 +62,17 @@ class NetworkSpec:
     imgsize: int | None = None
     imgresize: int | None = None
     crops: str | None = None
+    scales: tuple[float, ...] = (1.0,)
 
     @property
     def follows_hole(self) -> bool:
         """Whether crop and ratio follow from the hole."""
         return self.crops == "hole"
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the segmentation net sees photos at other sizes than the input's."""
+        return self.scales != (1.0,)
 
     def to_json(self) -> str:
         """The spec as one line of JSON, keys in the order of the fields."""
@@ -81,7 +89,8 @@ class NetworkSpec:
         """
         try:
             values = json.loads(text)
-            return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+            known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+            return cls(**known | ({"scales": tuple(known["scales"])} if "scales" in known else {}))
         except (TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a network spec: {text[:SHOWN_LETTERS]!r} ({error})") from error
 

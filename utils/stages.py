@@ -42,13 +42,12 @@ class Answer(NamedTuple):
         """Left and right swapped."""
         return Answer(self.covered[:, ::-1], None if self.off_page is None else self.off_page[:, ::-1])
 
-    def averaged(self, other: "Answer") -> "Answer":
-        """The mean of two answers of the same size, from networks of as many classes."""
-        half = np.float32(0.5)
-        covered = half * (self.covered + other.covered)
-        if self.off_page is None or other.off_page is None:
-            return Answer(covered)
-        return Answer(covered, half * (self.off_page + other.off_page))
+
+def mean_of(answers: Sequence[Answer]) -> Answer:
+    """The mean of several answers of one network to the same photo."""
+    covered = np.mean([answer.covered for answer in answers], axis=0)
+    off_page = [answer.off_page for answer in answers if answer.off_page is not None]
+    return Answer(covered, np.mean(off_page, axis=0) if off_page else None)
 
 
 class Segmenter:
@@ -73,8 +72,10 @@ class Segmenter:
         Returns:
             `(C, h, w)` float32 at the network's size.
         """
-        spec = self.spec
-        images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
+        return self._run(image, self.spec.input_height, self.spec.input_width)
+
+    def _run(self, image: Image, height: int, width: int) -> Floats:
+        images = preprocess.to_segmenter_input(image, height, width, self.spec.mean, self.spec.std)[None]
         return self.run(images)[0][0]
 
     def reduced(self, image: Image) -> Image:
@@ -94,7 +95,7 @@ class Segmenter:
             size = min(-(-longer * size[1] // shorter), LONGEST_RATIO * size[1]), size[1]
         return preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
 
-    def __call__(self, image: Image) -> Answer:
+    def __call__(self, image: Image, scale: float = 1.0) -> Answer:
         """What is covered and what is no page, for each pixel of the reduced photo.
 
         A landscape photo is transposed for the network and back. A long one is looked at in parts, each as large as the
@@ -102,16 +103,25 @@ class Segmenter:
 
         Args:
             image: `(H, W, 3)` uint8 BGR, the photo or what `reduced` made of it.
+            scale: of the sides of the reduced photo, at which the network sees it; at a half, pixels are the means of
+                four.
 
         Returns:
             Probabilities of the height and width that `reduced` gives.
         """
         if preprocess.is_landscape(image):
-            return self(preprocess.transpose(image)).transposed()
-        image = preprocess.lit_for(self.reduced(image), self.spec.out_channels)
-        length, part_px = image.shape[0], self.spec.input_height
+            return self(preprocess.transpose(image), scale).transposed()
+        image = self.reduced(image)
+        size = image.shape[:2]
+        seen = preprocess.resize(image, *(round(scale * side) for side in size))
+        return Answer(*(preprocess.resize(probs, *size) for probs in self._probs_of_parts(seen)))
+
+    def _probs_of_parts(self, image: Image) -> Sequence[Floats]:
+        """Probabilities of the bits that the network knows, of a photo as it sees it, in parts where it is long."""
+        image = preprocess.lit_for(image, self.spec.out_channels)
+        length, part_px = image.shape[0], self.spec.input_height * image.shape[1] // self.spec.input_width
         if length == part_px:
-            return Answer(*self._probs(image))
+            return self._probs(image)
         steps = math.ceil((length - part_px) / (PART_STEP * part_px))
         sums, times = np.zeros((1, *image.shape[:2]), np.float32), np.zeros((length, 1), np.float32)
         for top in ((length - part_px) * step // steps for step in range(steps + 1)):
@@ -119,11 +129,11 @@ class Segmenter:
             sums = np.repeat(sums, len(probs), axis=0) if len(sums) < len(probs) else sums
             sums[:, top : top + part_px] += probs
             times[top : top + part_px] += 1
-        return Answer(*(sums / times))
+        return [*(sums / times)]
 
     def _probs(self, image: Image) -> tuple[Floats, ...]:
         """Probabilities of the bits that the network knows."""
-        logits = self.logits(image)
+        logits = self._run(image, *image.shape[:2])
         if len(logits) == 2:
             return (1 / (1 + np.exp(np.clip(logits[0] - logits[1], -LOGIT_LIMIT, LOGIT_LIMIT))),)
         likely = np.exp(logits - logits.max(axis=0))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import cycle
 
 import cv2
@@ -119,6 +120,22 @@ def test_only_where_a_network_of_four_classes_saw_something_it_looks_again(cover
     assert len(seen) == looks
     if looks == 2:
         assert np.array_equal(seen[1], seen[0][..., ::-1])
+
+
+@pytest.mark.parametrize(("covered", "sizes"), [(True, [320, 320, 448, 448]), (False, [320])])
+def test_a_network_of_several_scales_looks_first_at_the_smallest_picture(covered, sizes):
+    image, probs = lying(1.0 if covered else 0.4)
+    seen = []
+
+    def run(images):
+        seen.append(images.shape[2])
+        seen_so = probs if len(seen) % 2 else probs[:, ::-1]  # mirrored every second time
+        small = cv2.resize(seen_so, images.shape[:1:-1])
+        return says(small, np.zeros_like(small)).run(images)
+
+    spec = replace(segmenter_spec("mobilenetv2"), scales=(0.5, 0.7))
+    found = find(image, Segmenter(run, spec), PLAIN)
+    assert seen == sizes and len(found.regions) == covered
 
 
 def test_what_the_second_look_does_not_see_stays():
