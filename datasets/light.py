@@ -13,7 +13,7 @@ BARE_SHARE, LEAST_PAPER_LEVEL = 75, 0.08  # percentile of its pixels that is bar
 SHARED_TINT = (0.2, 0.9)  # how far the light's colour is the paper's: paper has a colour of its own
 SKIN_TO_PAPER, SKIN_TO_PAPER_SPREAD = 0.78, 0.24  # level of skin over the paper's; spread of its logarithm
 BRIGHTEST_SKIN = 1.1  # of the paper's level
-SHADED_CHANCE, SHADED = 0.15, (0.25, 0.7)  # of a hand that less light reaches than the paper; how much of it
+SHADED_SKIN_CHANCE, SHADED = 0.15, (0.25, 0.7)  # of a hand that less light reaches than the paper; how much of it
 SKIN_SATURATION, SKIN_SATURATION_SPREAD = 0.5, 0.12  # of skin there
 CHROMA = (0.7, 2.2)  # limits of the exponent on each channel's share of the strongest, which sets it
 SKIN_GREEN = (-0.16, 0.0)  # logarithm of its gain: skin is redder there
@@ -59,7 +59,7 @@ def share_light(
         chroma = np.clip(np.log(1 - saturation) / np.log(paleness), *CHROMA)
         colour = strongest * (colour / np.maximum(strongest, 1e-3)) ** np.float32(chroma)
         wanted = min(SKIN_TO_PAPER * np.exp(rng.normal(0, SKIN_TO_PAPER_SPREAD)), BRIGHTEST_SKIN)
-        if rng.random() < SHADED_CHANCE:
+        if rng.random() < SHADED_SKIN_CHANCE:
             wanted *= rng.uniform(*SHADED)
         gains = gains * level * wanted / typical.max() * np.exp([0.0, rng.uniform(*SKIN_GREEN), 0.0])
     else:
