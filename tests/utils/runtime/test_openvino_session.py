@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.graphs import own_specs, write_generator, write_segmenter
 from utils.runtime import onnx_backend, openvino_session
 from utils.runtime.onnx_backend import choose_provider, load_inpainter, load_segmenter
+from utils.spec import segmenter_spec
 
 
 @pytest.fixture
@@ -41,6 +43,17 @@ def test_results_stay_when_the_graph_runs_again(amd, tmp_path):
 def test_sizes_that_a_graph_leaves_free_are_those_of_its_spec(amd, tmp_path):
     _, _, graph = load_inpainter(write_generator(tmp_path / "g.onnx", own_specs()[1]), "openvino")
     assert graph.shapes == {"img": [1, 3, 256, 256], "mask": [1, 1, 256, 256]}
+
+
+def test_a_graph_of_several_scales_runs_at_each_and_states_the_size_of_its_input(amd, tmp_path):
+    spec = replace(segmenter_spec("mobilenetv2"), scales=(0.5, 0.7))
+    path = write_segmenter(tmp_path / "s.onnx", spec)
+    run, found, graph = load_segmenter(path, "openvino")
+    expected, _, _ = load_segmenter(path, "cpu")
+    assert found == spec and graph.shapes == {"input": [1, 3, 640, 480]}
+    for size in ((320, 240), (448, 336), (320, 240)):
+        images = np.random.default_rng(0).random((1, 3, *size), dtype=np.float32)
+        assert np.abs(run(images)[0] - expected(images)[0]).mean() < 0.1  # of logits of 20; bfloat16
 
 
 def test_importing_it_reports_nothing_to_its_makers(amd, tmp_path):
