@@ -8,7 +8,8 @@ The published flow makes both sessions anew for every photo, on the default prov
 decoding, segmentation, generator and encoding, each measured apart on the provider that ours chose.
 
 The networks' answers do not matter for the time, but what they find does: so a disc of fixed place and size is added to
-the logits of every segmentation graph, and every photo costs each side one run of each network.
+the logits of every segmentation graph, and every photo costs each side one run of each network. With `--clean True`
+nothing is found in any of them.
 """
 
 import argparse
@@ -53,13 +54,15 @@ code = subprocess.call(sys.argv[1:])
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 sys.exit(code)"""
-NETWORKS_ONLY, MOST_WORK = "structure off", "structure auto, jpeg exact"
+NETWORKS_ONLY, DEFAULT, MOST_WORK = "structure off", "structure only", "structure auto, jpeg exact"
 MODES = {  # of ours: flags of predict_onnx.py
     NETWORKS_ONLY: ["--structure", "off", "--jpeg", "match"],
     "structure auto": ["--structure", "auto", "--jpeg", "match"],
     MOST_WORK: ["--structure", "auto", "--jpeg", "exact"],
-    "structure only": ["--structure", "only", "--jpeg", "match"],
+    DEFAULT: ["--structure", "only", "--jpeg", "match"],
 }
+RESULTS = b": repaired ", b": nothing to remove"  # of lines that say that a photo is done
+CLEAN_STEPS = "decode", "segment"  # all that a photo needs on which nothing is found
 BARE_PHOTOS = 4  # for the bare steps
 
 
@@ -91,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--deepfillv2_onnx", type=Path, default=GENERATOR_GRAPH)
     parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="for ours")
     add_switch(parser, "--speed", True, "compare times; needs PyTorch, to build graphs of the published size")
+    add_switch(parser, "--clean", False, "nothing is found in any photo")
     add_switch(parser, "--memory", True, f"measure memory: {LONG_FOLDER} photos of 12 megapixels, one of 100")
     parser.add_argument("--rounds", type=positive_int, default=1, help="the best of so many counts (default 1)")
     parser.add_argument("--published_flow", nargs=2, type=Path, help=argparse.SUPPRESS)  # the child process
@@ -109,29 +113,34 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        shipped = Graphs(with_disc(args.deeplabv3_onnx, folder / "shipped.onnx"), args.deepfillv2_onnx)
+        radius = 0 if args.clean else DISC_RADIUS
+        shipped = Graphs(with_disc(args.deeplabv3_onnx, folder / "shipped.onnx", radius), args.deepfillv2_onnx)
         _, _, graph = onnx_backend.load_segmenter(shipped.segmenter, args.provider)
         print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {onnx_backend.describe(graph)}")
         if args.speed:
-            print(f"\n{speed(photos, shipped, args.provider, args.rounds, folder)}")
+            pairs = {"published size": published_graphs(folder, radius), "shipped": shipped}
+            print(f"\n{speed(photos, pairs, args.provider, args.rounds, folder, args.clean)}")
         if args.memory:
             print(f"\n{memory(photos, shipped, args.provider, folder)}")
     print(f"\n--help takes {run_process([str(ROOT / 'predict_onnx.py'), '--help']).seconds:.2f} s")
     return 0
 
 
-def speed(photos: Sequence[Path], shipped: Graphs, provider: str, rounds: int, folder: Path) -> str:
-    """The table of times."""
-    pairs = {"published size": published_graphs(folder), "shipped": shipped}
+def speed(
+    photos: Sequence[Path], pairs: dict[str, Graphs], provider: str, rounds: int, folder: Path, clean: bool
+) -> str:
+    """The table of times, of pairs of graphs by name: those of the published size first, the shipped ones last."""
     pages = [images.read_image(path) for path in photos]
     print(f"{len(photos)} photos of {np.mean([page[..., 0].size for page in pages]) / 1e6:.1f} megapixels")
     rows, reference = [], None
     for name, graphs in pairs.items():
         bare = bare_steps(photos[:BARE_PHOTOS], pages, graphs, provider, folder)
+        bare = {step: seconds for step, seconds in bare.items() if not clean or step in CLEAN_STEPS}
         print(f"bare, {name} graphs, processor seconds: " + ", ".join(f"{k} {v:.3f}" for k, v in bare.items()))
         flow = ["-m", "benchmarks.predict", "--photo_dir", str(photos[0].parent), "--published_flow", *map(str, graphs)]
         sides = {"published flow": flow} if reference is None else {}
-        for mode in MODES if graphs is shipped else (NETWORKS_ONLY,):
+        modes = MODES if reference else (NETWORKS_ONLY,)
+        for mode in (DEFAULT,) if clean else modes:
             sides[f"ours, {mode}"] = ours(photos[0].parent, folder / mode, graphs, provider, mode)
         for side, command in sides.items():
             runs = [run_process(command) for _ in range(rounds)]
@@ -195,7 +204,7 @@ def run_process(arguments: Sequence[str]) -> Process:
     ):
         assert process.stdout is not None
         for line in process.stdout:
-            if b": repaired " in line and not first_result:
+            if any(word in line for word in RESULTS) and not first_result:
                 first_result = time.perf_counter() - started
         code = process.wait()
         seconds = time.perf_counter() - started
@@ -229,9 +238,8 @@ def published_flow(photos: Sequence[Path], segmenter: Path, generator: Path) -> 
                 Segmenter(run_segmenter, segmenter_spec("resnet50")),
                 Inpainter(run_generator, inpaint_spec(GENERATOR)),
             )
-            assert boxes, f"nothing was found in '{photo}'"
             cv2.imwrite(f"{target}/{photo.stem}.jpg", repaired)
-            print(f"{photo.name}: repaired 1 region")
+            print(f"{photo.name}: " + ("repaired 1 region" if boxes else "nothing to remove"))
 
 
 def bare_steps(
@@ -246,7 +254,8 @@ def bare_steps(
     hole[..., side // 3 : side // 2, side // 3 : side // 2] = 1
     taken: dict[str, list[float]] = {}
     for photo, page in [(photos[0], pages[0]), *zip(photos, pages, strict=False)]:
-        inputs = preprocess.to_segmenter_input(page, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
+        height, width = (round(spec.scales[-1] * side) for side in (spec.input_height, spec.input_width))
+        inputs = preprocess.to_segmenter_input(page, height, width, spec.mean, spec.std)[None]
         crop = preprocess.to_generator_image(page[:PUBLISHED_CROP, :PUBLISHED_CROP], side)[None] * (1 - hole)
         steps: dict[str, Callable[[], object]] = {
             "decode": partial(cv2.imread, str(photo)),
@@ -261,7 +270,7 @@ def bare_steps(
     return {name: float(np.median(seconds[1:])) for name, seconds in taken.items()}
 
 
-def published_graphs(folder: Path) -> Graphs:
+def published_graphs(folder: Path, radius: int) -> Graphs:
     """Untrained graphs of the published size (ResNet-50; 64 latent channels), exported by `convert.py`."""
     import torch
 
@@ -276,25 +285,31 @@ def published_graphs(folder: Path) -> Graphs:
     flags = ["--deeplabv3_pretrain", "--save_path1", "--deepfillv2_generator_pretrain", "--save_path2"]
     files = ["segmenter.pth", "segmenter.onnx", "generator.pth", "generator.onnx"]
     convert.main([f"{flag}={folder / file}" for flag, file in zip(flags, files, strict=True)])
-    return Graphs(with_disc(folder / "segmenter.onnx", folder / "published.onnx"), folder / "generator.onnx")
+    return Graphs(with_disc(folder / "segmenter.onnx", folder / "published.onnx", radius), folder / "generator.onnx")
 
 
-def with_disc(source: Path, target: Path) -> Path:
+def with_disc(source: Path, target: Path, radius: int = DISC_RADIUS) -> Path:
     """A segmentation graph that finds a disc on the page of every photo, and nothing else; returns `target`.
 
-    The disc is its own mirror image: a network of four classes looks at the mirrored photo as well.
+    The disc is its own mirror image: a network of four classes looks at the mirrored photo as well. A radius of 0 gives
+    a graph that finds nothing.
     """
     model = onnx.load(source)
     (output,) = model.graph.output
     rows, columns = np.ogrid[:PUBLISHED_HEIGHT, :PUBLISHED_WIDTH]
-    inside = (rows - DISC_CENTRE[0]) ** 2 + (columns - DISC_CENTRE[1]) ** 2 <= DISC_RADIUS**2
+    inside = (rows - DISC_CENTRE[0]) ** 2 + (columns - DISC_CENTRE[1]) ** 2 <= radius**2
     logits = np.where(inside, DISC_LOGIT, -DISC_LOGIT).astype(np.float32)
     classes = [-logits, logits, *[np.full_like(logits, -DISC_LOGIT)] * 2]  # of both kinds of network
     disc = np.stack(classes[: output.type.tensor_type.shape.dim[1].dim_value])[None]
     model.graph.initializer.append(numpy_helper.from_array(disc, "disc"))
     for node in model.graph.node:
         node.output[:] = ["found" if name == "output" else name for name in node.output]
-    model.graph.node.append(helper.make_node("Add", ["found", "disc"], ["output"]))
+    if all(side.dim_value for side in output.type.tensor_type.shape.dim[2:]):
+        model.graph.node.append(helper.make_node("Add", ["found", "disc"], ["output"]))
+    else:  # inputs of any size
+        resize = helper.make_node("Resize", ["disc", "", "", "found_size"], ["resized"], mode="nearest")
+        model.graph.node.extend([helper.make_node("Shape", ["found"], ["found_size"]), resize])
+        model.graph.node.append(helper.make_node("Add", ["found", "resized"], ["output"]))
     onnx.save(model, target)
     return target
 

@@ -36,7 +36,7 @@ AREA = PUBLISHED_HEIGHT * PUBLISHED_WIDTH  # pixels of a scene
 # Longer by shorter side of photos; all become the network's.
 SHAPES = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 1.5, 1.414, 1.0, 2.2)
 LANDSCAPE_CHANCE = 0.45  # of a photo that is turned for the network
-PHOTO_KINDS = {"document": 0.34, "sheets": 0.36, "drawn": 0.18, "filling": 0.12}
+PHOTO_KINDS = {"document": 0.33, "sheets": 0.34, "drawn": 0.15, "filling": 0.18}
 PRINT_CHANCE = {"document": 0.4, "sheets": 0.55, "drawn": 0.5, "filling": 0.55}
 MARK_CHANCE = 0.3  # of stains, bars, shadows, holes as drawn pages have them
 PASTED_DRAWN_CHANCE = 0.5  # the same of drawn pages, besides
