@@ -129,8 +129,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     networks.add_argument("--seg_crop", type=positive_int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="train on parts "
         "of the input of this size (synthetic roots): several times as fast, for the first epochs")  # fmt: skip
-    networks.add_argument("--seg_scales", type=float, nargs="+", default=[1.0], metavar="SHARE", help="train at these "
-        "shares of the input, a batch each in turn: 0.5 0.5 1 for both looks of a prediction (1)")  # fmt: skip
 
     data = parser.add_argument_group("data")
     data.add_argument("--imgsize", type=positive_int, default=PUBLISHED_CROP,

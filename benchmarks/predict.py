@@ -254,8 +254,7 @@ def bare_steps(
     hole[..., side // 3 : side // 2, side // 3 : side // 2] = 1
     taken: dict[str, list[float]] = {}
     for photo, page in [(photos[0], pages[0]), *zip(photos, pages, strict=False)]:
-        height, width = (round(spec.scales[-1] * side) for side in (spec.input_height, spec.input_width))
-        inputs = preprocess.to_segmenter_input(page, height, width, spec.mean, spec.std)[None]
+        inputs = preprocess.to_segmenter_input(page, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
         crop = preprocess.to_generator_image(page[:PUBLISHED_CROP, :PUBLISHED_CROP], side)[None] * (1 - hole)
         steps: dict[str, Callable[[], object]] = {
             "decode": partial(cv2.imread, str(photo)),

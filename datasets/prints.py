@@ -36,7 +36,7 @@ SCREEN_PX = (2.2, 6.0)  # period of a halftone screen
 SCREEN_STEEPNESS = 4  # of a dot's edge
 LIGHTEST_PX, BARE_BLUR_PX = 9, 15  # sides of the squares in which paper without print is looked for and averaged
 CLEARED = (0.8, 1)  # share of what was printed there that is gone
-BODIES = {"finger": 0.18, "hand": 0.22, "arm": 0.15, "head": 0.45}  # heads: passports and newspapers are full of them
+BODIES = {"finger": 0.18, "hand": 0.22, "arm": 0.15, "head": 0.45}  # passports are full of heads
 
 
 def print_on(

@@ -18,7 +18,7 @@ from onnx import helper
 from torch import Tensor, nn
 
 from utils.images import atomic
-from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec
+from utils.spec import GENERATOR, GLANCE, METADATA_KEY, SEGMENTER, NetworkSpec
 
 OPSET = 18  # of the graphs that are written
 MAX_DIFFERENCE = 1e-3  # of any output value between graph and PyTorch
@@ -43,8 +43,8 @@ Sample = dict[str, NDArray[np.float32]]  # one batch by the names of the graph's
 def export(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
     """Write a network as a float32 graph that computes the same; otherwise leave nothing behind.
 
-    The segmentation graph maps `input` `(N, 3, 640, 480)` to `output` `(N, C, 640, 480)`, logits; where its scales
-    are others than 1, of any size. The generator's maps `img` `(N, 3, H, W)` and `mask` `(N, 1, H, W)` (and
+    The segmentation graph maps `input` `(N, 3, 640, 480)` to `output` `(N, C, 640, 480)`, logits; where the spec
+    has a `glance_size`, of that size too. The generator's maps `img` `(N, 3, H, W)` and `mask` `(N, 1, H, W)` (and
     `hints`, where it takes any) to `first_out` and `second_out`.
 
     Args:
@@ -62,7 +62,9 @@ def export(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         save_checked(trace(network, spec), temporary, path)
-        sizes = [noise(spec, CHECKED_BATCH, CHECKED_SIZE, share) for share in {1.0, *spec.scales}]
+        sizes = [
+            noise(spec, CHECKED_BATCH, CHECKED_SIZE, share) for share in ((1.0, GLANCE) if spec.glance_size else (1.0,))
+        ]
         difference = float(np.max([largest_difference(temporary, network, inputs) for inputs in sizes]))  # or NaN
         if not difference <= MAX_DIFFERENCE:  # also where it is not a number
             raise ValueError(
@@ -226,7 +228,7 @@ def trace(network: nn.Module, spec: NetworkSpec) -> onnx.ModelProto:
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     inputs = noise(spec, TRACED_BATCH, TRACED_SIZE)
-    axes = EVERY_AXIS if spec.network == GENERATOR or spec.is_scaled else {0: EVERY_AXIS[0]}
+    axes = EVERY_AXIS if spec.network == GENERATOR or spec.glance_size else {0: EVERY_AXIS[0]}
     shapes = tuple(axes for _ in inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's remarks about itself

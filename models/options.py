@@ -10,6 +10,7 @@ from utils.spec import (
     GENERATOR,
     GENERATOR_CHANNELS,
     SEGMENTER,
+    SIZE_STEP,
     NetworkSpec,
     check_crop,
     inpaint_spec,
@@ -18,7 +19,6 @@ from utils.spec import (
 
 IMAGENET = "imagenet"  # stands for torchvision's weights where a file of weights is asked for
 AUTO = "auto"  # stands for the state in the training's own folder where a file is asked for
-SIZE_STEP = 16  # pixels: the encoder halves its input four times
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,6 @@ class SegmentationOptions:
         backbone, in_c, out_c: encoder, channels of the photo, classes.
         seg_height, seg_width: of its input in pixels, multiples of `SIZE_STEP`.
         seg_crop: height and width of the part of the input that it is trained on; None is all of it.
-        seg_scales: shares of that to which its batches are reduced, one after another.
         deeplabv3_pretrain: file of weights to start from, `IMAGENET`, or empty for random ones.
         batch_size2: samples over all processes.
         lr_s, weight_decay: of Adam.
@@ -68,7 +67,6 @@ class SegmentationOptions:
     seg_height: int
     seg_width: int
     seg_crop: list[int] | None
-    seg_scales: list[float]
     deeplabv3_pretrain: str
     batch_size2: int
     lr_s: float
@@ -86,13 +84,6 @@ class SegmentationOptions:
             if size % SIZE_STEP or size > limit:
                 raise ValueError(
                     f"--seg_crop {size}: must be a multiple of {SIZE_STEP} and at most {limit}, for example 320"
-                )
-        for share in self.seg_scales:
-            sides = [share * side for side in (self.seg_crop or (self.seg_height, self.seg_width))]
-            if not 0 < share <= 1 or any(side % SIZE_STEP for side in sides):
-                raise ValueError(
-                    f"--seg_scales {share:g}: gives an input of {sides[0]:g}×{sides[1]:g}, both must be multiples of "
-                    f"{SIZE_STEP} and the share at most 1, for example 0.5"
                 )
         check_fraction(ema=self.ema)
         check_above_zero(lr_s=self.lr_s)
@@ -115,8 +106,7 @@ class SegmentationOptions:
     def specs(self) -> dict[str, NetworkSpec]:
         """The spec of the segmentation net, by the name that its checkpoints carry."""
         spec = segmenter_spec(self.backbone, self.in_c, self.out_c)
-        scales = (1.0,) if self.seg_crop else tuple(sorted(set(self.seg_scales)))
-        return {SEGMENTER: replace(spec, input_height=self.seg_height, input_width=self.seg_width, scales=scales)}
+        return {SEGMENTER: replace(spec, input_height=self.seg_height, input_width=self.seg_width)}
 
     def check_start(self) -> None:
         """Refuse what only matters where this network is the one that trains.

@@ -133,7 +133,6 @@ def _segmentation_task(options: SegmentationOptions, machine: Machine, say: Say)
     return SegmentationTask(
         options.class_weights,
         options.freeze_bn,
-        options.seg_scales,
         networks={SEGMENTER: network},
         specs=specs,
         rates={SEGMENTER: options.lr_s},

@@ -1,7 +1,7 @@
 """The two trainings as objects: networks, optimisers, what to do with a batch, how to judge the result."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from models.training import (
     Precision,
     freeze_batch_norm,
     inpainting_step,
-    reduced,
     segmentation_step,
     update_average,
 )
@@ -158,7 +157,6 @@ class SegmentationTask(Task):
     Args:
         class_weights: of paper and occluder in the loss.
         freeze_bn: batch norm keeps its stored statistics.
-        scales: shares of the input to which batches are reduced, one after another.
         common: arguments of `Task`.
     """
 
@@ -167,9 +165,8 @@ class SegmentationTask(Task):
     batch_flag = "--batch_size2"
     smaller_flags = "--seg_height 320 --seg_width 240"
 
-    def __init__(self, class_weights: list[float], freeze_bn: bool, scales: Sequence[float], **common: Any) -> None:
+    def __init__(self, class_weights: list[float], freeze_bn: bool, **common: Any) -> None:
         super().__init__(**common)
-        self.scales = tuple(scales)
         self.class_weights = torch.tensor(class_weights, device=self.device)
         self.freeze_bn = freeze_bn
 
@@ -180,7 +177,6 @@ class SegmentationTask(Task):
 
     def step(self, images: Tensor, targets: Tensor, step: int) -> dict[str, Tensor]:
         network, optimizer = self.wrapped[self.predictor], self.optimizers[self.predictor]
-        images, targets = reduced(images, targets, self.scales[step % len(self.scales)])
         return segmentation_step(network, optimizer, images, targets, self.class_weights, self.precision)
 
     def score(self, batches: Batches) -> dict[str, list[float]]:

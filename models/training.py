@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
@@ -73,24 +72,6 @@ def _fast_dtype(device: torch.device) -> torch.dtype | None:
         # Before compute capability 8.0 bfloat16 is emulated and slower than float32.
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
-
-
-def reduced(images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """A batch of the segmentation net as a smaller input shows it.
-
-    Args:
-        images: `(N, 3, H, W)` float.
-        labels: `(N, H, W)` int64.
-        share: of the sides, in (0, 1].
-
-    Returns:
-        `(N, 3, share H, share W)` and `(N, share H, share W)`; at a half, pixels are the means of four.
-    """
-    if share == 1:
-        return images, labels
-    size = [round(side * share) for side in labels.shape[1:]]
-    small = F.interpolate(labels[:, None].float(), size, mode="nearest-exact")[:, 0].long()
-    return F.interpolate(images, size, mode="bilinear", align_corners=False), small
 
 
 def segmentation_step(

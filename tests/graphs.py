@@ -27,7 +27,7 @@ def write_segmenter(
     weight = np.zeros((classes, channels, 1, 1), np.float32)
     weight[1, 0], weight[1, channels - 1] = -10, 10
     batch: int | str = 1 if fixed else "batch"
-    size = ["height", "width"] if spec is not None and spec.is_scaled else [640, 480]
+    size = ["height", "width"] if spec is not None and spec.glance_size else [640, 480]
     graph = helper.make_graph(
         [helper.make_node("Conv", ["input", "weight", "bias"], ["output"])],
         "segmenter",

@@ -41,7 +41,7 @@ HIDDEN_SUFFIX = ".hidden.json"  # of what is lost in a photo, beside its result
 UNKNOWN_HOW, CHANGED_SINCE = "nobody knows how", "changed since"  # what is known of a result that is left alone
 MASK_OPACITY = 0.6
 MASK_COLOUR = np.array((64, 32, 255), np.float32)  # BGR, over the covered pixels of the middle picture
-PREVIEW_SIDES = 640, 480  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
+PREVIEW_SIDES = 960, 720  # pixels, longer and shorter: a JPEG is decoded no smaller to look for occluders
 NAMES_SHOWN = 12  # of photos that need a look
 PIXELS_PER_WORKER = 25_000_000  # larger photos take the memory of several workers, the largest have all to themselves
 

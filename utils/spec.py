@@ -17,6 +17,8 @@ PUBLISHED_RATIO = 6  # how many times it is reduced before
 
 # What the architecture fields of a spec can be; `models` implements each of them.
 PAGE_CLASSES = 4  # of a segmentation net that knows the page, see `utils.classes`
+GLANCE = 0.5  # of the sides of the input of such a net: so small a picture tells it most photos that nothing covers
+SIZE_STEP = 16  # pixels: its encoder halves the input four times
 CLASS_COUNTS = (2, PAGE_CLASSES)  # of any
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 PAD_TYPES = ("zero", "reflect", "replicate")
@@ -43,8 +45,6 @@ class NetworkSpec:
             before the generator sees it; else None.
         crops: one of `CROPS`, of the generator, else None. With `hole`, `imgsize` and `imgresize` tell no more than
             the size of the input.
-        scales: shares of the input's sides at which the segmentation net was trained, rising; photos are looked at in
-            the first and, where anything is there, in all.
     """
 
     network: str
@@ -62,7 +62,6 @@ class NetworkSpec:
     imgsize: int | None = None
     imgresize: int | None = None
     crops: str | None = None
-    scales: tuple[float, ...] = (1.0,)
 
     @property
     def follows_hole(self) -> bool:
@@ -70,9 +69,14 @@ class NetworkSpec:
         return self.crops == "hole"
 
     @property
-    def is_scaled(self) -> bool:
-        """Whether the segmentation net sees photos at other sizes than the input's."""
-        return self.scales != (1.0,)
+    def glance_size(self) -> tuple[int, int] | None:
+        """Height and width of the small picture that a segmentation net of four classes sees first, in pixels.
+
+        None for any other, and where these are no sizes for it.
+        """
+        height, width = round(GLANCE * self.input_height), round(GLANCE * self.input_width)
+        knows_page = self.network == SEGMENTER and self.out_channels == PAGE_CLASSES
+        return (height, width) if knows_page and not height % SIZE_STEP and not width % SIZE_STEP else None
 
     def to_json(self) -> str:
         """The spec as one line of JSON, keys in the order of the fields."""
@@ -89,8 +93,7 @@ class NetworkSpec:
         """
         try:
             values = json.loads(text)
-            known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-            return cls(**known | ({"scales": tuple(known["scales"])} if "scales" in known else {}))
+            return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
         except (TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a network spec: {text[:SHOWN_LETTERS]!r} ({error})") from error
 

@@ -41,19 +41,6 @@ def test_a_part_of_the_input_must_fit_into_it():
             segmentation(seg_crop=crop)
 
 
-def test_spec_of_the_segmenter_states_the_scales_at_which_it_saw_whole_photos():
-    (spec,) = segmentation(seg_scales=[0.7, 0.5, 0.7]).specs().values()
-    assert spec.scales == (0.5, 0.7) and spec.input_height == 640
-    for options in (segmentation(), segmentation(seg_scales=[0.5, 1.0], seg_crop=[320, 256])):
-        assert options.specs()[SEGMENTER].scales == (1.0,)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.5, 0.55, float("nan")])
-def test_a_share_of_the_input_must_give_whole_sizes(share):
-    with pytest.raises(ValueError, match=f"--seg_scales {share:g}: gives an input of .* for example 0.5"):
-        segmentation(seg_scales=[1.0, share])
-
-
 def test_single_samples_are_refused_only_where_batch_norm_learns_from_them():
     with pytest.raises(ValueError, match="--batch_size2 1: batch norm needs 2"):
         segmentation(batch_size2=1).check_start()

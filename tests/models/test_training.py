@@ -11,7 +11,6 @@ from models.training import (
     choose_precision,
     freeze_batch_norm,
     inpainting_step,
-    reduced,
     segmentation_step,
     update_average,
 )
@@ -176,13 +175,3 @@ def test_a_step_whose_gradients_are_not_finite_changes_nothing(finite):
     precision.descend(loss, torch.optim.Adam(layer.parameters(), 0.1, fused=True))
     assert torch.equal(before["weight"], layer.weight) != finite
     assert precision.scaler.get_scale() == pytest.approx(1.0, abs=1e-5)
-
-
-def test_a_batch_at_half_the_size_shows_means_of_four_pixels_and_labels_that_were_there():
-    images, labels = torch.rand(2, 3, 8, 12), torch.randint(0, 4, (2, 8, 12))
-    labels[0] = 255  # nobody knows
-    small, small_labels = reduced(images, labels, 0.5)
-    torch.testing.assert_close(small, torch.nn.functional.avg_pool2d(images, 2))
-    assert small_labels.shape == (2, 4, 6) and small_labels.dtype == labels.dtype and (small_labels[0] == 255).all()
-    assert torch.equal(small_labels[1], labels[1, 1::2, 1::2])
-    assert reduced(images, labels, 1) == (images, labels)

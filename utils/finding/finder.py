@@ -20,7 +20,7 @@ from utils.finding.scope import without_rest
 from utils.options import RemovalOptions, growth_px, scale_of
 from utils.page.cells import grow
 from utils.regions import Box, bounds_of, connected_bounds, crop, to_mask
-from utils.stages import Answer, Segmenter, mean_of
+from utils.stages import Answer, Segmenter
 
 # Both chosen on 27 really covered photos and 21 pasted pairs: erased print fell from 1.39 % to 0.10 % of the pages.
 SURE_OCCLUDER = 0.9  # probability from which colours do not decide
@@ -40,7 +40,7 @@ HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 # Pixels of the network.
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
-SHOWN_LEAST = 50  # of them on a page, from which a first look shows anything
+SHOWN_LEAST = 50  # of them on a page, from which a glance shows anything: 35 of 61 clean photos are told by it
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
 EDGE_KNOWN_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
 
@@ -113,12 +113,12 @@ def find(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Finding
 
 
 def look(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Sight:
-    """What covers a photo, roughly: after one look where nothing does, else by the mean of several.
+    """What covers a photo, roughly: by a glance where nothing does, else by the mean of two looks.
 
-    The first look is at the smallest picture on which the network was trained. Where it shows anything on a page, the
-    network also sees the mirrored photo, and both at its other scales. What is there is there in all of them; what the
-    network only imagines, it rarely imagines twice. A network of two classes looks once: published graphs cost what
-    they did.
+    The glance is at a small picture. Where it shows anything on a page, the network sees the photo and the mirrored
+    photo. What is there is there in both; what the network only imagines, it rarely imagines twice. On 27 really
+    covered photos that found 0.72 of what covers them instead of 0.67, and erased no more. A network of two classes
+    looks once: published graphs cost what they did.
 
     Args:
         image: `(H, W, 3)` uint8 BGR, upright, of any size; the photo may be reduced, but not below the network's size.
@@ -126,18 +126,14 @@ def look(image: Image, segmenter: Segmenter, options: RemovalOptions) -> Sight:
         options: threshold, confidence, what happens to what is in doubt.
     """
     small = segmenter.reduced(image)
-    first, *others = segmenter.spec.scales
-    answer = segmenter(small, first)
-    if answer.off_page is not None:
-        if not _shows_anything(answer, options.threshold):
-            return Sight(small, answer, [], [])
-        mirrored = np.ascontiguousarray(small[:, ::-1])
-        answers = [answer, segmenter(mirrored, first).mirrored()]
-        for scale in others:
-            answers += [segmenter(small, scale), segmenter(mirrored, scale).mirrored()]
-        answer = mean_of(answers)
+    if segmenter.glances and not _shows_anything(answer := segmenter.glance(small), options.threshold):
+        return Sight(small, answer, [], [])
+    answer = segmenter(small)
     candidates = _candidates(small, answer, options)
     if candidates and answer.off_page is not None:
+        answer = answer.averaged(segmenter(np.ascontiguousarray(small[:, ::-1])).mirrored())
+        candidates = _candidates(small, answer, options)
+        assert answer.off_page is not None  # two answers of one network
         answer = answer._replace(off_page=continue_page(answer.off_page, _union(candidates, small)))
         candidates = [candidate for candidate in candidates if _on_page(candidate.mask, answer.off_page)]
     both = options.doubtful == "remove"
@@ -173,7 +169,7 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
 
 
 def _shows_anything(answer: Answer, threshold: float) -> bool:
-    """Whether a first look at a photo shows so much on a page that it deserves another."""
+    """Whether a glance at a photo shows so much on a page that it deserves a look."""
     assert answer.off_page is not None
     return bool(np.count_nonzero((answer.covered >= threshold) & _is_page(answer.off_page)) >= SHOWN_LEAST)
 

@@ -61,9 +61,8 @@ class OpenVinoSession:
         self.free = {port.name: port.shape for port in free}
         self.compiling = threading.Lock()
         self.requests: dict[tuple[int | None, ...], queue.SimpleQueue[Any]] = {}  # by an input's height and width
-        scale = spec.scales[0] if spec else 1
-        first = tuple(None if side is None else round(scale * side) for side in self.inputs[0].shape[2:])
-        self._requests_for(first)
+        glance_size = spec.glance_size if spec and self.free[self.inputs[0].name][2] is None else None
+        self._requests_for(glance_size or tuple(self.inputs[0].shape[2:]))  # what is needed first
         self.outputs = [_port(port) for port in self.model.outputs]
 
     def _requests_for(self, size: tuple[int | None, ...]) -> "queue.SimpleQueue[Any]":
