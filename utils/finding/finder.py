@@ -40,7 +40,6 @@ HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 # Pixels of the network.
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
-SHOWN_LEAST = 50  # of them on a page, from which a glance shows anything: 35 of 61 clean photos are told by it
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
 EDGE_KNOWN_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
 
@@ -169,9 +168,8 @@ def locate(image: Image, sight: Sight, options: RemovalOptions) -> Finding:
 
 
 def _shows_anything(answer: Answer, threshold: float) -> bool:
-    """Whether a glance at a photo shows so much on a page that it deserves a look."""
-    assert answer.off_page is not None
-    return bool(np.count_nonzero((answer.covered >= threshold) & _is_page(answer.off_page)) >= SHOWN_LEAST)
+    """Whether a glance shows so much on a page that the photo deserves a look."""
+    return _on_page(answer.covered >= threshold, answer.off_page)
 
 
 def _candidates(image: Image, answer: Answer, options: RemovalOptions) -> list[_Candidate]:
@@ -207,11 +205,7 @@ def _enters(region: Mask, off_page: Floats | None) -> bool:
 
 def _on_page(region: Mask, off_page: Floats | None) -> bool:
     """Whether a region lies on a page, in part at least: what lies beside every page stays."""
-    return off_page is None or bool(np.count_nonzero(region & _is_page(off_page)) >= TOUCH_LEAST)
-
-
-def _is_page(off_page: Floats) -> Mask:
-    return ~grow(off_page >= 0.5, EDGE_KNOWN_PX)
+    return off_page is None or bool(np.count_nonzero(region & ~grow(off_page >= 0.5, EDGE_KNOWN_PX)) >= TOUCH_LEAST)
 
 
 def _union(candidates: list[_Candidate], small: Image) -> Mask:

@@ -253,8 +253,7 @@ class Graph:
 
     def takes_any_size(self, name: str) -> bool:
         """Whether the graph leaves height and width of an input open."""
-        shape = self.session.free[name] if isinstance(self.session, OpenVinoSession) else self.shapes[name]
-        return not any(isinstance(side, int) for side in shape[2:])
+        return self.fixed_size(name) == (None, None)
 
     def check_channels(self, name: str, *channels: int) -> int:
         """Refuse a graph whose input or output of this name is not `(N, c, h, w)`, c one of `channels`.
