@@ -141,7 +141,7 @@ def speed(
         sides = {"published flow": flow} if reference is None else {}
         modes = MODES if reference else (NETWORKS_ONLY,)
         for mode in (DEFAULT,) if clean else modes:
-            sides[f"ours, {mode}"] = ours(photos[0].parent, folder / mode, graphs, provider, mode)
+            sides[f"ours, {mode}"] = ours(photos[0].parent, folder / name / mode, graphs, provider, mode)
         for side, command in sides.items():
             runs = [run_process(command) for _ in range(rounds)]
             seconds, processor = (min(values) / len(photos) for values in list(zip(*runs, strict=True))[:2])
