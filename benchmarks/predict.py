@@ -303,12 +303,7 @@ def with_disc(source: Path, target: Path, radius: int = DISC_RADIUS) -> Path:
     model.graph.initializer.append(numpy_helper.from_array(disc, "disc"))
     for node in model.graph.node:
         node.output[:] = ["found" if name == "output" else name for name in node.output]
-    if all(side.dim_value for side in output.type.tensor_type.shape.dim[2:]):
-        model.graph.node.append(helper.make_node("Add", ["found", "disc"], ["output"]))
-    else:  # inputs of any size
-        resize = helper.make_node("Resize", ["disc", "", "", "found_size"], ["resized"], mode="nearest")
-        model.graph.node.extend([helper.make_node("Shape", ["found"], ["found_size"]), resize])
-        model.graph.node.append(helper.make_node("Add", ["found", "resized"], ["output"]))
+    model.graph.node.append(helper.make_node("Add", ["found", "disc"], ["output"]))
     onnx.save(model, target)
     return target
 

@@ -18,7 +18,7 @@ from onnx import helper
 from torch import Tensor, nn
 
 from utils.images import atomic
-from utils.spec import GENERATOR, GLANCE, METADATA_KEY, SEGMENTER, NetworkSpec
+from utils.spec import GENERATOR, METADATA_KEY, SEGMENTER, NetworkSpec
 
 OPSET = 18  # of the graphs that are written
 MAX_DIFFERENCE = 1e-3  # of any output value between graph and PyTorch
@@ -27,7 +27,7 @@ TRACED_SIZE = (96, 80)  # of the generator: small, but wider than the reflection
 CHECKED_BATCH = 1  # other than the traced one
 CHECKED_SIZE = (72, 104)  # other than the traced one
 OUTPUTS = {SEGMENTER: ["output"], GENERATOR: ["first_out", "second_out"]}
-EVERY_AXIS = {0: "batch", 2: "height", 3: "width"}
+DYNAMIC_AXES = {SEGMENTER: {0: "batch"}, GENERATOR: {0: "batch", 2: "height", 3: "width"}}
 # In 8-bit graphs the segmentation net computes these parts in integers, by the beginning of their weights' names. They
 # take most of its time and lose least; its encoder and its last step, in 8 bits, would lose ten times as much.
 INTEGER_PARTS = ("aspp.", "decoder.decoder.")
@@ -43,9 +43,8 @@ Sample = dict[str, NDArray[np.float32]]  # one batch by the names of the graph's
 def export(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
     """Write a network as a float32 graph that computes the same; otherwise leave nothing behind.
 
-    The segmentation graph maps `input` `(N, 3, 640, 480)` to `output` `(N, C, 640, 480)`, logits; where the spec
-    has a `glance_size`, of that size too. The generator's maps `img` `(N, 3, H, W)` and `mask` `(N, 1, H, W)` (and
-    `hints`, where it takes any) to `first_out` and `second_out`.
+    The segmentation graph maps `input` `(N, 3, 640, 480)` to `output` `(N, 2, 640, 480)`, logits; the generator's maps
+    `img` `(N, 3, H, W)` and `mask` `(N, 1, H, W)` (and `hints`, where it takes any) to `first_out` and `second_out`.
 
     Args:
         network: a `DeepLabV3` or a folded `InpaintGenerator` in evaluation mode, on the CPU.
@@ -62,10 +61,7 @@ def export(network: nn.Module, spec: NetworkSpec, path: Path) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         save_checked(trace(network, spec), temporary, path)
-        sizes = [
-            noise(spec, CHECKED_BATCH, CHECKED_SIZE, share) for share in ((1.0, GLANCE) if spec.glance_size else (1.0,))
-        ]
-        difference = float(np.max([largest_difference(temporary, network, inputs) for inputs in sizes]))  # or NaN
+        difference = largest_difference(temporary, network, noise(spec, CHECKED_BATCH, CHECKED_SIZE))
         if not difference <= MAX_DIFFERENCE:  # also where it is not a number
             raise ValueError(
                 f"'{path}' is not written: the graph differs from PyTorch by {difference:.1e}, more than "
@@ -195,16 +191,15 @@ class HalfPrecision(nn.Module):
         return tuple(values.float() for values in (outputs if isinstance(outputs, tuple) else (outputs,)))
 
 
-def noise(spec: NetworkSpec, batch: int, size: tuple[int, int], share: float = 1.0) -> dict[str, Tensor]:
+def noise(spec: NetworkSpec, batch: int, size: tuple[int, int]) -> dict[str, Tensor]:
     """Inputs that nothing can be guessed from, by the names of the graph's inputs.
 
     Args:
-        size: height and width for the generator, which gets a hole in the middle; the segmentation net's are its own.
-        share: of the segmentation net's sides.
+        size: height and width for the generator, which gets a hole in the middle; the segmentation net's are fixed.
     """
     random = torch.Generator().manual_seed(0)
     if spec.network == SEGMENTER:
-        shape = (batch, spec.in_channels, round(share * spec.input_height), round(share * spec.input_width))
+        shape = (batch, spec.in_channels, spec.input_height, spec.input_width)
         return {"input": torch.randn(shape, generator=random)}
     height, width = size
     masks = torch.zeros(batch, 1, height, width)
@@ -228,7 +223,7 @@ def trace(network: nn.Module, spec: NetworkSpec) -> onnx.ModelProto:
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     inputs = noise(spec, TRACED_BATCH, TRACED_SIZE)
-    axes = EVERY_AXIS if spec.network == GENERATOR or spec.glance_size else {0: EVERY_AXIS[0]}
+    axes = DYNAMIC_AXES[spec.network]
     shapes = tuple(axes for _ in inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's remarks about itself

@@ -10,7 +10,6 @@ from utils.spec import (
     GENERATOR,
     GENERATOR_CHANNELS,
     SEGMENTER,
-    SIZE_STEP,
     NetworkSpec,
     check_crop,
     inpaint_spec,
@@ -19,6 +18,7 @@ from utils.spec import (
 
 IMAGENET = "imagenet"  # stands for torchvision's weights where a file of weights is asked for
 AUTO = "auto"  # stands for the state in the training's own folder where a file is asked for
+SIZE_STEP = 16  # pixels: the encoder halves its input four times
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,11 @@ def write_segmenter(
     weight = np.zeros((classes, channels, 1, 1), np.float32)
     weight[1, 0], weight[1, channels - 1] = -10, 10
     batch: int | str = 1 if fixed else "batch"
-    size = ["height", "width"] if spec is not None and spec.glance_size else [640, 480]
     graph = helper.make_graph(
         [helper.make_node("Conv", ["input", "weight", "bias"], ["output"])],
         "segmenter",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, channels, *size])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, classes, *size])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, channels, 640, 480])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, classes, 640, 480])],
         [
             numpy_helper.from_array(weight, "weight"),
             numpy_helper.from_array(np.array([0, -20, *[0] * (classes - 2)], np.float32), "bias"),

@@ -78,24 +78,6 @@ def test_segmentation_graph_equals_pytorch(converted):
 
 
 @pytest.mark.slow
-def test_the_graph_of_a_network_of_four_classes_takes_small_pictures_too(tmp_path):
-    torch.manual_seed(0)
-    network = DeepLabV3("mobilenetv2", num_classes=4).eval()
-    spec = segmenter_spec("mobilenetv2", out_channels=4)
-    checkpoint.save_checkpoint(tmp_path / "S.pth", network, spec)
-    flags = [f"--deeplabv3_pretrain={tmp_path / 'S.pth'}", f"--save_path1={tmp_path / 'S.onnx'}", "--save_path2="]
-    assert convert.main(flags) == 0
-    graph = session(tmp_path / "S.onnx")
-    assert graph.get_inputs()[0].shape == ["batch", 3, "height", "width"]
-    assert NetworkSpec.from_json(graph.get_modelmeta().custom_metadata_map[METADATA_KEY]) == spec
-    for size in ((640, 480), (320, 240)):
-        images = torch.randn(1, 3, *size)
-        with torch.inference_mode():
-            expected = network(images).numpy()
-        np.testing.assert_allclose(graph.run(None, {"input": images.numpy()})[0], expected, rtol=0, atol=1e-3)
-
-
-@pytest.mark.slow
 def test_generator_graph_equals_pytorch_at_other_sizes(converted):
     network, _ = checkpoint.load_generator(converted / "G.pth")
     graph = session(converted / "graphs/G.onnx")

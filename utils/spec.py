@@ -17,8 +17,6 @@ PUBLISHED_RATIO = 6  # how many times it is reduced before
 
 # What the architecture fields of a spec can be; `models` implements each of them.
 PAGE_CLASSES = 4  # of a segmentation net that knows the page, see `utils.classes`
-GLANCE = 0.5  # of the sides of the input of such a net: so small a picture tells it most photos that nothing covers
-SIZE_STEP = 16  # pixels: its encoder halves the input four times
 CLASS_COUNTS = (2, PAGE_CLASSES)  # of any
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 PAD_TYPES = ("zero", "reflect", "replicate")
@@ -67,16 +65,6 @@ class NetworkSpec:
     def follows_hole(self) -> bool:
         """Whether crop and ratio follow from the hole."""
         return self.crops == "hole"
-
-    @property
-    def glance_size(self) -> tuple[int, int] | None:
-        """Height and width of the small picture that a segmentation net of four classes sees first, in pixels.
-
-        None for any other, and where these are no sizes for it.
-        """
-        height, width = round(GLANCE * self.input_height), round(GLANCE * self.input_width)
-        knows_page = self.network == SEGMENTER and self.out_channels == PAGE_CLASSES
-        return (height, width) if knows_page and not height % SIZE_STEP and not width % SIZE_STEP else None
 
     def to_json(self) -> str:
         """The spec as one line of JSON, keys in the order of the fields."""

@@ -13,7 +13,7 @@ from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
-from utils.spec import GENERATOR_CHANNELS, GLANCE, NetworkSpec
+from utils.spec import GENERATOR_CHANNELS, NetworkSpec
 
 Run = Callable[..., tuple[Floats, ...]]
 
@@ -54,20 +54,15 @@ class Answer(NamedTuple):
 class Segmenter:
     """Finds what covers a photo and, with a network of four classes, where its page is.
 
-    Attributes:
-        glances: whether a `glance` is possible.
-
     Args:
         run: `(N, 3, h, w)` float32 → a tuple of one array, logits `(N, C, h, w)` float32 of two or four classes, see
             `utils.classes`.
         spec: input size, mean and std of the network.
-        any_size: whether `run` takes pictures of other sizes than the spec's.
     """
 
-    def __init__(self, run: Run, spec: NetworkSpec, any_size: bool = True) -> None:
+    def __init__(self, run: Run, spec: NetworkSpec) -> None:
         self.run = run
         self.spec = spec
-        self.glances = any_size and spec.glance_size is not None
 
     def logits(self, image: Image) -> Floats:
         """The network's answer at its own size.
@@ -78,10 +73,8 @@ class Segmenter:
         Returns:
             `(C, h, w)` float32 at the network's size.
         """
-        return self._run(image, self.spec.input_height, self.spec.input_width)
-
-    def _run(self, image: Image, height: int, width: int) -> Floats:
-        images = preprocess.to_segmenter_input(image, height, width, self.spec.mean, self.spec.std)[None]
+        spec = self.spec
+        images = preprocess.to_segmenter_input(image, spec.input_height, spec.input_width, spec.mean, spec.std)[None]
         return self.run(images)[0][0]
 
     def reduced(self, image: Image) -> Image:
@@ -101,20 +94,7 @@ class Segmenter:
             size = min(-(-longer * size[1] // shorter), LONGEST_RATIO * size[1]), size[1]
         return preprocess.resize(image, *(size[::-1] if preprocess.is_landscape(image) else size))
 
-    def glance(self, image: Image) -> Answer:
-        """The answer to a picture of half the sides, in a quarter of the time; only where `glances`.
-
-        It tells whether anything is there, not where it ends.
-
-        Args:
-            image: `(H, W, 3)` uint8 BGR, the photo or what `reduced` made of it.
-
-        Returns:
-            Probabilities of the height and width that `reduced` gives.
-        """
-        return self(image, GLANCE)
-
-    def __call__(self, image: Image, scale: float = 1.0) -> Answer:
+    def __call__(self, image: Image) -> Answer:
         """What is covered and what is no page, for each pixel of the reduced photo.
 
         A landscape photo is transposed for the network and back. A long one is looked at in parts, each as large as the
@@ -122,25 +102,16 @@ class Segmenter:
 
         Args:
             image: `(H, W, 3)` uint8 BGR, the photo or what `reduced` made of it.
-            scale: of the sides of the reduced photo, at which the network sees it; at a half, pixels are the means of
-                four.
 
         Returns:
             Probabilities of the height and width that `reduced` gives.
         """
         if preprocess.is_landscape(image):
-            return self(preprocess.transpose(image), scale).transposed()
-        image = self.reduced(image)
-        size = image.shape[:2]
-        seen = preprocess.resize(image, *(round(scale * side) for side in size))
-        return Answer(*(preprocess.resize(probs, *size) for probs in self._probs_of_parts(seen)))
-
-    def _probs_of_parts(self, image: Image) -> Sequence[Floats]:
-        """Probabilities of the bits that the network knows, of a photo as it sees it, in parts where it is long."""
-        image = preprocess.lit_for(image, self.spec.out_channels)
-        length, part_px = image.shape[0], self.spec.input_height * image.shape[1] // self.spec.input_width
+            return self(preprocess.transpose(image)).transposed()
+        image = preprocess.lit_for(self.reduced(image), self.spec.out_channels)
+        length, part_px = image.shape[0], self.spec.input_height
         if length == part_px:
-            return self._probs(image)
+            return Answer(*self._probs(image))
         steps = math.ceil((length - part_px) / (PART_STEP * part_px))
         sums, times = np.zeros((1, *image.shape[:2]), np.float32), np.zeros((length, 1), np.float32)
         for top in ((length - part_px) * step // steps for step in range(steps + 1)):
@@ -148,11 +119,11 @@ class Segmenter:
             sums = np.repeat(sums, len(probs), axis=0) if len(sums) < len(probs) else sums
             sums[:, top : top + part_px] += probs
             times[top : top + part_px] += 1
-        return [*(sums / times)]
+        return Answer(*(sums / times))
 
     def _probs(self, image: Image) -> tuple[Floats, ...]:
         """Probabilities of the bits that the network knows."""
-        logits = self._run(image, *image.shape[:2])
+        logits = self.logits(image)
         if len(logits) == 2:
             return (1 / (1 + np.exp(np.clip(logits[0] - logits[1], -LOGIT_LIMIT, LOGIT_LIMIT))),)
         likely = np.exp(logits - logits.max(axis=0))

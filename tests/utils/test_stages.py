@@ -60,21 +60,6 @@ def test_a_network_that_knows_the_page_sees_photos_in_white_light(classes, expec
     assert np.allclose(seen[0] * spec.std + spec.mean, np.reshape(expected, (3, 1, 1)) / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(800, 600), (600, 800), (600, 3000)])
-def test_a_smaller_picture_is_looked_at_in_its_own_scale_and_the_answer_is_as_large(shape):
-    seen = []
-
-    def watch(images):
-        seen.append(images.shape)
-        return red_is_occluder(images)
-
-    segmenter = Segmenter(watch, segmenter_spec("mobilenetv2"))
-    small, answer = segmenter(photo(*shape), 0.5), segmenter(photo(*shape))
-    assert set(seen) == {(1, 3, 320, 240), (1, 3, 640, 480)} and seen[0][2] == 320
-    assert small.covered.shape == answer.covered.shape
-    assert ((small.covered > 0.5) != (answer.covered > 0.5)).mean() < 0.01
-
-
 def test_where_parts_of_a_long_photo_overlap_the_mean_counts():
     def sure_at_its_top(images):
         logit = np.full((1, 1, 640, 480), -40, np.float32)

@@ -1,5 +1,6 @@
 """The server as a process: what is left when it is ended, and when it is killed."""
 
+import contextlib
 import os
 import select
 import signal
@@ -65,8 +66,11 @@ def upload_by_hand(address, headers):
 
 def stored(folder):
     """Bytes that the server keeps on disk."""
-    files = [path for place in workspaces(folder) for path in place.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
+    total = 0
+    for path in (path for place in workspaces(folder) for path in place.rglob("*") if path.is_file()):
+        with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+            total += path.stat().st_size
+    return total
 
 
 def wait_for(condition, seconds=30):

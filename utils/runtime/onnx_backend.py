@@ -251,10 +251,6 @@ class Graph:
         _, _, height, width = self.shapes[name]
         return (height if isinstance(height, int) else None), (width if isinstance(width, int) else None)
 
-    def takes_any_size(self, name: str) -> bool:
-        """Whether the graph leaves height and width of an input open."""
-        return self.fixed_size(name) == (None, None)
-
     def check_channels(self, name: str, *channels: int) -> int:
         """Refuse a graph whose input or output of this name is not `(N, c, h, w)`, c one of `channels`.
 
@@ -410,13 +406,12 @@ def load_remover(
         from utils.remover import OccluderRemover  # with all that repairs pages, while the graphs load
 
         segment, segment_spec, graph = segmenting.result()
-        finder = Segmenter(segment, segment_spec, graph.takes_any_size("input"))
         graphs, inpainter = [graph], None
         if inpainting is not None:
             inpaint, inpaint_spec, graph = inpainting.result()
             graphs.append(graph)
             inpainter = Inpainter(inpaint, inpaint_spec)
-    return OccluderRemover(finder, inpainter, options), describe(*graphs)
+    return OccluderRemover(Segmenter(segment, segment_spec), inpainter, options), describe(*graphs)
 
 
 def describe(*graphs: Graph) -> str:

@@ -63,13 +63,10 @@ class OpenVinoSession:
             self.requests.put(compiled.create_infer_request())
 
     def _fixed(self, shape: list[int | None]) -> list[int]:
-        """An input's sizes where they are free: one item, as high and wide as the graph's spec says; -1 stays free.
-
-        Height and width stay free where the network sees pictures of two sizes: compiled once for both, it is as fast.
-        """
+        """An input's sizes where they are free: one item, as high and wide as the graph's spec says; -1 stays free."""
         text = self.custom_metadata_map.get(METADATA_KEY)
         spec = NetworkSpec.from_json(text) if text else None
-        height, width = (spec.input_height, spec.input_width) if spec and not spec.glance_size else (-1, -1)
+        height, width = (spec.input_height, spec.input_width) if spec else (-1, -1)
         return [known or stated for known, stated in zip(shape, (1, -1, height, width), strict=True)]
 
     def get_inputs(self) -> list[Port]:

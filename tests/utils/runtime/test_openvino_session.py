@@ -7,7 +7,6 @@ import pytest
 from tests.graphs import own_specs, write_generator, write_segmenter
 from utils.runtime import onnx_backend, openvino_session
 from utils.runtime.onnx_backend import choose_provider, load_inpainter, load_segmenter
-from utils.spec import segmenter_spec
 
 
 @pytest.fixture
@@ -42,17 +41,6 @@ def test_results_stay_when_the_graph_runs_again(amd, tmp_path):
 def test_sizes_that_a_graph_leaves_free_are_those_of_its_spec(amd, tmp_path):
     _, _, graph = load_inpainter(write_generator(tmp_path / "g.onnx", own_specs()[1]), "openvino")
     assert graph.shapes == {"img": [1, 3, 256, 256], "mask": [1, 1, 256, 256]}
-
-
-def test_a_graph_of_four_classes_takes_smaller_pictures_too(amd, tmp_path):
-    spec = segmenter_spec("mobilenetv2", out_channels=4)
-    path = write_segmenter(tmp_path / "s.onnx", spec, classes=4)
-    run, found, graph = load_segmenter(path, "openvino")
-    expected, _, _ = load_segmenter(path, "cpu")
-    assert found == spec and graph.takes_any_size("input")
-    for size in ((320, 240), (640, 480), (320, 240)):
-        images = np.random.default_rng(0).random((1, 3, *size), dtype=np.float32)
-        assert np.abs(run(images)[0] - expected(images)[0]).mean() < 0.1  # of logits of 20; bfloat16
 
 
 def test_importing_it_reports_nothing_to_its_makers(amd, tmp_path):
