@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"no photos in '{args.photo_dir}'", file=sys.stderr)
         return 2
     if args.published_flow:
-        published_flow(photos, *args.published_flow)
+        published_flow(photos, *args.published_flow, clean=args.clean)
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -138,9 +138,9 @@ def speed(
         bare = {step: seconds for step, seconds in bare.items() if not clean or step in CLEAN_STEPS}
         print(f"bare, {name} graphs, processor seconds: " + ", ".join(f"{k} {v:.3f}" for k, v in bare.items()))
         flow = ["-m", "benchmarks.predict", "--photo_dir", str(photos[0].parent), "--published_flow", *map(str, graphs)]
+        flow += ["--clean", str(clean)]
         sides = {"published flow": flow} if reference is None else {}
-        modes = MODES if reference else (NETWORKS_ONLY,)
-        for mode in (DEFAULT,) if clean else modes:
+        for mode in (DEFAULT,) if clean else MODES if reference else (NETWORKS_ONLY,):
             sides[f"ours, {mode}"] = ours(photos[0].parent, folder / name / mode, graphs, provider, mode)
         for side, command in sides.items():
             runs = [run_process(command) for _ in range(rounds)]
@@ -216,8 +216,8 @@ def run_process(arguments: Sequence[str]) -> Process:
     return Process(seconds, float(processor_seconds), int(kilobytes) * 1024, first_result)
 
 
-def published_flow(photos: Sequence[Path], segmenter: Path, generator: Path) -> None:
-    """Repair photos as the published script does, into a folder that is thrown away."""
+def published_flow(photos: Sequence[Path], segmenter: Path, generator: Path, clean: bool) -> None:
+    """Repair photos as the published script does, into a folder that is thrown away; `clean`: nothing is found."""
     with tempfile.TemporaryDirectory() as target:
         for photo in photos:
             image = cv2.imread(str(photo))
@@ -238,8 +238,9 @@ def published_flow(photos: Sequence[Path], segmenter: Path, generator: Path) -> 
                 Segmenter(run_segmenter, segmenter_spec("resnet50")),
                 Inpainter(run_generator, inpaint_spec(GENERATOR)),
             )
+            assert bool(boxes) != clean, f"'{photo}': {len(boxes)} regions were found"
             cv2.imwrite(f"{target}/{photo.stem}.jpg", repaired)
-            print(f"{photo.name}: " + ("repaired 1 region" if boxes else "nothing to remove"))
+            print(f"{photo.name}: " + ("nothing to remove" if clean else "repaired 1 region"))
 
 
 def bare_steps(
