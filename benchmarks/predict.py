@@ -109,7 +109,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"no photos in '{args.photo_dir}'", file=sys.stderr)
         return 2
     if args.published_flow:
-        published_flow(photos, *args.published_flow, clean=args.clean)
+        segmenter, generator = args.published_flow
+        published_flow(photos, segmenter, generator, args.clean)
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
