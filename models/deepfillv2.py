@@ -47,6 +47,9 @@ def gated_stage(
 class InpaintGenerator(nn.Module):
     """Paints the hole of a picture, roughly first, then again over its own result.
 
+    With hints, of which the first `out_channels` are a picture that something else made of the hole, both stages draw
+    what that lacks: the difference from it.
+
     Args:
         latent_channels: width of the outermost layers; the innermost have four times as many channels.
         in_channels: picture, mask, and hints where there are any.
@@ -76,13 +79,23 @@ class InpaintGenerator(nn.Module):
             hints: `(N, in_channels - out_channels - 1, H, W)` float; None if that is no channel.
 
         Returns:
-            The coarse and the refined picture, each `(N, out_channels, H, W)` float in (-1, 1).
+            The coarse and the refined picture, each `(N, out_channels, H, W)` float in (-1, 1), with hints in (-1, 2).
         """
         known = images * (1 - masks)
-        guide = masks if hints is None else torch.cat((masks, hints), dim=1)
-        first_out = self.coarse(torch.cat((known + masks, guide), dim=1))
-        second_out = self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
-        return first_out, second_out
+        if hints is None:
+            first_out = self.coarse(torch.cat((known + masks, masks), dim=1))
+            return first_out, self.refinement(torch.cat((known + first_out * masks, masks), dim=1))
+        guide, picture = torch.cat((masks, hints), dim=1), hints[:, : images.shape[1]]
+        first_out = picture + self.coarse(torch.cat((known + masks, guide), dim=1))
+        return first_out, picture + self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
+
+    def draw_nothing(self) -> None:
+        """Let both stages answer 0 everywhere: with hints, training then starts from their picture."""
+        for stage in (self.coarse, self.refinement):
+            last = stage[-1]
+            assert isinstance(last, GatedConv2d) and last.conv2d.bias is not None
+            nn.init.zeros_(last.conv2d.weight)
+            nn.init.zeros_(last.conv2d.bias)
 
 
 def pictures_of(images: Tensor) -> Tensor:

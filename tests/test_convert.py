@@ -25,7 +25,7 @@ ROOT = Path(convert.__file__).parent
 PUBLISHED = inpaint_spec(GENERATOR, latent_channels=16)
 VARIANTS = [
     inpaint_spec(GENERATOR, 4, 192, 3, pad_type="reflect", activation="prelu", norm="ln"),
-    inpaint_spec(GENERATOR, 4, 192, 3, in_channels=5, pad_type="replicate", activation="selu", norm="bn"),
+    inpaint_spec(GENERATOR, 4, 192, 3, in_channels=8, pad_type="replicate", activation="selu", norm="bn"),
 ]
 
 

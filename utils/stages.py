@@ -136,8 +136,7 @@ class Inpainter:
 
     Args:
         run: images `(N, 3, h, w)` with their holes blanked, masks `(N, 1, h, w)` and, of a guided network, hints
-            `(N, 4, h, w)`, float32 in [0, 1] → a tuple of `first_out` and `second_out`, `(N, 3, h, w)` float32 in
-            (-1, 1).
+            `(N, 4, h, w)`, float32 in [0, 1] → a tuple of `first_out` and `second_out`, `(N, 3, h, w)` float32.
         spec: input size of the network, crop and ratio.
     """
 
@@ -167,17 +166,12 @@ class Inpainter:
         Args:
             images: `(N, 3, h, w)` float32 in [0, 1], holes not blanked yet.
             masks: `(N, 1, h, w)` float32 in [0, 1], 1 in the hole.
-            hints: `(N, 4, h, w)` float32 in [0, 1]; a guided network does worse, but does, without.
+            hints: `(N, 4, h, w)` float32 in [0, 1], of a guided network.
 
         Returns:
-            `first_out`, `second_out`: `(N, 3, h, w)` float32 in (-1, 1), to be clamped before they become pixels.
+            `first_out`, `second_out`: `(N, 3, h, w)` float32, to be clamped before they become pixels.
         """
-        if self.guided:
-            further = GENERATOR_CHANNELS[1] - GENERATOR_CHANNELS[0]
-            empty = np.zeros((len(masks), further, *masks.shape[2:]), np.float32)
-            first, second = self.run(images * (1 - masks), masks, empty if hints is None else hints)
-        else:
-            first, second = self.run(images * (1 - masks), masks)
+        first, second = self.run(images * (1 - masks), masks, *([] if hints is None else [hints]))
         return first, second
 
     def __call__(self, crops: Sequence[Image], masks: Sequence[Mask], coarse: bool = False) -> list[Image]:
@@ -208,7 +202,7 @@ class Inpainter:
 
         Args:
             crops, masks, coarse: as when called.
-            guidance: of each crop `(h, w, 4)` uint8, for a guided network.
+            guidance: of each crop `(h, w, 4)` uint8, for a guided network; None: it is measured here.
 
         Returns:
             For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
@@ -219,6 +213,10 @@ class Inpainter:
         levels = [mask.astype(np.uint8) * MASK_LEVEL for mask in masks]
         average = self.spec.follows_hole
         holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side, average), side) for m in levels])
+        if guidance is None and self.guided:
+            from utils.page.guidance import guide  # all of page structure: not before it is needed
+
+            guidance = [guide(picture, mask) for picture, mask in zip(crops, masks, strict=True)]
         hints = None if guidance is None else self._planes(guidance)
         drawn = self.outputs(images, holes, hints)[0 if coarse else 1]
         return [

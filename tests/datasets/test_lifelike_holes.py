@@ -26,16 +26,12 @@ def test_same_epoch_gives_the_same_samples_and_another_epoch_others(folder):
 
 @pytest.mark.slow
 def test_guidance_is_four_channels_that_equal_the_picture_outside_the_hole(folder):
-    guided, missing = LifelikeInpainting(12, 3, 64, folder, in_channels=8), 0
-    for index in range(12):
+    guided = LifelikeInpainting(4, 3, 64, folder, in_channels=8)
+    for index in range(4):
         image, mask = guided[index]
         assert image.shape == (7, 64, 64)
-        if not image[3:].any():
-            missing += 1
-            continue
         known = (mask[0] == 0).numpy()
         assert np.abs((image[3:6] - image[:3]).numpy()[:, known]).mean() < 0.02
-    assert 0 < missing < 12
 
 
 @pytest.mark.slow

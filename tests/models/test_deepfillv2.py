@@ -59,14 +59,29 @@ def test_outputs_have_the_size_of_the_input_and_lie_between_minus_one_and_one():
         assert output.abs().max() <= 1
 
 
-def test_hints_are_a_further_input_of_both_stages():
+def guided_inputs():
     torch.manual_seed(0)
-    images, masks, hints = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
-    generator = InpaintGenerator(latent_channels=4, in_channels=5).eval()
-    assert generator.state_dict()["refinement.0.conv2d.weight"].shape[1] == 5
-    first, _ = generator(images, masks, hints)
-    other, _ = generator(images, masks, torch.zeros_like(hints))
-    assert not torch.allclose(first, other)
+    return torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32), torch.rand(1, 4, 32, 32)
+
+
+def test_hints_are_a_further_input_of_both_stages():
+    images, masks, hints = guided_inputs()
+    generator = InpaintGenerator(latent_channels=4, in_channels=8).eval()
+    assert generator.state_dict()["refinement.0.conv2d.weight"].shape[1] == 8
+    first, second = generator(images, masks, hints)
+    hints[:, 3] = 0  # how sure structure is; its picture stays
+    other_first, other_second = generator(images, masks, hints)
+    assert not torch.allclose(first, other_first) and not torch.allclose(second, other_second)
+
+
+def test_guided_generator_that_draws_nothing_returns_the_picture_it_was_given_and_learns():
+    images, masks, hints = guided_inputs()
+    generator = InpaintGenerator(latent_channels=4, in_channels=8)
+    generator.draw_nothing()
+    first, second = generator(images, masks, hints)
+    assert torch.equal(first, hints[:, :3]) and torch.equal(second, hints[:, :3])
+    second.sum().backward()
+    assert generator.refinement[-1].conv2d.weight.grad.abs().max() > 0
 
 
 def test_discriminator_scores_one_patch_of_32_pixels_each():

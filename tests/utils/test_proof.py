@@ -84,5 +84,3 @@ def test_guided_network_reads_what_structure_says():
     network = Network(fill, crops="hole", in_channels=8)
     proof.paint(network.inpainter, covered(pixels(sheet()), HOLE), HOLE)
     assert network.shapes == [[(1, 3, 256, 256), (1, 1, 256, 256), (1, 4, 256, 256)]]
-    network.inpainter.outputs(np.zeros((1, 3, 64, 64), np.float32), np.zeros((1, 1, 64, 64), np.float32))
-    assert network.shapes[-1][2] == (1, 4, 64, 64)

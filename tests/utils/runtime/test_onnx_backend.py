@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.graphs import own_specs, write_generator, write_segmenter
+from utils.page.guidance import guide
 from utils.runtime import onnx_backend, openvino_session
 from utils.runtime.onnx_backend import choose_provider, describe, load_inpainter, load_segmenter
 from utils.spec import DISCRIMINATOR, GENERATOR, inpaint_spec, segmenter_spec
@@ -117,7 +118,7 @@ GUIDED = inpaint_spec(GENERATOR, 4, 192, 3, in_channels=8, crops="hole")
 
 
 @pytest.mark.slow
-def test_guided_generator_runs_with_hints_and_without(tmp_path):
+def test_guided_generator_runs_with_hints_and_measures_those_it_is_not_given(tmp_path):
     import torch
 
     from models import onnx_export
@@ -131,10 +132,12 @@ def test_guided_generator_runs_with_hints_and_without(tmp_path):
     run, spec, _ = load_inpainter(tmp_path / "G.onnx", "cpu")
     inpainter = Inpainter(run, spec)
     assert inpainter.guided and spec.follows_hole and inpainter.side == 64
-    images, masks = np.full((1, 3, 64, 64), 0.5, np.float32), np.ones((1, 1, 64, 64), np.float32)
-    _, without = inpainter.outputs(images, masks)
-    _, given = inpainter.outputs(images, masks, np.ones((1, 4, 64, 64), np.float32))
-    assert without.shape == given.shape == (1, 3, 64, 64) and not np.allclose(without, given)
+    page, hole = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), bool)
+    hole[20:40, 20:40] = True
+    (measured,) = inpainter([page], [hole])
+    (given,) = inpainter.draw([page], [hole], guidance=[guide(page, hole)])
+    (other,) = inpainter.draw([page], [hole], guidance=[np.zeros((64, 64, 4), np.uint8)])
+    assert np.array_equal(measured, given) and not np.array_equal(measured, other)
 
 
 def test_crop_that_is_asked_for_replaces_the_rule_where_it_gives_the_same_input(tmp_path):
