@@ -7,11 +7,16 @@ stages alike, no contextual attention, instance normalisation after the gating.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.gated_conv import Conv2dLayer, GatedConv2d, UpsampleGatedConv2d
 
 PICTURE_CHANNELS = 3  # of a training batch; what follows are hints
+FILL_LEVELS = 6  # times that a picture is halved before its hole is filled: 256 pixels to 4
+FILL_ROUNDS = 4  # in which each size's hole is averaged with what is around it
+FULL_FROM = 4  # a pixel of which a quarter is seen counts as seen
+LEAST_VISIBLE = 1e-3  # share of a pixel, by which no more is divided
 
 
 def gated_stage(
@@ -48,7 +53,7 @@ class InpaintGenerator(nn.Module):
     """Paints the hole of a picture, roughly first, then again over its own result.
 
     With hints, of which the first `out_channels` are a picture that something else made of the hole, both stages draw
-    what that lacks: the difference from it.
+    what that lacks: the difference from it. The first of them then sees the hole filled smoothly, not white.
 
     Args:
         latent_channels: width of the outermost layers; the innermost have four times as many channels.
@@ -86,7 +91,7 @@ class InpaintGenerator(nn.Module):
             first_out = self.coarse(torch.cat((known + masks, masks), dim=1))
             return first_out, self.refinement(torch.cat((known + first_out * masks, masks), dim=1))
         guide, picture = torch.cat((masks, hints), dim=1), hints[:, : images.shape[1]]
-        first_out = picture + self.coarse(torch.cat((known + masks, guide), dim=1))
+        first_out = picture + self.coarse(torch.cat((known + fill_smoothly(known, masks) * masks, guide), dim=1))
         return first_out, picture + self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
 
     def draw_nothing(self) -> None:
@@ -96,6 +101,32 @@ class InpaintGenerator(nn.Module):
             assert isinstance(last, GatedConv2d) and last.conv2d.bias is not None
             nn.init.zeros_(last.conv2d.weight)
             nn.init.zeros_(last.conv2d.bias)
+
+
+def fill_smoothly(known: Tensor, masks: Tensor) -> Tensor:
+    """What pictures show around their holes, continued into them as smoothly as can be: Laplace's equation, roughly.
+
+    Solved from coarse to fine, on pictures that are halved again and again (multigrid; Brandt 1977).
+
+    Args:
+        known: `(N, C, H, W)` float, 0 in the holes.
+        masks: `(N, 1, H, W)` float in [0, 1], 1 in the holes.
+
+    Returns:
+        `(N, C, H, W)` float; outside the holes the picture itself.
+    """
+    levels, sums, visible = [], known, 1 - masks
+    for _ in range(FILL_LEVELS):
+        levels.append((sums, visible))
+        sums, visible = (F.avg_pool2d(plane, 2, ceil_mode=True, count_include_pad=False) for plane in (sums, visible))
+    filled = sums.mean((2, 3), keepdim=True) / visible.mean((2, 3), keepdim=True).clamp(min=LEAST_VISIBLE)
+    for sums, visible in reversed(levels):
+        kept = (visible * FULL_FROM).clamp(max=1)
+        seen, free = sums / visible.clamp(min=LEAST_VISIBLE) * kept, 1 - kept
+        filled = seen + free * F.interpolate(filled, sums.shape[2:], mode="bilinear", align_corners=False)
+        for _ in range(FILL_ROUNDS):
+            filled = seen + free * F.avg_pool2d(filled, 3, stride=1, padding=1, count_include_pad=False)
+    return filled
 
 
 def pictures_of(images: Tensor) -> Tensor:

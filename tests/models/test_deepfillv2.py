@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from models.checkpoint import read_weights
-from models.deepfillv2 import InpaintGenerator, PatchDiscriminator
+from models.deepfillv2 import InpaintGenerator, PatchDiscriminator, fill_smoothly
 from tests.parity import DATA, example, example_mask, published_state
 
 SIZE = (64, 64)
@@ -82,6 +82,21 @@ def test_guided_generator_that_draws_nothing_returns_the_picture_it_was_given_an
     assert torch.equal(first, hints[:, :3]) and torch.equal(second, hints[:, :3])
     second.sum().backward()
     assert generator.refinement[-1].conv2d.weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("size", [(64, 64), (52, 36)])
+def test_smooth_fill_continues_a_slope_and_keeps_what_is_seen(size):
+    height, width = size
+    slope = torch.linspace(0.2, 0.8, width).expand(1, 3, height, width)
+    masks = torch.zeros(1, 1, height, width)
+    masks[..., 12:28, 10:24] = 1
+    filled = fill_smoothly(slope * (1 - masks), masks)
+    assert torch.equal(filled * (1 - masks), slope * (1 - masks))
+    assert (filled - slope).abs().max() < 0.05  # the mean would be 0.11 off
+
+
+def test_smooth_fill_of_what_is_wholly_covered_is_black():
+    assert not fill_smoothly(torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)).any()
 
 
 def test_discriminator_scores_one_patch_of_32_pixels_each():
