@@ -134,8 +134,7 @@ class OccluderRemover:
         if covered > 1 - LEAST_VISIBLE:
             raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
         repaired = image.copy()
-        around_px = SURROUNDINGS_PX if self.inpainter is None else None
-        groups = regions.find_regions(mask, self._window_side, around_px)
+        groups = regions.find_regions(mask, *self._window_size)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
         hidden = mask if finding is None else mask | finding.hidden
         off_page = None if finding is None else finding.off_page
@@ -182,9 +181,9 @@ class OccluderRemover:
         return measured.image, measured, drawn
 
     @property
-    def _window_side(self) -> int:
-        """Side in pixels of the crop around a hole in which all is measured."""
+    def _window_size(self) -> tuple[int, int | None]:
+        """Side in pixels of the crop around a hole, and how much around the hole of it is measured; None: all."""
         # A network without a crop of its own size looks at parts of what structure looks at.
         if self.inpainter is None or self.inpainter.spec.follows_hole:
-            return PUBLISHED_CROP
-        return self.inpainter.crop_side
+            return PUBLISHED_CROP, SURROUNDINGS_PX
+        return self.inpainter.crop_side, None

@@ -156,13 +156,15 @@ def ruled_page():
     return image
 
 
-@pytest.mark.parametrize("mode", ["auto", "only"])
+@pytest.mark.parametrize("mode", ["auto", "only", "auto, crops follow holes"])
 def test_structure_continues_the_rules_that_the_network_does_not_draw(mode):
     image = ruled_page()
     mask = np.zeros(image.shape[:2], bool)
     mask[700:1100, 600:1000] = True
-    whole = remover(structure=mode)
+    whole = remover(structure=mode[:4])
     inpainter = None if mode == "only" else whole.inpainter
+    if mode not in ("only", "auto"):
+        inpainter = Inpainter(fill_grey, inpaint_spec(GENERATOR, 4, 1536, 6, crops="hole"))
     removal = OccluderRemover(whole.segmenter, inpainter, whole.options).repair(image, mask)
     assert np.abs(removal.image.astype(int) - image)[mask].mean() < 4
     assert removal.image[820:824, 700:900].max() < 130
