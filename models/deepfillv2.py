@@ -15,6 +15,7 @@ from models.gated_conv import Conv2dLayer, GatedConv2d, UpsampleGatedConv2d
 PICTURE_CHANNELS = 3  # of a training batch; what follows are hints
 FILL_LEVELS = 6  # times that a picture is halved before its hole is filled: 256 pixels to 4
 FILL_ROUNDS = 4  # in which each size's hole is averaged with what is around it
+SHARE_PX = 9  # side of the squares over which the decision between two pictures is averaged
 FULL_FROM = 4  # a pixel of which a quarter is seen counts as seen
 LEAST_VISIBLE = 1e-3  # share of a pixel, by which no more is divided
 
@@ -52,8 +53,9 @@ def gated_stage(
 class InpaintGenerator(nn.Module):
     """Paints the hole of a picture, roughly first, then again over its own result.
 
-    With hints, of which the first `out_channels` are a picture that something else made of the hole, both stages draw
-    what that lacks: the difference from it. The first of them then sees the hole filled smoothly, not white.
+    With hints, of which the first `out_channels` are a picture that something else made of the hole, the first stage
+    decides between that picture (0) and what surrounds the hole, continued smoothly (1). The second adds what both
+    lack.
 
     Args:
         latent_channels: width of the outermost layers; the innermost have four times as many channels.
@@ -84,15 +86,18 @@ class InpaintGenerator(nn.Module):
             hints: `(N, in_channels - out_channels - 1, H, W)` float; None if that is no channel.
 
         Returns:
-            The coarse and the refined picture, each `(N, out_channels, H, W)` float in (-1, 1), with hints in (-1, 2).
+            The coarse and the refined picture, each `(N, out_channels, H, W)` float in (-1, 1), with hints in (-2, 3).
         """
         known = images * (1 - masks)
         if hints is None:
             first_out = self.coarse(torch.cat((known + masks, masks), dim=1))
             return first_out, self.refinement(torch.cat((known + first_out * masks, masks), dim=1))
         guide, picture = torch.cat((masks, hints), dim=1), hints[:, : images.shape[1]]
-        first_out = picture + self.coarse(torch.cat((known + fill_smoothly(known, masks) * masks, guide), dim=1))
-        return first_out, picture + self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
+        smooth = fill_smoothly(known, masks)
+        share = self.coarse(torch.cat((known + smooth * masks, guide), dim=1)).mean(1, keepdim=True)
+        share = F.avg_pool2d(share, SHARE_PX, stride=1, padding=SHARE_PX // 2, count_include_pad=False)
+        first_out = picture + share * (smooth - picture)
+        return first_out, first_out + self.refinement(torch.cat((known + first_out * masks, guide), dim=1))
 
     def draw_nothing(self) -> None:
         """Let both stages answer 0 everywhere: with hints, training then starts from their picture."""

@@ -74,6 +74,16 @@ def test_hints_are_a_further_input_of_both_stages():
     assert not torch.allclose(first, other_first) and not torch.allclose(second, other_second)
 
 
+def test_first_stage_decides_between_the_picture_it_was_given_and_the_smooth_fill():
+    images, masks, hints = guided_inputs()
+    masks[..., :8] = 0
+    first, _ = InpaintGenerator(latent_channels=4, in_channels=8).eval()(images, masks, hints)
+    between = fill_smoothly(images * (1 - masks), masks) - hints[:, :3]
+    share = ((first - hints[:, :3]) * between).sum(1, keepdim=True) / between.square().sum(1, keepdim=True)
+    torch.testing.assert_close(first, hints[:, :3] + share * between, rtol=0, atol=1e-5)
+    assert share.abs().max() > 0
+
+
 def test_guided_generator_that_draws_nothing_returns_the_picture_it_was_given_and_learns():
     images, masks, hints = guided_inputs()
     generator = InpaintGenerator(latent_channels=4, in_channels=8)
