@@ -202,7 +202,10 @@ class Inpainter:
 
         Args:
             crops, masks, coarse: as when called.
-            guidance: of each crop `(h, w, 4)` uint8, for a guided network; None: it is measured here.
+            guidance: of each crop `(h, w, 4)` uint8, of a guided network.
+
+        Raises:
+            ValueError: a guided network is given none.
 
         Returns:
             For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
@@ -214,9 +217,9 @@ class Inpainter:
         average = self.spec.follows_hole
         holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side, average), side) for m in levels])
         if guidance is None and self.guided:
-            from utils.page.guidance import guide  # all of page structure: not before it is needed
-
-            guidance = [guide(picture, mask) for picture, mask in zip(crops, masks, strict=True)]
+            raise ValueError(
+                "the generator reads what page structure says (in_channels 8): none is given, as by --compat"
+            )
         hints = None if guidance is None else self._planes(guidance)
         drawn = self.outputs(images, holes, hints)[0 if coarse else 1]
         return [
