@@ -16,8 +16,8 @@ PICTURE_CHANNELS = 3  # of a training batch; what follows are hints
 FILL_LEVELS = 6  # times that a picture is halved before its hole is filled: 256 pixels to 4
 FILL_ROUNDS = 4  # in which each size's hole is averaged with what is around it
 SHARE_PX = 9  # side of the squares over which the decision between two pictures is averaged
-FULL_FROM = 4  # a pixel of which a quarter is seen counts as seen
-LEAST_VISIBLE = 1e-3  # share of a pixel, by which no more is divided
+SEEN_TIMES = 4  # a pixel of which a quarter is seen counts as seen
+LEAST_SEEN_SHARE = 1e-3  # share of a pixel, by which no more is divided
 
 
 def gated_stage(
@@ -124,10 +124,10 @@ def fill_smoothly(known: Tensor, masks: Tensor) -> Tensor:
     for _ in range(FILL_LEVELS):
         levels.append((sums, visible))
         sums, visible = (F.avg_pool2d(plane, 2, ceil_mode=True, count_include_pad=False) for plane in (sums, visible))
-    filled = sums.mean((2, 3), keepdim=True) / visible.mean((2, 3), keepdim=True).clamp(min=LEAST_VISIBLE)
+    filled = sums.mean((2, 3), keepdim=True) / visible.mean((2, 3), keepdim=True).clamp(min=LEAST_SEEN_SHARE)
     for sums, visible in reversed(levels):
-        kept = (visible * FULL_FROM).clamp(max=1)
-        seen, free = sums / visible.clamp(min=LEAST_VISIBLE) * kept, 1 - kept
+        kept = (visible * SEEN_TIMES).clamp(max=1)
+        seen, free = sums / visible.clamp(min=LEAST_SEEN_SHARE) * kept, 1 - kept
         filled = seen + free * F.interpolate(filled, sums.shape[2:], mode="bilinear", align_corners=False)
         for _ in range(FILL_ROUNDS):
             filled = seen + free * F.avg_pool2d(filled, 3, stride=1, padding=1, count_include_pad=False)
