@@ -37,7 +37,7 @@ STRAY_PX, WAVES_PX, WAVE_LENGTH_PX = (-0.5, 5.0), 1.2, 24
 BESIDE_KNOWN_CHANCE = 0.7  # of guidance that is told where the page ends
 PART_ATTEMPTS = 8  # to find a part with a hole that leaves something to see
 PARTS = 12  # of a crop, each a sample
-CROPS_KEPT = 512  # in each loader process: 0.2 GB, with guidance 0.35; more than an epoch of 2,000 samples draws
+CROPS_KEPT = 512  # in each loader process: 0.2 GB, with guidance 0.35; more than an epoch of 6,000 samples draws
 PART_HOLE = (0.04, 0.6)  # share of a part that its hole takes
 
 

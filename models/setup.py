@@ -14,7 +14,7 @@ from models.options import IMAGENET, InpaintingOptions, MachineOptions, NetworkO
 from models.tasks import InpaintingTask, SegmentationTask, Task
 from models.training import Precision, choose_precision
 from utils.memory import keep_freed_memory
-from utils.spec import DISCRIMINATOR, GENERATOR, GENERATOR_CHANNELS, SEGMENTER, NetworkSpec
+from utils.spec import DISCRIMINATOR, GENERATOR, SEGMENTER, NetworkSpec
 
 SEGMENTER_BETAS = (0.9, 0.999)  # Adam's own defaults, as published
 
@@ -156,7 +156,7 @@ def _inpainting_task(options: InpaintingOptions, machine: Machine, say: Say) -> 
     for name, spec in specs.items():
         networks[name] = builders[name](spec)
         initialise(networks[name], options.init_type, options.init_gain)
-        if isinstance(generator := networks[name], InpaintGenerator) and spec.in_channels == GENERATOR_CHANNELS[1]:
+        if isinstance(generator := networks[name], InpaintGenerator) and spec.guided:
             generator.draw_nothing()
         if weights := options.pretrained[name]:
             entries = _load_inpainting_weights(networks[name], spec, weights)

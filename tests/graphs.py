@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from utils.spec import GENERATOR, GENERATOR_CHANNELS, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
+from utils.spec import GENERATOR, METADATA_KEY, NetworkSpec, inpaint_spec, segmenter_spec
 
 FILL = 0.75  # what the test generator draws in a hole, of [0, 1]
 RED = (40, 60, 220)  # BGR of an occluder that the test segmenter finds
@@ -49,7 +49,7 @@ def write_generator(
     """
     size: list[int | str] = [1, 256, 256] if fixed else ["batch", "height", "width"]
     inputs = {"img": 3, "mask": 1}
-    if spec is not None and spec.in_channels == GENERATOR_CHANNELS[1]:
+    if spec is not None and spec.guided:
         inputs["hints"] = 4
     graph = helper.make_graph(
         [

@@ -66,6 +66,11 @@ class NetworkSpec:
         """Whether crop and ratio follow from the hole."""
         return self.crops == "hole"
 
+    @property
+    def guided(self) -> bool:
+        """Whether the network also reads what the page's structure says, see `utils.page.guidance`."""
+        return self.in_channels == GENERATOR_CHANNELS[1]
+
     def to_json(self) -> str:
         """The spec as one line of JSON, keys in the order of the fields."""
         return json.dumps(asdict(self))

@@ -13,7 +13,7 @@ from utils import preprocess
 from utils.arrays import Floats, Image, Mask
 from utils.options import LONG_RATIO
 from utils.preprocess import MASK_LEVEL
-from utils.spec import GENERATOR_CHANNELS, NetworkSpec
+from utils.spec import NetworkSpec
 
 Run = Callable[..., tuple[Floats, ...]]
 
@@ -158,7 +158,7 @@ class Inpainter:
     @property
     def guided(self) -> bool:
         """Whether the network also reads what the page's structure says, see `utils.page.guidance`."""
-        return self.spec.in_channels == GENERATOR_CHANNELS[1]
+        return self.spec.guided
 
     def outputs(self, images: Floats, masks: Floats, hints: Floats | None = None) -> tuple[Floats, Floats]:
         """Coarse and refined output for prepared batches.
@@ -204,11 +204,11 @@ class Inpainter:
             crops, masks, coarse: as when called.
             guidance: of each crop `(h, w, 4)` uint8, of a guided network.
 
-        Raises:
-            ValueError: a guided network is given none.
-
         Returns:
             For each crop uint8 BGR of its proportions, its longer side as long as the network's input.
+
+        Raises:
+            ValueError: a guided network is given no guidance.
         """
         side = self.side
         sizes = [preprocess.inner_size(mask.shape, side) for mask in masks]

@@ -26,7 +26,6 @@ from utils.runtime.openvino_session import OpenVinoSession
 from utils.spec import (
     CLASS_COUNTS,
     GENERATOR,
-    GENERATOR_CHANNELS,
     METADATA_KEY,
     PUBLISHED_CROP,
     PUBLISHED_RATIO,
@@ -334,7 +333,7 @@ def load_inpainter(
             f"--imgsize {spec.imgsize} and --imgresize {spec.imgresize} give a generator input of "
             f"{spec.input_height}×{spec.input_width}, but '{path}' takes {height}×{width} only"
         )
-    if (spec.in_channels == GENERATOR_CHANNELS[1]) != (HINTS in graph.shapes):
+    if spec.guided != (HINTS in graph.shapes):
         raise ValueError(f"'{path}': its spec says in_channels {spec.in_channels}, its inputs are {list(graph.shapes)}")
 
     def run(images: Floats, masks: Floats, *hints: Floats) -> tuple[Floats, ...]:
