@@ -84,13 +84,13 @@ def main(argv: list[str] | None = None) -> int:
         inpaint, inpaint_spec = torch_backend.inpainter_run(
             args.deepfillv2_generator_pretrain, args.device, args.imgsize, args.imgresize
         )
+        remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
     except (ValueError, OSError) as error:
         print(f"predict_single.py: {error}", file=sys.stderr)
         return EXIT_USAGE
     if options.compat:
         for note in without_effect(given_flags(parser, argv), NOT_IN_COMPAT, COMPAT_REASON):
             print(note, file=sys.stderr)
-    remover = OccluderRemover(Segmenter(segment, segment_spec), Inpainter(inpaint, inpaint_spec), options)
 
     try:
         image = images.read_photo(source).image

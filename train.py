@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     number("--total_steps", positive_int, None, "length of the cosine in batches; default: the whole training")
     number("--lambda_l1", float, 1000, "weight of the reconstruction")
     number("--lambda_gan", float, 1, "weight of the adversarial loss; 0 trains without a discriminator")
+    number("--lambda_ssim", float, 0, "weight of 1 - SSIM of what the hole shows, beside the reconstruction")
     number("--hole_weight", float, 1, "how much a pixel in the hole counts in the reconstruction")
     number("--known_weight", float, 0, "how much a pixel beside the hole counts there; 0: the published loss")
     add("--gan_type", choices=GAN_TYPES, default="WGAN", help="WGAN: hinge loss; LSGAN: least squares")

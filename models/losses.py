@@ -15,6 +15,9 @@ from torch import Tensor
 from utils import classes
 from utils.spec import CLASS_COUNTS
 
+SSIM_PX = 7  # side of the squares over which pictures are compared, scikit-image's own choice
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # Wang et al. 2004, for pictures in [0, 1]
+
 
 def composite(images: Tensor, predictions: Tensor, masks: Tensor) -> Tensor:
     """Fill the holes from the prediction and leave known pixels as they are.
@@ -87,6 +90,29 @@ def reconstruction(
         known = known * F.max_pool2d(rows_near, (1, 2 * rim_px + 1), 1, (0, rim_px))
     weights = hole_weight * masks + known_weight * known
     return ((drawn - images).abs() * weights).mean()
+
+
+def dissimilarity(filled: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al. 2004) of the holes, over squares of `SSIM_PX` that may reach beyond them.
+
+    Args:
+        filled: `(N, 3, H, W)` float, clean outside the holes; H and W at least `SSIM_PX`.
+        images: `(N, 3, H, W)` float in [0, 1], clean.
+        masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+
+    Returns:
+        The mean over all squares, each counted by the hole's share of it.
+    """
+
+    def mean(planes: Tensor) -> Tensor:
+        return F.avg_pool2d(planes, SSIM_PX, stride=1)
+
+    a, b = mean(filled), mean(images)
+    a_variance, b_variance = mean(filled * filled) - a * a, mean(images * images) - b * b
+    covariance = mean(filled * images) - a * b
+    tone = (2 * a * b + SSIM_C1) / (a * a + b * b + SSIM_C1)
+    pattern = (2 * covariance + SSIM_C2) / (a_variance + b_variance + SSIM_C2)
+    return ((1 - tone * pattern) * mean(masks)).mean()
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ class InpaintingOptions:
         batch_size1: samples over all processes.
         lr_g, lr_d: learning rates of generator and discriminator.
         b1, b2, weight_decay: of Adam.
-        lambda_l1, lambda_gan, gan_type, hole_weight, known_weight, rim_px, g_steps_per_d, warmup_l1:
+        lambda_l1, lambda_gan, lambda_ssim, gan_type, hole_weight, known_weight, rim_px, g_steps_per_d, warmup_l1:
             see `InpaintingTask`.
         ema, compile: see `Task`.
         overfit: samples of the self-test; it asks only what can be learnt, and no discriminator takes part.
@@ -166,6 +166,7 @@ class InpaintingOptions:
     weight_decay: float
     lambda_l1: float
     lambda_gan: float
+    lambda_ssim: float
     gan_type: str
     hole_weight: float
     known_weight: float
@@ -182,6 +183,7 @@ class InpaintingOptions:
         check_above_zero(lr_g=self.lr_g, lr_d=self.lr_d, lambda_l1=self.lambda_l1, hole_weight=self.hole_weight)
         check_not_negative(
             lambda_gan=self.lambda_gan,
+            lambda_ssim=self.lambda_ssim,
             known_weight=self.known_weight,
             rim_px=self.rim_px,
             weight_decay=self.weight_decay,
@@ -222,7 +224,7 @@ class InpaintingOptions:
     @property
     def losses(self) -> dict[str, Any]:
         """What the losses are made of, as `InpaintingTask` takes it."""
-        names = ("lambda_l1", "lambda_gan", "gan_type", "hole_weight", "known_weight", "rim_px")
+        names = ("lambda_l1", "lambda_gan", "lambda_ssim", "gan_type", "hole_weight", "known_weight", "rim_px")
         return {name: getattr(self, name) for name in names}
 
     def specs(self) -> dict[str, NetworkSpec]:

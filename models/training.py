@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from models.deepfillv2 import draw, pictures_of
-from models.losses import ADVERSARIAL_LOSSES, composite, reconstruction, weighted_cross_entropy
+from models.losses import ADVERSARIAL_LOSSES, composite, dissimilarity, reconstruction, weighted_cross_entropy
 
 COARSE_WEIGHT = 0.5  # of the coarse picture in the reconstruction, as published
 ALMOST_ONE, NEVER = 1 - 1e-6, 2**31 - 1  # of a GradScaler whose scale stays: less than 1 is what it accepts, and steps
@@ -118,6 +118,7 @@ def inpainting_step(
     *,
     lambda_l1: float = 1000.0,
     lambda_gan: float = 1.0,
+    lambda_ssim: float = 0.0,
     hole_weight: float = 1.0,
     known_weight: float = 0.0,
     rim_px: int = 0,
@@ -131,13 +132,15 @@ def inpainting_step(
         images: `(N, 3, H, W)` float32 in [0, 1], clean; with further channels, see `deepfillv2.draw`.
         masks: `(N, 1, H, W)` float32 in [0, 1], 1 in the hole.
         discriminator, optimizer_d: None trains on the reconstruction alone.
-        lambda_l1, lambda_gan: weights of reconstruction and adversarial loss in the generator's step.
+        lambda_l1, lambda_gan, lambda_ssim: weights of reconstruction, adversarial loss and `dissimilarity` in the
+            generator's step.
         hole_weight, known_weight, rim_px: which pixels count how much, see `reconstruction`.
         gan_type: key of `ADVERSARIAL_LOSSES`.
         update_discriminator: False leaves the discriminator as it is in this step.
 
     Returns:
-        `first_L1` and `second_L1` of the coarse and the refined picture and, with a discriminator, `loss_GAN` and (in
+        `first_L1` and `second_L1` of the coarse and the refined picture, with `lambda_ssim` the refined one's
+        `second_SSIM`, a dissimilarity, and, with a discriminator, `loss_GAN` and (in
         steps that update it) `loss_D`; then coarse and refined of this batch, `(N, 3, H, W)`, detached.
     """
     losses: dict[str, Tensor] = {}
@@ -155,6 +158,11 @@ def inpainting_step(
     second_l1 = reconstruction(refined.float(), images, masks, *weights)
     loss = lambda_l1 * (second_l1 + COARSE_WEIGHT * first_l1)
     losses |= {"first_L1": first_l1.detach(), "second_L1": second_l1.detach()}
+    if lambda_ssim:
+        first_ssim = dissimilarity(composite(images, coarse.float(), masks), images, masks)
+        second_ssim = dissimilarity(second, images, masks)
+        loss = loss + lambda_ssim * (second_ssim + COARSE_WEIGHT * first_ssim)
+        losses["second_SSIM"] = second_ssim.detach()
     if discriminator is not None:
         judge = bare(discriminator).requires_grad_(False)  # its gradients are not wanted here and cost half a step
         with precision.autocast():

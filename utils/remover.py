@@ -63,12 +63,17 @@ class OccluderRemover:
         options: thresholds, growth, feather, mode.
 
     Raises:
-        ValueError: there is no inpainter, but the options need one.
+        ValueError: there is no inpainter, but the options need one, or the published flow is asked for and the
+            inpainter reads what that does not measure.
     """
 
     def __init__(self, segmenter: Segmenter, inpainter: Inpainter | None, options: RemovalOptions) -> None:
         if inpainter is None and not options.without_network:
             raise ValueError(f"--structure {options.structure} needs an inpainting network; only does without")
+        if inpainter is not None and inpainter.guided and options.compat:
+            raise ValueError(
+                "--compat True measures no page structure, which this generator reads (in_channels 8): name one with 4"
+            )
         self.segmenter = segmenter
         self.inpainter = inpainter
         self.options = options

@@ -217,9 +217,7 @@ class Inpainter:
         average = self.spec.follows_hole
         holes = np.stack([preprocess.to_generator_mask(preprocess.fit_square(m, side, average), side) for m in levels])
         if guidance is None and self.guided:
-            raise ValueError(
-                "the generator reads what page structure says (in_channels 8): none is given, as by --compat"
-            )
+            raise ValueError("the generator reads what page structure says (in_channels 8): none is given")
         hints = None if guidance is None else self._planes(guidance)
         drawn = self.outputs(images, holes, hints)[0 if coarse else 1]
         return [

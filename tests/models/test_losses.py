@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from models.losses import (
     ADVERSARIAL_LOSSES,
     composite,
+    dissimilarity,
     hinge_discriminator,
     hinge_generator,
     least_squares_discriminator,
@@ -29,6 +30,19 @@ def test_weighted_cross_entropy_is_pytorchs_once_divided():
     weights = torch.tensor([1.0, 10.0])
     total, weight = weighted_cross_entropy(logits, labels, weights)
     torch.testing.assert_close(total / weight, F.cross_entropy(logits, labels, weight=weights))
+
+
+def test_dissimilarity_is_that_of_wang_counted_by_the_holes_share_of_each_square():
+    filled, images = torch.rand(1, 3, 7, 7, dtype=torch.float64), torch.rand(1, 3, 7, 7, dtype=torch.float64)
+    masks = torch.zeros(1, 1, 7, 7, dtype=torch.float64)
+    masks[..., :3] = 1
+    expected = 0.0
+    for a, b in zip(filled[0].numpy(), images[0].numpy(), strict=True):
+        covariance = ((a - a.mean()) * (b - b.mean())).mean()
+        tone = (2 * a.mean() * b.mean() + 1e-4) / (a.mean() ** 2 + b.mean() ** 2 + 1e-4)
+        expected += (1 - tone * (2 * covariance + 9e-4) / (a.var() + b.var() + 9e-4)) / 3
+    assert dissimilarity(filled, images, masks).item() == pytest.approx(expected * 3 / 7)
+    assert dissimilarity(images, images, masks).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_only_the_rim_counts_of_what_is_seen_where_it_is_asked_for():

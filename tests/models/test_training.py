@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from models.checkpoint import build_discriminator, build_generator, load_discriminator, load_generator, load_segmenter
+from models.losses import dissimilarity
 from models.training import (
     choose_precision,
     freeze_batch_norm,
@@ -119,13 +120,14 @@ def test_generator_minimises_the_weighted_sum_it_reports(gan_type):
     frozen = adam(discriminator, 0.0)
     inpainting_step(
         generator, optimizer, images, masks, FLOAT32, discriminator, frozen,
-        lambda_l1=3.0, lambda_gan=2.0, gan_type=gan_type, update_discriminator=False,
+        lambda_l1=3.0, lambda_gan=2.0, lambda_ssim=4.0, gan_type=gan_type, update_discriminator=False,
     )  # fmt: skip
     coarse, refined = twin(images, masks)
     filled = [images * (1 - masks) + drawn * masks for drawn in (coarse, refined)]
     verdict = discriminator(filled[1], masks)
     adversarial = -verdict.mean() if gan_type == "WGAN" else ((verdict - 1) ** 2).mean()
     loss = 3 * ((filled[1] - images).abs().mean() + 0.5 * (filled[0] - images).abs().mean()) + 2 * adversarial
+    loss += 4 * (dissimilarity(filled[1], images, masks) + 0.5 * dissimilarity(filled[0], images, masks))
     loss.backward()
     for moved, start in zip(generator.parameters(), twin.parameters(), strict=True):
         assert start.grad is not None

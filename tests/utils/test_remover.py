@@ -205,6 +205,9 @@ def test_modes_that_need_a_network_refuse_to_start_without():
     whole = remover()
     with pytest.raises(ValueError, match="needs an inpainting network"):
         OccluderRemover(whole.segmenter, None, RemovalOptions(structure="auto"))
+    guided = Inpainter(fill_grey, inpaint_spec(GENERATOR, latent_channels=4, in_channels=8))
+    with pytest.raises(ValueError, match="--compat True measures no page structure"):
+        OccluderRemover(whole.segmenter, guided, RemovalOptions(compat=True))
 
 
 @pytest.mark.parametrize(
