@@ -2,7 +2,8 @@
 
 The network sees the page's edge well and guesses it below what covers it. Where the edge runs into an occluder and
 comes out again, it is continued as `utils.page.borders` continues borders; each part that this cuts off is page or none
-as what is seen beside it. Where the edge is seen on one side only, or is not straight, the network's guess stays.
+as what is seen beside it. Where the edge is seen on one side only, or is not straight, the network's guess stays, but
+for islands: what hangs together with nothing that is seen is noise.
 """
 
 import cv2
@@ -40,16 +41,26 @@ def continue_page(off_page: Floats, covered: Mask) -> Floats:
         is the same.
     """
     hidden = grow(covered, CLEAR_PX)
-    continued = off_page
+    continued = _without_islands(off_page, hidden)
     for bounds in connected_bounds(hidden):
         window = bounds.padded(FOLLOW_PX[0], *hidden.shape)
-        part = crop(off_page, window)
+        part = crop(continued, window)
         inner = bounds.shifted(-window.x0, -window.y0)
         changed = _continue_window(part, np.ascontiguousarray(crop(hidden, window)), inner)
         if changed is not None:
             continued = continued.copy() if continued is off_page else continued
             crop(continued, window)[:] = changed
     return continued
+
+
+def _without_islands(off_page: Floats, hidden: Mask) -> Floats:
+    """`off_page` with parts of either kind that lie wholly in what is hidden, `(h, w)` bool, turned into the other."""
+    islands = np.zeros_like(hidden)
+    for kind in (off_page < 0.5, off_page >= 0.5):
+        _, labels = cv2.connectedComponents(kind.astype(np.uint8), connectivity=4)
+        seen = np.unique(labels[~hidden])
+        islands |= kind & ~np.isin(labels, seen)
+    return np.where(islands, 1 - off_page, off_page) if islands.any() else off_page
 
 
 def _continue_window(off_page: Floats, hidden: Mask, bounds: Box) -> Floats | None:

@@ -46,6 +46,7 @@ MIXED_SHARE, MIXED_LEAST_PX = 0.08, 400  # of a part on either side of the page'
 LINE_PRECISION = 0.01  # cells and radians, of a border's direction
 BORDER_GROUND_SHARE = 0.5  # of a part's rim that shows no page, if it lies beside it
 LEAST_FITTING_SHARE = 0.04  # of a part's rim: less of its kind is the blur of a border, or a fleck
+SEEN_SHARE = 0.1  # of a hidden part: a surface of which less is seen is light between fingers or a fleck
 LONG_RIM = 1.0  # times the root of a part's area: a shorter rim does not tell
 CUT_NEIGHBOURS = (-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)  # (down, across), nearest first
 VOTE_LEVELS = 30.0  # a pixel farther from every tone, a channel, is print or pattern: its cell tells its surface
@@ -284,6 +285,7 @@ def divide_hole(
     hole: Mask,
     borders: list[Points],
     area: tuple[slice, slice],
+    seen_px: Indices,
     off_page: Mask | None = None,
     grounds: tuple[int, ...] = (),
 ) -> Plane:
@@ -291,6 +293,8 @@ def divide_hole(
 
     Where the finder knows the page, a part that lies on both sides of its edge is cut along that, and what is page goes
     on with a page, what is beside it with another surface.
+
+    Surfaces of which next to nothing is seen go on nowhere if another one touches the part.
 
     The hole is taken a little larger: outside it, surfaces are known to a cell only. Of the surfaces beside the hole
     that one is touched whose tone the pixel has.
@@ -300,6 +304,7 @@ def divide_hole(
         tones: by the number of the surface its colour in the whole window by cells, `(rows, columns, 3)`.
         borders: in the window's coordinates.
         area: where the part lies in the window.
+        seen_px: by number of the surface how many pixels of it are seen in the window.
         off_page: `(h, w)` bool, where there is no page; None where nobody knows.
         grounds: numbers of the surfaces that are no page.
     """
@@ -316,6 +321,10 @@ def divide_hole(
     unlike = distances.min(axis=0) > 3 * VOTE_LEVELS
     nearest = np.where(unlike, surface[y, x], numbers[distances.argmin(axis=0)])
     touched = rim[y, x].astype(np.int64)
+    part_px = np.bincount(parts.ravel())
+    large = seen_px[nearest] >= SEEN_SHARE * part_px[touched]
+    chosen = large | (np.bincount(touched[large], minlength=len(part_px)) == 0)[touched]
+    touched, nearest = touched[chosen], nearest[chosen]
     if off_page is not None:
         is_ground = np.isin(nearest, grounds)
         off_page_parts &= ~_is_seen_on_page(parts, touched, is_ground, len(off_page_parts))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.arrays import Floats, Image, Labels, Mask, Plane, Points
+from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points
 from utils.page.borders import continue_borders, divide_hole, find_entries
 from utils.page.cells import (
     CELL_PX,
@@ -97,7 +97,8 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Pa
         borders: list[Points] = []
     else:
         borders = continue_borders(find_entries(window, surface, grid.hidden, tones), hole, page)
-        tone, pixels = _lay_surfaces(window, hole, surface, tones, borders, off_page, grounds)
+        seen_px = np.bincount(surface[~grid.hidden], minlength=len(tones) + 1) * CELL_PX**2
+        tone, pixels = _lay_surfaces(window, hole, surface, tones, seen_px, borders, off_page, grounds)
     return Paper(tone, bare[:height, :width].astype(bool), pixels, page, textured, borders, noise, light)
 
 
@@ -122,6 +123,7 @@ def _lay_surfaces(
     hole: Mask,
     surface: Labels,
     tones: list[Floats],
+    seen_px: Indices,
     borders: list[Points],
     off_page: Mask | None,
     grounds: tuple[int, ...],
@@ -132,6 +134,7 @@ def _lay_surfaces(
         window, hole: of `(h, w, …)` pixels.
         surface: number of each cell.
         tones: of each surface by cells.
+        seen_px: of each surface, by its number.
         borders: continued through the hole.
         off_page: `(h, w)` bool, where there is no page, or None.
         grounds: numbers of the surfaces that are no page.
@@ -141,7 +144,7 @@ def _lay_surfaces(
     area = area_around(hole, 2 * CELL_PX)
     local = {number: tones[number - 1] for number in list_numbers(pixels[area_around(hole, VOTE_PX)])}
     apart = None if off_page is None or not grounds else off_page[area]
-    pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, apart, grounds)
+    pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, seen_px, apart, grounds)
     tone = np.empty((height, width, 3), np.float32)
     # Soft borders in the hole only: outside, nothing is drawn.
     _paint_surfaces(tone, pixels, tones, area, BORDER_REACH_PX)

@@ -63,3 +63,13 @@ def test_the_guess_stays_where_the_edge_is_not_straight():
     said[:] = xs < 100 + 12 * np.sin(ys / 4)
     said[finger] = 0.3
     assert continue_page(said, finger) is said
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_an_island_below_an_occluder_is_what_surrounds_it(page):
+    said, hand = np.full(SHAPE, 0.1 if page else 0.9, np.float32), over(100, 250, 60, 200)
+    truth = said.copy()
+    said[150:170, 100:140] = 1 - said[0, 0]
+    assert np.array_equal(continue_page(said, hand) >= 0.5, truth >= 0.5)
+    seen = over(0, 0, 0, 0)
+    assert continue_page(said, seen) is said

@@ -57,6 +57,9 @@ def test_an_entry_is_known_to_a_fraction_of_a_pixel(angle):
         assert set(found.surfaces) == {1, 2} and (280 - found.point[1]) * found.heading[1] > 0
 
 
+SEEN_PX = np.array([0, HEIGHT * WIDTH, HEIGHT * WIDTH])
+
+
 def test_a_window_of_one_surface_has_no_entries():
     picture, grid = covered(sheet(), HOLE), lay_grid(covered(sheet(), HOLE), HOLE)
     assert find_entries(picture, np.ones(grid.hidden.shape, np.int32), grid.hidden, [np.zeros((70, 80, 3))]) == []
@@ -75,7 +78,7 @@ def test_a_hole_is_cut_along_its_border_and_each_part_goes_to_what_it_touches(kn
     area = slice(0, HEIGHT), slice(0, WIDTH)
     shuffled = np.where(HOLE, 2, truth).astype(np.uint8)
     beside = (truth == 2) if known else None
-    divided = divide_hole(window, tones, shuffled, HOLE, [border], area, beside, (2,) if known else ())
+    divided = divide_hole(window, tones, shuffled, HOLE, [border], area, SEEN_PX, beside, (2,) if known else ())
     assert (divided == truth)[abs(x - 330) > 2].all() and set(np.unique(divided)) == {1, 2}
 
 
@@ -83,7 +86,7 @@ def test_without_borders_the_hole_goes_to_the_surface_around_it():
     ones = np.ones((HEIGHT, WIDTH), np.uint8)
     tones = {1: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), 210, np.float32)}
     window = np.full((HEIGHT, WIDTH, 3), 210, np.uint8)
-    assert (divide_hole(window, tones, ones, HOLE, [], (slice(0, HEIGHT), slice(0, WIDTH))) == 1).all()
+    assert (divide_hole(window, tones, ones, HOLE, [], (slice(0, HEIGHT), slice(0, WIDTH)), SEEN_PX) == 1).all()
 
 
 @pytest.mark.parametrize(("right", "owner"), [(210, 1), (80, 2)])
@@ -96,5 +99,19 @@ def test_what_the_finder_lays_beside_the_page_is_page_where_most_of_its_rim_is(r
     }
     window = np.where((truth == 1)[..., None], 210, 80).astype(np.uint8).repeat(3, 2)
     area = slice(0, HEIGHT), slice(0, WIDTH)
-    divided = divide_hole(window, tones, truth, HOLE, [], area, x >= 330, (2,))
+    divided = divide_hole(window, tones, truth, HOLE, [], area, SEEN_PX, x >= 330, (2,))
     assert (divided[HOLE & (x < 320)] == 1).all() and (divided[HOLE & (x > 340)] == owner).all()
+
+
+@pytest.mark.parametrize(("seen_px", "owner"), [(100, 2), (HEIGHT * WIDTH, 1)])
+def test_a_surface_of_which_next_to_nothing_is_seen_does_not_go_on_below_a_hand(seen_px, owner):
+    gap = np.full((HEIGHT, WIDTH), 2, np.uint8)
+    rows, columns = np.nonzero(HOLE)
+    gap[:, : columns.max()] = 1  # what most of the rim shows
+    tones = {
+        n: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), level, np.float32) for n, level in ((1, 80), (2, 210))
+    }
+    window = np.where((gap == 1)[..., None], 80, 210).astype(np.uint8).repeat(3, 2)
+    area = slice(0, HEIGHT), slice(0, WIDTH)
+    divided = divide_hole(window, tones, gap, HOLE, [], area, np.array([0, seen_px, HEIGHT * WIDTH]))
+    assert (divided[HOLE][: rows.size // 2] == owner).all()
