@@ -15,6 +15,7 @@ from torch import Tensor
 from utils import classes
 from utils.spec import CLASS_COUNTS
 
+USUAL_ERROR, LEAST_ERROR = 0.05, 0.01  # of a guide, in shares of white; the second is grain, which nobody can guess
 SSIM_PX = 7  # side of the squares over which pictures are compared, scikit-image's own choice
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # Wang et al. 2004, for pictures in [0, 1]
 
@@ -73,6 +74,7 @@ def reconstruction(
     hole_weight: float = 1.0,
     known_weight: float = 0.0,
     rim_px: int = 0,
+    counts: Tensor | float = 1.0,
 ) -> Tensor:
     """Mean absolute difference between what was drawn and the clean picture.
 
@@ -83,22 +85,42 @@ def reconstruction(
         hole_weight: how much a pixel in the hole counts; 1 is the published mean over all pixels of the composite.
         known_weight: how much a pixel counts that the network sees; 0 is the published loss, of the composite alone.
         rim_px: only so near the hole, both ways, a pixel counts that the network sees; 0 is everywhere.
+        counts: `(N, 1, 1, 1)`, how much each sample counts.
     """
     known = 1 - masks
     if rim_px:
         rows_near = F.max_pool2d(masks, (2 * rim_px + 1, 1), 1, (rim_px, 0))
         known = known * F.max_pool2d(rows_near, (1, 2 * rim_px + 1), 1, (0, rim_px))
-    weights = hole_weight * masks + known_weight * known
+    weights = (hole_weight * masks + known_weight * known) * counts
     return ((drawn - images).abs() * weights).mean()
 
 
-def dissimilarity(filled: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+def count_by_guide(guides: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+    """How much each sample counts in the training of a guided generator: more where the guide is right already.
+
+    Else holes over text, which nobody can know, drown plain paper, which the network then tints.
+
+    Args:
+        guides: `(N, 3, H, W)` float in [0, 1], the pictures that the network corrects.
+        images: `(N, 3, H, W)` float in [0, 1], clean.
+        masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+
+    Returns:
+        `(N, 1, 1, 1)`, 1 where the guide is off by `USUAL_ERROR` on average.
+    """
+    hole = masks.mean((1, 2, 3), keepdim=True).clamp(min=1e-4)
+    error = ((guides - images).abs() * masks).mean((1, 2, 3), keepdim=True) / hole
+    return (USUAL_ERROR + LEAST_ERROR) / (error + LEAST_ERROR)
+
+
+def dissimilarity(filled: Tensor, images: Tensor, masks: Tensor, counts: Tensor | float = 1.0) -> Tensor:
     """1 - SSIM (Wang et al. 2004) of the holes, over squares of `SSIM_PX` that may reach beyond them.
 
     Args:
         filled: `(N, 3, H, W)` float, clean outside the holes; H and W at least `SSIM_PX`.
         images: `(N, 3, H, W)` float in [0, 1], clean.
         masks: `(N, 1, H, W)` float in [0, 1], 1 in the hole.
+        counts: `(N, 1, 1, 1)`, how much each sample counts.
 
     Returns:
         The mean over all squares, each counted by the hole's share of it.
@@ -112,7 +134,7 @@ def dissimilarity(filled: Tensor, images: Tensor, masks: Tensor) -> Tensor:
     covariance = mean(filled * images) - a * b
     tone = (2 * a * b + SSIM_C1) / (a * a + b * b + SSIM_C1)
     pattern = (2 * covariance + SSIM_C2) / (a_variance + b_variance + SSIM_C2)
-    return ((1 - tone * pattern) * mean(masks)).mean()
+    return ((1 - tone * pattern) * mean(masks) * counts).mean()
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

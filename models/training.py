@@ -12,8 +12,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from models.deepfillv2 import draw, pictures_of
-from models.losses import ADVERSARIAL_LOSSES, composite, dissimilarity, reconstruction, weighted_cross_entropy
+from models.deepfillv2 import PICTURE_CHANNELS, draw, pictures_of
+from models.losses import (
+    ADVERSARIAL_LOSSES,
+    composite,
+    count_by_guide,
+    dissimilarity,
+    reconstruction,
+    weighted_cross_entropy,
+)
 
 COARSE_WEIGHT = 0.5  # of the coarse picture in the reconstruction, as published
 ALMOST_ONE, NEVER = 1 - 1e-6, 2**31 - 1  # of a GradScaler whose scale stays: less than 1 is what it accepts, and steps
@@ -129,7 +136,8 @@ def inpainting_step(
 
     Args:
         generator: images and masks → coarse and refined, `(N, 3, H, W)` in (-1, 1).
-        images: `(N, 3, H, W)` float32 in [0, 1], clean; with further channels, see `deepfillv2.draw`.
+        images: `(N, 3, H, W)` float32 in [0, 1], clean; with further channels, see `deepfillv2.draw` and
+            `count_by_guide`.
         masks: `(N, 1, H, W)` float32 in [0, 1], 1 in the hole.
         discriminator, optimizer_d: None trains on the reconstruction alone.
         lambda_l1, lambda_gan, lambda_ssim: weights of reconstruction, adversarial loss and `dissimilarity` in the
@@ -146,21 +154,22 @@ def inpainting_step(
     losses: dict[str, Tensor] = {}
     with precision.autocast():
         coarse, refined = draw(generator, images, masks)
-    images = pictures_of(images)
+    images, hints = pictures_of(images), images[:, PICTURE_CHANNELS:]
+    counts = count_by_guide(pictures_of(hints), images, masks) if hints.shape[1] else 1.0
     second = composite(images, refined.float(), masks)
 
     if discriminator is not None and optimizer_d is not None and update_discriminator:
         pictures = images, second.detach()
         losses["loss_D"] = _discriminator_step(discriminator, optimizer_d, *pictures, masks, precision, gan_type)
 
-    weights = hole_weight, known_weight, rim_px
+    weights = hole_weight, known_weight, rim_px, counts
     first_l1 = reconstruction(coarse.float(), images, masks, *weights)
     second_l1 = reconstruction(refined.float(), images, masks, *weights)
     loss = lambda_l1 * (second_l1 + COARSE_WEIGHT * first_l1)
     losses |= {"first_L1": first_l1.detach(), "second_L1": second_l1.detach()}
     if lambda_ssim:
-        first_ssim = dissimilarity(composite(images, coarse.float(), masks), images, masks)
-        second_ssim = dissimilarity(second, images, masks)
+        first_ssim = dissimilarity(composite(images, coarse.float(), masks), images, masks, counts)
+        second_ssim = dissimilarity(second, images, masks, counts)
         loss = loss + lambda_ssim * (second_ssim + COARSE_WEIGHT * first_ssim)
         losses["second_SSIM"] = second_ssim.detach()
     if discriminator is not None:

@@ -14,6 +14,7 @@ from utils.page.tone import EXPECTED_RELAXATIONS, fit_membrane
 SHADOW_CELLS = 10  # so near the hole the occluder's shadow may lie
 RIM_CELLS = 2.5  # so near the hole a shadow is deepest, and is told from other dark things
 SHADOW_SHARE = 0.05  # a shadow takes at least this share of the light on average along the rim
+SPECK_SHARE = 0.1  # ink that was missed takes so much more than what lies around it; a shadow is not so steep
 MIN_SHADED_CELLS = 25  # a shadow takes so many cells of the rim; what is smaller is a fold, or ink that was missed
 FAINTEST_SHADOW = 0.01  # a shadow ends where it takes less of the light than this
 DEEPEST_SHADOW = 0.5  # what takes more of the light than this is something else
@@ -79,4 +80,4 @@ def _find_specks(missing: Floats, visible: Mask) -> Mask:
     """Cells that are darker than those around them, of which only wholly visible ones count: ink that was missed."""
     lightest = cv2.erode(np.where(visible, missing, 1).astype(np.float32), np.ones((3, 3), np.uint8))
     around = cv2.dilate(np.where(visible, lightest, -1).astype(np.float32), np.ones((5, 5), np.uint8))
-    return missing - around > SHADOW_SHARE
+    return missing - around > SPECK_SHARE

@@ -13,6 +13,7 @@ from utils.page.cells import strongest
 from utils.page.grain import TILE_PX, draw_grain, measure_grain, seed_of
 from utils.page.paper import Paper, measure_paper
 from utils.page.patterns import find_patterned
+from utils.page.rim import meet_rim
 from utils.page.rule import Rule
 from utils.page.rules import find_rules
 from utils.page.shadow import lift_shadow
@@ -82,6 +83,7 @@ def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
     paper = measure_paper(_blank(window, hole), hole, off_page)
     lifted, shade = lift_shadow(window, hole, paper)
+    meet_rim(lifted, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
     visible = lifted.copy()
     cv2.copyTo(tone, hole.view(np.uint8), visible)
