@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from models.losses import (
     ADVERSARIAL_LOSSES,
     composite,
+    count_by_guide,
     dissimilarity,
     hinge_discriminator,
     hinge_generator,
@@ -43,6 +44,16 @@ def test_dissimilarity_is_that_of_wang_counted_by_the_holes_share_of_each_square
         expected += (1 - tone * (2 * covariance + 9e-4) / (a.var() + b.var() + 9e-4)) / 3
     assert dissimilarity(filled, images, masks).item() == pytest.approx(expected * 3 / 7)
     assert dissimilarity(images, images, masks).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_samples_count_by_how_right_their_guide_is_in_the_hole():
+    images, masks = torch.full((3, 3, 8, 8), 0.5), torch.zeros(3, 1, 8, 8)
+    masks[..., :4] = 1
+    off = torch.tensor([0.0, 0.05, 0.3]).view(3, 1, 1, 1)
+    counts = count_by_guide(images + off * masks + 0.4 * (1 - masks), images, masks)
+    torch.testing.assert_close(counts.flatten(), torch.tensor([6.0, 1.0, 0.06 / 0.31]))
+    losses = [reconstruction(images + 0.1, images, masks, counts=counts[n : n + 1]).item() for n in range(3)]
+    assert losses == pytest.approx([0.1 * 0.5 * count for count in (6.0, 1.0, 0.06 / 0.31)], rel=1e-4)
 
 
 def test_only_the_rim_counts_of_what_is_seen_where_it_is_asked_for():

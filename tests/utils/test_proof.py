@@ -21,6 +21,7 @@ class Network:
 
     def run(self, images, masks, *hints):
         self.calls += 1
+        self.hints = hints
         self.shapes.append([array.shape for array in (images, masks, *hints)])
         drawn = self.draw(images, masks)
         return drawn, drawn
@@ -84,3 +85,15 @@ def test_guided_network_reads_what_structure_says():
     network = Network(fill, crops="hole", in_channels=8)
     proof.paint(network.inpainter, covered(pixels(sheet()), HOLE), HOLE)
     assert network.shapes == [[(1, 3, 256, 256), (1, 1, 256, 256), (1, 4, 256, 256)]]
+
+
+@pytest.mark.parametrize("levels", [0, 12])
+def test_guided_network_corrects_structure_at_the_photos_own_size(levels):
+    """What it leaves alone stays as sharp as it was, though the network sees the hole reduced."""
+    network = Network(lambda images, masks: network.hints[0][:, :3] + levels / 255, crops="hole", in_channels=8)
+    hole = hole_at(100, 60, 560, 500)
+    found = repair(covered(pixels(sheet()), hole), hole)
+    painted = proof.paint(network.inpainter, covered(pixels(sheet()), hole), hole, structure=found)
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    inner = depth > 6  # the reduced hole has a soft edge
+    assert network.calls == 1 and np.array_equal(painted[inner], np.minimum(found.image[inner] + levels, 255))
