@@ -16,7 +16,7 @@ from utils.page.cells import grow
 from utils.regions import Box, connected_parts, crop
 
 # Pixels of the network; levels of 8 bits. Chosen by looking at repairs of photographs of receipts and books in hands.
-AROUND_PX = 25  # so far around an occluder's rest its surroundings are looked at
+AROUND_PX = (25, 75)  # so far around an occluder's rest its surroundings are looked at; farther where few are seen
 CLEAR_PX = 4  # nothing is measured so near to an occluder or to the page's edge: each draws the other's aside
 LEAST_GROUND_PX = 150  # pixels of surroundings, below which nothing is known of the surroundings
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
@@ -97,8 +97,10 @@ def is_continuable(small: Image, off_page: Floats, remainder: Mask, covered: Mas
         covered: `(h, w)` bool, all occluders.
     """
     page = grow(off_page < SURELY_BESIDE, CLEAR_PX)
-    visible = grow(remainder, AROUND_PX) & ~grow(covered, CLEAR_PX) & ~page
-    if np.count_nonzero(visible) < LEAST_GROUND_PX:
+    ground = ~grow(covered, CLEAR_PX) & ~page
+    reaches = (ground & grow(remainder, reach) for reach in AROUND_PX)
+    visible = next((reached for reached in reaches if np.count_nonzero(reached) >= LEAST_GROUND_PX), None)
+    if visible is None:
         return False
     ys, xs = np.nonzero(visible)
     soft = cv2.GaussianBlur(small, (0, 0), TEXTURE_BLUR_PX)[ys, xs].astype(np.float64)

@@ -202,6 +202,15 @@ def test_a_fleck_of_page_in_what_stays_of_an_occluder_is_none():
     assert found.mask[290:330, 210:290].all() and not found.mask[:, :190].any() and len(found.regions) == 1
 
 
+def test_surroundings_of_which_a_narrow_strip_is_seen_are_looked_for_farther_away():
+    image, hand, beside = np.full((640, 480, 3), PAPER, np.uint8), np.zeros((640, 480)), np.zeros((640, 480))
+    image[:, :9], beside[:, :9] = DESK, 1
+    hand[560:, 0:45] = 1
+    image[hand > 0] = SKIN
+    found = find(image, says(hand, beside), RemovalOptions(grow_px=0, min_area_px=0))
+    assert found.mask[566:634, 2:40].all()
+
+
 def test_a_region_of_the_papers_own_colour_stays_where_the_network_is_sure():
     image = np.full((640, 480, 3), PAPER, np.uint8)
     probs = np.zeros(image.shape[:2], np.float32)
