@@ -11,7 +11,7 @@ The constants were chosen on windows of drawn life-like photos and by looking at
 import cv2
 import numpy as np
 
-from utils.arrays import Image, Mask
+from utils.arrays import Floats, Image, Mask
 from utils.blend import spread
 from utils.page.cells import area_around, list_numbers, strongest, thrice
 from utils.page.paper import Paper
@@ -28,6 +28,7 @@ DARKEST_SHARE = 0.2  # of the paper's own light: what is darker by more is print
 LIGHTEST_SHARE = 0.3  # what is lighter by more is something else
 FADED_RADII = 1.5  # so many times the largest depth of a hole from its rim nothing is changed
 LEAST_FADED_PX = 24.0  # nor nearer than this
+SHIFTED_ROWS = 64  # so many rows are shifted at a time
 
 
 def meet_rim(window: Image, hole: Mask, paper: Paper) -> None:
@@ -60,7 +61,6 @@ def meet_rim(window: Image, hole: Mask, paper: Paper) -> None:
     depth = SAMPLED_PX * cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_5)
     faded_px = max(FADED_RADII * float(depth.max()), LEAST_FADED_PX)
     fading = np.square(np.clip(1 - depth / faded_px, 0, 1))
-    fading = cv2.resize(fading, (width, height), interpolation=cv2.INTER_LINEAR)
     inside = cv2.copyTo(paper.surface[area], hole[area].view(np.uint8))
     for number in list_numbers(inside):
         own = numbers == number
@@ -72,7 +72,18 @@ def meet_rim(window: Image, hole: Mask, paper: Paper) -> None:
         trust = np.minimum(count * SAMPLED_PX**2 / (TRUSTED_SHARE * cell**2), 1).astype(np.float32)
         membrane = spread(mean, trust.reshape(rows, columns))
         membrane *= thrice(np.clip(strongest(np.abs(membrane)) / UNSEEN_LEVELS - 1, 0, 1))
-        offset = cv2.resize(membrane, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)[:height, :width]
-        share = cv2.copyTo(fading, (inside == number).view(np.uint8))
-        cv2.accumulateProduct(offset, thrice(share), paper.tone[area])
+        for top in range(0, height, SHIFTED_ROWS):  # a hole may take millions of pixels
+            strip = inside[top : top + SHIFTED_ROWS] == number
+            if strip.any():
+                share = cv2.copyTo(_enlarge_rows(fading, SAMPLED_PX, top, strip.shape), strip.view(np.uint8))
+                offset = _enlarge_rows(membrane, cell, top, strip.shape)
+                cv2.accumulateProduct(offset, thrice(share), paper.tone[area][top : top + SHIFTED_ROWS])
     np.clip(paper.tone[area], 0, 255, out=paper.tone[area])
+
+
+def _enlarge_rows(small: Floats, times: int, top: int, shape: tuple[int, ...]) -> Floats:
+    """Some rows of a picture that is enlarged so many times, from `top` on: `(h, w, …)` of a shape `(h, w)`."""
+    to_small = np.array([[1, 0, 0.5], [0, 1, top + 0.5]]) / times - [[0, 0, 0.5], [0, 0, 0.5]]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    large = cv2.warpAffine(small, to_small, shape[1::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(large, np.float32)
