@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.looks import grain_kept
-from utils.arrays import Floats, Image
+from utils.arrays import Image
 from utils.flags import positive_int
+from utils.metrics import psnr
 from utils.page.guidance import COPIED, SURE, UNSURE
+from utils.preprocess import to_image
 
 CROP_SIDE = 256  # pixels, of the published network
 HIDDEN_FROM = 0.99  # of a mask: what is hidden less is seen in part
-LEAST_MSE = 1e-8  # of which the PSNR is 80 dB
 KINDS = {"sure": SURE, "copied": COPIED, "unsure": UNSURE}
 
 
@@ -63,20 +64,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         hidden = (mask > HIDDEN_FROM).numpy()[0, 0]
         kind = float(np.median(hints[0, 3].numpy()[hidden])) * 255 if hidden.any() else np.nan
         row: dict[str, Any] = {"kind": next((name for name, level in KINDS.items() if abs(level - kind) < 1), "")}
+        truth = to_image(picture[0].numpy())
+        tile = [to_image((picture * (1 - mask))[0].numpy()), truth]
         results = {"structure": hints[:, :3], "network": drawn.clamp(0, 1)}
         for name, result in results.items():
             filled = composite(picture, result, mask)
-            squared = float((filled - picture).square().mean(1)[0].numpy()[hidden].mean())
-            row[f"{name} mask_psnr"] = -10 * np.log10(max(squared, LEAST_MSE))
+            shown = to_image(filled[0].numpy())
+            row[f"{name} mask_psnr"] = psnr(shown, truth, hidden)
             row[f"{name} dissimilarity"] = float(dissimilarity(filled, picture, mask) / mask.mean())
-            if (grain := grain_kept(to_picture(filled[0].numpy()), hidden)) is not None:
+            if (grain := grain_kept(shown, hidden)) is not None:
                 row[f"{name} grain"] = grain
-            results[name] = filled
+            tile.append(shown)
         row["better"] = float(row["network mask_psnr"] > row["structure mask_psnr"])
         rows.append(row)
-        if args.sheet:
-            shown = (picture * (1 - mask), picture, *results.values())
-            tiles.append(np.hstack([to_picture(part[0].numpy()) for part in shown]))
+        tiles.append(np.hstack(tile))
     means = [mean_row(rows, kind=f"all {len(rows)}")]
     for name in KINDS:
         chosen = [row for row in rows if row["kind"] == name]
@@ -86,11 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.sheet:
         write_image(args.sheet, np.vstack(tiles))
     return 0
-
-
-def to_picture(planes: Floats) -> Image:
-    """`(3, h, w)` float RGB in [0, 1] → `(h, w, 3)` uint8 BGR."""
-    return np.ascontiguousarray(np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)[..., ::-1])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from utils import blend, preprocess
 from utils.arrays import Image, Mask
 from utils.crops import hole_crop
 from utils.page.doubt import find_doubts, is_better
-from utils.page.guidance import guidance_of
+from utils.page.guidance import guidance_of, guide
 from utils.page.structure import Structure, repair
 from utils.regions import Box, connected_bounds, crop
 from utils.stages import Inpainter
@@ -38,43 +38,42 @@ def paint(
     Returns:
         `(h, w, 3)` uint8; outside the hole, what was seen or what the network draws of it.
     """
-    if inpainter.guided and structure is None:
-        structure = repair(window, hole, no_page)
+    hints = None
+    if inpainter.guided:
+        hints = guide(window, hole, no_page) if structure is None else guidance_of(structure)
     if not inpainter.spec.follows_hole:
-        return _paint_crop(inpainter, window, hole, Box(0, 0, hole.shape[1], hole.shape[0]), structure, coarse)
+        return _paint_crop(inpainter, window, hole, Box(0, 0, hole.shape[1], hole.shape[0]), hints, coarse)
     painted = window.copy()
     for bounds in connected_bounds(hole):
         box = hole_crop(bounds, inpainter.side, *hole.shape).box
         inner = bounds.shifted(-box.x0, -box.y0)
-        drawn = crop(_paint_crop(inpainter, window, hole, box, structure, coarse), inner)
+        drawn = crop(_paint_crop(inpainter, window, hole, box, hints, coarse), inner)
         pixels = crop(hole, bounds)
         crop(painted, bounds)[pixels] = drawn[pixels]
     return painted
 
 
-def _paint_crop(
-    inpainter: Inpainter, window: Image, hole: Mask, box: Box, structure: Structure | None, coarse: bool
-) -> Image:
+def _paint_crop(inpainter: Inpainter, window: Image, hole: Mask, box: Box, hints: Image | None, coarse: bool) -> Image:
     """What the network draws of a box of the window, at the window's scale.
 
     A guided network corrects structure's picture: what it changes at its own size is added to that at the photo's, so
     that rules and grain stay as sharp as they are.
     """
     picture, covered = np.ascontiguousarray(crop(window, box)), np.ascontiguousarray(crop(hole, box))
-    if not inpainter.guided:
+    if hints is None:
         (small,) = inpainter.draw([picture], [covered], coarse)
         return preprocess.resize(blend.match_tone(small, picture, covered), *covered.shape)
-    assert structure is not None  # measured by `paint`
-    hints = np.ascontiguousarray(crop(guidance_of(structure), box))
-    (small,) = inpainter.draw([picture], [covered], coarse, [hints])
+    guidance = np.ascontiguousarray(crop(hints, box))
+    (small,) = inpainter.draw([picture], [covered], coarse, [guidance])
+    repaired = guidance[..., :3]
     height, width = small.shape[:2]
     average = inpainter.spec.follows_hole
     before, share = (
         preprocess.fit_square(layer, inpainter.side, average)[:height, :width].astype(np.float32)
-        for layer in (hints[..., :3], covered.astype(np.uint8) * 255)
+        for layer in (repaired, covered.astype(np.uint8) * 255)
     )
     change = np.where(share[..., None] < HALF_LEVEL, 0, small - before)
-    return np.asarray(cv2.add(hints[..., :3], preprocess.resize(change, *covered.shape), dtype=cv2.CV_8U), np.uint8)
+    return np.asarray(cv2.add(repaired, preprocess.resize(change, *covered.shape), dtype=cv2.CV_8U), np.uint8)
 
 
 def improve(
