@@ -29,7 +29,7 @@ from utils.page.cells import (
     thrice,
 )
 from utils.page.light import measure_light
-from utils.page.surfaces import choose_page, find_grounds, find_textured, number_surfaces
+from utils.page.surfaces import choose_page, find_grounds, find_pictures, find_textured, number_surfaces
 from utils.page.tone import continue_tone
 
 BORDER_CELLS = 2  # so near another surface a cell holds some of it
@@ -80,11 +80,15 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Pa
     bare = find_bare(grid, darkness, noise)
     surface = number_surfaces(reduce_closed(closed, grid), grid.hidden)
     share, mean = cell_means(grid.window, bare)
-    grounds = find_grounds(surface, off_page, grid.hidden)
+    beside = find_grounds(surface, off_page, grid.hidden)
+    grounds = beside or ()
+    if len(grounds) == np.count_nonzero(np.bincount(surface[~grid.hidden])):  # one of them must do as the page
+        grounds = ()
     page = choose_page(surface, mean, np.where(np.isin(surface, grounds), 0, share))
     textured = find_textured(surface, darkness, grid.covered, page)
-    if grounds:  # what is copied from a page is print
-        textured = tuple(number for number in textured if number in grounds)
+    if beside is not None:  # from a page print would be copied, unless it is a picture
+        copied = beside + find_pictures(surface, share, grid.hidden)
+        textured = tuple(number for number in textured if number in copied)
     if textured:  # what is dark there is texture and no ink: every visible pixel is theirs
         _count_all_visible(grid, np.isin(surface, textured), share, mean)
     shares = [_share_of(surface, number, share) for number in range(1, int(surface.max()) + 1)]

@@ -27,6 +27,7 @@ DESK_ROUGH_SHARE = 0.3  # least share of a patterned desk that is in no surface,
 DESK_EDGE_CELLS = 6  # a patterned desk reaches the edge of the window with so many cells
 OUTSIDE_SHARE = 0.5  # of a surface's visible cells lie beside the page if it is no page
 ROUGH_LEVELS = 2.0  # on a surface without texture half of the pixels are darker by at most so much: print is sparse
+PICTURE_BARE_SHARE = 0.08  # of a printed picture's pixels look like bare paper at most; of the densest text 0.13 do
 
 
 def number_surfaces(closed: Image, hidden: Mask) -> Labels:
@@ -155,15 +156,15 @@ def choose_page(surface: Labels, mean: Floats, share: Floats) -> int:
     return int(sums[1:].argmax()) + 1
 
 
-def find_grounds(surface: Labels, off_page: Mask | None, hidden: Mask) -> tuple[int, ...]:
-    """Numbers of the surfaces that are no page, as the finder sees it; none where it cannot tell.
+def find_grounds(surface: Labels, off_page: Mask | None, hidden: Mask) -> tuple[int, ...] | None:
+    """Numbers of the surfaces that are no page, as the finder sees it; None where it cannot tell.
 
     Args:
         surface, hidden: `(rows, columns)`, the numbers; where the hole takes a part of the cell.
         off_page: `(h, w)` bool, where there is no page; None where nobody knows.
     """
     if off_page is None:
-        return ()
+        return None
     middle = slice(CELL_PX // 2, None, CELL_PX)
     cells = np.zeros(surface.shape, bool)
     beside_cells = off_page[middle, middle]
@@ -171,8 +172,20 @@ def find_grounds(surface: Labels, off_page: Mask | None, hidden: Mask) -> tuple[
     visible = ~hidden
     count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
     outside = np.bincount(surface[visible & cells], minlength=len(count))
-    grounds = [n for n in range(1, len(count)) if count[n] and outside[n] > OUTSIDE_SHARE * count[n]]
-    return tuple(grounds) if len(grounds) < np.count_nonzero(count[1:]) else ()
+    return tuple(n for n in range(1, len(count)) if count[n] and outside[n] > OUTSIDE_SHARE * count[n])
+
+
+def find_pictures(surface: Labels, share: Floats, hidden: Mask) -> tuple[int, ...]:
+    """Numbers of the surfaces that show next to no bare paper; print lies on paper.
+
+    Args:
+        surface, hidden: as in `find_grounds`.
+        share: `(rows, columns)`, how much of each cell is bare.
+    """
+    visible = ~hidden
+    count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
+    bare = np.bincount(surface[visible], share[visible], minlength=len(count))
+    return tuple(n for n in range(1, len(count)) if count[n] and bare[n] < PICTURE_BARE_SHARE * count[n])
 
 
 def find_textured(surface: Labels, darkness: Plane, covered: Plane, page: int) -> tuple[int, ...]:

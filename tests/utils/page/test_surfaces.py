@@ -3,7 +3,7 @@ import pytest
 
 from utils.page import surfaces
 from utils.page.cells import CELL_PX
-from utils.page.surfaces import choose_page, find_grounds, find_textured, number_surfaces
+from utils.page.surfaces import choose_page, find_grounds, find_pictures, find_textured, number_surfaces
 
 ROWS, COLUMNS = 40, 60
 NOTHING = np.zeros((ROWS, COLUMNS), bool)
@@ -70,14 +70,24 @@ def test_the_page_is_large_and_bright():
     assert choose_page(numbers, mean, np.where(numbers == 2, 0, share)) == 1  # of the other nothing is bare
 
 
-def test_what_the_finder_sees_beside_the_page_is_ground_unless_that_leaves_no_page():
+def test_what_the_finder_sees_beside_the_page_is_ground():
     numbers = np.ones((ROWS, COLUMNS), np.int32)
     numbers[:, 40:] = 2
     beside = np.zeros((ROWS * CELL_PX - 3, COLUMNS * CELL_PX - 5), bool)  # the last cells are not whole
-    assert find_grounds(numbers, None, NOTHING) == find_grounds(numbers, beside, NOTHING) == ()
+    assert find_grounds(numbers, None, NOTHING) is None and find_grounds(numbers, beside, NOTHING) == ()
     beside[:, 38 * CELL_PX :] = True
     assert find_grounds(numbers, beside, NOTHING) == (2,)
-    assert find_grounds(numbers, np.ones_like(beside), NOTHING) == ()
+    assert find_grounds(numbers, np.ones_like(beside), NOTHING) == (1, 2)
+
+
+def test_a_surface_is_a_picture_where_next_to_nothing_of_it_that_is_seen_is_bare():
+    numbers = np.ones((ROWS, COLUMNS), np.int32)
+    numbers[:, 20:], numbers[:, 40:] = 2, 3
+    share = np.select([numbers == 1, numbers == 2], [0.5, 0.15], 0.05).astype(np.float32)
+    assert find_pictures(numbers, share, NOTHING) == (3,)
+    share[:, 20:30] = 0
+    assert find_pictures(numbers, share, NOTHING) == (2, 3)
+    assert find_pictures(numbers, share, numbers == 3) == (2,)
 
 
 def test_only_a_surface_that_is_dark_in_most_places_has_a_texture():
