@@ -18,6 +18,8 @@ STRONG_SHARE = 0.4  # of its darkness that must be drawn
 ARRIVED_SHARE = 0.8  # of its hidden length that must be drawn so
 GRAIN_SIGMA_PX = 2.0  # blur that grain does not survive
 LEAST_GRAIN = 0.05  # levels; less is rounding
+STEP_BAND_PX = 3  # to both sides of a hole's rim: between them lies the step
+STEP_SIDE_PX = 15  # of the squares in which both bands are averaged
 GRAIN_RING_PX = (3, 40)  # from where to where around the hole grain is measured; from the first on inside it
 
 
@@ -92,3 +94,27 @@ def grain_kept(image: Image, hole: Mask) -> float | None:
         return None
     around = float(np.median(grain[ring]))
     return float(np.median(grain[inside])) / around if around >= LEAST_GRAIN else None
+
+
+def step_error(image: Image, clean: Image, hole: Mask) -> float:
+    """By how many grey levels the step across a hole's rim is not the truth's: 0 where there is no seam.
+
+    Args:
+        image, clean: `(h, w, 3)` uint8, the repaired picture and the truth.
+        hole: `(h, w)` bool, neither empty nor everything.
+    """
+    band = np.ones((2 * STEP_BAND_PX + 1,) * 2, np.uint8)
+    inside = hole & (cv2.erode(hole.view(np.uint8), band, borderValue=1) == 0)
+    outside = ~hole & (cv2.dilate(hole.view(np.uint8), band, borderValue=0) > 0)
+    rim = inside & (cv2.dilate(outside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    wrong = _means(image, inside) - _means(image, outside) - _means(clean, inside) + _means(clean, outside)
+    return float(np.abs(wrong[rim]).mean())
+
+
+def _means(image: Image, band: Mask) -> Floats:
+    """Mean colour of a band's pixels in the square around each pixel: `(h, w, 3)` float32."""
+    size = (STEP_SIDE_PX, STEP_SIDE_PX)
+    weights = band.astype(np.float32)
+    total = cv2.blur(image.astype(np.float32) * weights[..., None], size, borderType=cv2.BORDER_ISOLATED)
+    count = cv2.blur(weights, size, borderType=cv2.BORDER_ISOLATED)
+    return np.asarray(total / np.maximum(count, np.float32(1e-6))[..., None], np.float32)

@@ -15,6 +15,7 @@ SHADOW_CELLS = 10  # so near the hole the occluder's shadow may lie
 RIM_CELLS = 2.5  # so near the hole a shadow is deepest, and is told from other dark things
 SHADOW_SHARE = 0.05  # a shadow takes at least this share of the light on average along the rim
 SPECK_SHARE = 0.1  # ink that was missed takes so much more than what lies around it; a shadow is not so steep
+PROVEN_TIMES = 3.0  # a shadow is so many times deeper than the light is misjudged where none is expected
 MIN_SHADED_CELLS = 25  # a shadow takes so many cells of the rim; what is smaller is a fold, or ink that was missed
 FAINTEST_SHADOW = 0.01  # a shadow ends where it takes less of the light than this
 DEEPEST_SHADOW = 0.5  # what takes more of the light than this is something else
@@ -48,12 +49,30 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     missing, total = _smooth(measured, known.astype(np.float32))
     amount = np.where(near_hole & (total > 1e-3), mean_channel(missing), 0)
     dark = amount > FAINTEST_SHADOW
-    deep = _find_deep(amount, dark & ~hidden, known & (distance > 0) & (distance <= RIM_CELLS))
+    rim = known & (distance > 0) & (distance <= RIM_CELLS)
+    deep = _find_deep(amount, dark & ~hidden, rim)
+    if not deep.any() or amount[rim & deep].mean() < PROVEN_TIMES * _misjudged(mean, share, distance):
+        return light
     dark &= grow(deep, SPREAD_CELLS)
     # All of it from twice the faintest on, so that it ends without a step.
     strength = np.clip(amount[dark] / FAINTEST_SHADOW - 1, 0, 1)[:, None]
     light[dark] = np.maximum(1 / (1 - strength * np.clip(missing[dark], 0, DEEPEST_SHADOW)), 1)
     return light
+
+
+def _misjudged(mean: Floats, share: Floats, distance: Floats) -> float:
+    """How wrong it is to tell the light from cells farther away, as a share of it: infinite where nobody knows.
+
+    It is tried out twice as far from the hole, where its shadow does not reach: folds, other shadows and uneven light
+    are as dark there.
+    """
+    far, page = distance <= 2 * SHADOW_CELLS, share >= LIT_PAGE_SHARE
+    outer, tried = np.where(page & ~far, share, 0).astype(np.float32), page & far & (distance > SHADOW_CELLS)
+    if not tried.any() or 2 * np.count_nonzero(outer) <= np.count_nonzero(tried):
+        return np.inf
+    expected = fit_membrane(mean, outer, far, EXPECTED_RELAXATIONS)
+    missing = np.abs(mean_channel(1 - mean / np.maximum(expected, 1)))[tried]
+    return float(np.sqrt(np.square(np.minimum(missing, DEEPEST_SHADOW)).mean()))
 
 
 def _smooth(missing: Floats, weight: Floats) -> tuple[Floats, Floats]:
