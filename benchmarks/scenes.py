@@ -40,7 +40,7 @@ from utils.runtime import onnx_backend
 from utils.runtime.shipped import SEGMENTER_GRAPH
 
 SCENE_TRIES = 20  # until something lies over a page
-TILE_SIDE = 256  # pixels of a picture on the sheet
+PICTURE_SIDE = 256  # pixels of a picture on the sheet
 GREY = 0.5  # of what lies there: nothing ever looks at it
 CHANGED_DB = 0.1  # from which a scene counts as better or worse
 AS_IS, OPENCV = "left as is", "Navier-Stokes"
@@ -48,15 +48,20 @@ AS_IS, OPENCV = "left as is", "Navier-Stokes"
 Row = dict[str, Any]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of this benchmark."""
+    parser = argparse.ArgumentParser(description="Score repairs of known holes in life-like scenes.")
     parser.add_argument("--data_dir", required=True, help="folder of `lifelike:` roots")
     parser.add_argument("--count", type=positive_int, default=120, help="scenes (default %(default)s)")
     parser.add_argument("--seed", type=int, default=777, help="of the scenes (default %(default)s)")
     parser.add_argument("--deepfillv2_onnx", metavar="FILE", help="also score `auto` and `off` with this graph")
     parser.add_argument("--sheet", metavar="FILE", help="picture of all scenes: truth, covered, and each repair")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    args = build_parser().parse_args(argv)
     from tqdm import tqdm
 
     from utils.report import format_table, mean_row
@@ -123,8 +128,8 @@ def cover(photo: Image, page: Floats, over: Floats, rng: np.random.Generator) ->
 def tile(pictures: Sequence[Image], hole: Mask) -> Image:
     """The surroundings of a hole's largest part in each picture, `(h, w, 3)` uint8, side by side."""
     bounds = max(connected_bounds(hole), key=lambda box: box.width * box.height)
-    box = hole_crop(bounds, TILE_SIDE, *hole.shape).box
-    return np.hstack([fit_square(np.ascontiguousarray(crop(p, box)), TILE_SIDE, average=True) for p in pictures])
+    box = hole_crop(bounds, PICTURE_SIDE, *hole.shape).box
+    return np.hstack([fit_square(np.ascontiguousarray(crop(p, box)), PICTURE_SIDE, average=True) for p in pictures])
 
 
 def judge(results: dict[str, Image], truth: Image, hole: Mask) -> list[Row]:

@@ -41,7 +41,6 @@ class NetworkSpec:
         latent_channels, pad_type, activation, norm: of the inpainting networks, else None.
         imgsize, imgresize: side of the inpainting crop in pixels of the photo, and how many times it is reduced
             before the generator sees it; else None.
-        context: whether the segmentation net looks a second time, at half the size, see `models.deeplabv3.Context`.
         crops: one of `CROPS`, of the generator, else None. With `hole`, `imgsize` and `imgresize` tell no more than
             the size of the input.
     """
@@ -61,7 +60,6 @@ class NetworkSpec:
     imgsize: int | None = None
     imgresize: int | None = None
     crops: str | None = None
-    context: bool = False
 
     @property
     def follows_hole(self) -> bool:
@@ -93,10 +91,10 @@ class NetworkSpec:
             raise ValueError(f"not a network spec: {text[:SHOWN_LETTERS]!r} ({error})") from error
 
 
-def segmenter_spec(backbone: str, in_channels: int = 3, out_channels: int = 2, context: bool = False) -> NetworkSpec:
+def segmenter_spec(backbone: str, in_channels: int = 3, out_channels: int = 2) -> NetworkSpec:
     """The published segmentation set-up: 480 wide × 640 high, (x - 0.6) / 0.2."""
     size, look = (PUBLISHED_HEIGHT, PUBLISHED_WIDTH), (PUBLISHED_MEAN, PUBLISHED_STD)
-    return NetworkSpec(SEGMENTER, in_channels, out_channels, *size, *look, backbone=backbone, context=context)
+    return NetworkSpec(SEGMENTER, in_channels, out_channels, *size, *look, backbone=backbone)
 
 
 def inpaint_spec(
