@@ -40,7 +40,7 @@ from utils.runtime import onnx_backend
 from utils.runtime.shipped import SEGMENTER_GRAPH
 
 SCENE_TRIES = 20  # until something lies over a page
-PICTURE_SIDE = 256  # pixels of a picture on the sheet
+SHEET_PICTURE_SIDE = 256  # pixels of a picture on the sheet
 GREY = 0.5  # of what lies there: nothing ever looks at it
 CHANGED_DB = 0.1  # from which a scene counts as better or worse
 AS_IS, OPENCV = "left as is", "Navier-Stokes"
@@ -128,8 +128,10 @@ def cover(photo: Image, page: Floats, over: Floats, rng: np.random.Generator) ->
 def tile(pictures: Sequence[Image], hole: Mask) -> Image:
     """The surroundings of a hole's largest part in each picture, `(h, w, 3)` uint8, side by side."""
     bounds = max(connected_bounds(hole), key=lambda box: box.width * box.height)
-    box = hole_crop(bounds, PICTURE_SIDE, *hole.shape).box
-    return np.hstack([fit_square(np.ascontiguousarray(crop(p, box)), PICTURE_SIDE, average=True) for p in pictures])
+    box = hole_crop(bounds, SHEET_PICTURE_SIDE, *hole.shape).box
+    return np.hstack(
+        [fit_square(np.ascontiguousarray(crop(p, box)), SHEET_PICTURE_SIDE, average=True) for p in pictures]
+    )
 
 
 def judge(results: dict[str, Image], truth: Image, hole: Mask) -> list[Row]:
