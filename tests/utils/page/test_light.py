@@ -47,3 +47,17 @@ def test_the_shadow_of_one_colour_is_lifted_in_that_colour():
     light = measure_light(seen, SHARE, HIDDEN)
     near = (DISTANCE > 1) & (DISTANCE < 3)
     assert light[near][:, 0].min() > 1.1 and light[near][:, 1:].max() < 1.02
+
+
+def test_what_is_as_dark_farther_out_is_no_shadow_of_the_occluder():
+    seen = shaded(0.2)
+    lifted = (measure_light(seen, SHARE, HIDDEN) > 1).any(axis=2)
+    folds = 1 - 0.2 * (np.sin(X / 3) > 0.6)[..., None] * (DISTANCE > SHADOW_CELLS)[..., None]
+    assert lifted.any() and (measure_light((seen * folds).astype(np.float32), SHARE, HIDDEN) == 1).all()
+
+
+def test_nothing_is_lifted_where_the_light_cannot_be_tried_out_farther_away():
+    share = np.where(DISTANCE <= 2 * SHADOW_CELLS, SHARE, 0).astype(np.float32)
+    assert (measure_light(shaded(0.2), share, HIDDEN) == 1).all()
+    share[DISTANCE > 2 * SHADOW_CELLS] = 1
+    assert (measure_light(shaded(0.2), share, HIDDEN) > 1).any()

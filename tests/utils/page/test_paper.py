@@ -133,3 +133,17 @@ def test_bright_desk_is_no_page_where_the_finder_knows_better():
     grey = measure_paper(window, hole, beside)
     assert grey.surface[200, 200] == grey.page and grey.surface[50, 50] != grey.page
     assert measure_paper(window, hole).surface[50, 50] == measure_paper(window, hole).page
+
+
+def test_print_in_a_shadow_is_no_texture_where_the_finder_sees_page_and_a_picture_is_one():
+    page = sheet()
+    for y in range(20, HEIGHT, 36):  # lines of bold print
+        for x in range(8, WIDTH, 60):
+            page[y : y + 21, x : x + 50] *= 0.35
+    page[:, 330:] *= 0.45  # a shadow with a sharp edge
+    hole, none_beside = hole_at(380, 200, 520, 330), np.zeros((HEIGHT, WIDTH), bool)
+    unknown, known = (measure_paper(covered(page, hole), hole, told) for told in (None, none_beside))
+    assert known.surface.max() >= 2 and unknown.textured and known.textured == ()
+    rough = np.random.default_rng(0).uniform(10, 90, (HEIGHT // 4, WIDTH // 4, 3)).astype(np.float32)
+    page[:, 330:] = cv2.resize(rough, (WIDTH, HEIGHT))[:, 330:]
+    assert measure_paper(covered(page, hole), hole, none_beside).textured
