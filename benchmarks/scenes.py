@@ -69,10 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     modes = STRUCTURE_MODES if args.deepfillv2_onnx else ("only",)
     try:
         scenes = LifelikeScenes(Path(args.data_dir), "val")
-        removers = {mode: load(args.deepfillv2_onnx, mode) for mode in modes}
+        options = replace(RemovalOptions(), structure=modes[0])
+        graphs = str(SEGMENTER_GRAPH), args.deepfillv2_onnx or ""
+        loaded, _ = onnx_backend.load_remover(*graphs, options)
     except (ValueError, OSError) as error:
         print(f"scenes.py: {error}", file=sys.stderr)
         return 2
+    removers = {
+        mode: OccluderRemover(loaded.segmenter, loaded.inpainter, replace(options, structure=mode)) for mode in modes
+    }
     rows: list[Row] = []
     tiles: list[Image] = []
     for number in tqdm(range(args.count), unit="scene"):
@@ -95,12 +100,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.sheet:
         write_image(args.sheet, np.vstack(tiles))
     return 0
-
-
-def load(graph: str | None, mode: str) -> OccluderRemover:
-    """The chain with one mode of page structure, and the generator where there is one."""
-    options = replace(RemovalOptions(), structure=mode)
-    return onnx_backend.load_remover(str(SEGMENTER_GRAPH), graph or "", options, "auto")[0]
 
 
 def draw(scenes: LifelikeScenes, rng: np.random.Generator) -> tuple[Image, Image, Finding]:

@@ -44,8 +44,7 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     outer = np.where(known & ~near_hole, share, 0).astype(np.float32)
     if np.count_nonzero(outer) <= np.count_nonzero(known & near_hole):
         return light
-    expected = fit_membrane(mean, outer, near_hole, EXPECTED_RELAXATIONS)
-    measured = np.asarray(1 - mean / np.maximum(expected, 1), np.float32)
+    measured = _missing_light(mean, outer, near_hole)
     amount = mean_channel(measured)
     known &= near_hole & (amount < DEEPEST_SHADOW) & ~_find_specks(amount, known & ~hidden)
     missing, total = _smooth(measured, known.astype(np.float32))
@@ -62,6 +61,12 @@ def measure_light(mean: Floats, share: Floats, hidden: Mask) -> Floats:
     return light
 
 
+def _missing_light(mean: Floats, outer: Floats, area: Mask) -> Floats:
+    """The share of the light that is missing in an area, told from the `outer` weights of cells around it."""
+    expected = fit_membrane(mean, outer, area, EXPECTED_RELAXATIONS)
+    return np.asarray(1 - mean / np.maximum(expected, 1), np.float32)
+
+
 def _misjudged(mean: Floats, share: Floats, distance: Floats) -> float:
     """How wrong it is to tell the light from cells farther away, as a share of it: infinite where nobody knows.
 
@@ -72,8 +77,7 @@ def _misjudged(mean: Floats, share: Floats, distance: Floats) -> float:
     outer, tried = np.where(page & ~far, share, 0).astype(np.float32), page & far & (distance > SHADOW_CELLS)
     if not tried.any() or 2 * np.count_nonzero(outer) <= np.count_nonzero(tried):
         return np.inf
-    expected = fit_membrane(mean, outer, far, EXPECTED_RELAXATIONS)
-    missing = np.abs(mean_channel(1 - mean / np.maximum(expected, 1)))[tried]
+    missing = np.abs(mean_channel(_missing_light(mean, outer, far)))[tried]
     return float(np.sqrt(np.square(np.minimum(missing, DEEPEST_SHADOW)).mean()))
 
 

@@ -81,9 +81,9 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Pa
     surface = number_surfaces(reduce_closed(closed, grid), grid.hidden)
     share, mean = cell_means(grid.window, bare)
     beside = find_grounds(surface, off_page, grid.hidden)
-    grounds = beside or ()
-    if len(grounds) == np.count_nonzero(np.bincount(surface[~grid.hidden])):  # one of them must do as the page
-        grounds = ()
+    seen = np.bincount(surface[~grid.hidden], minlength=int(surface.max()) + 1)
+    # Where all that is seen lies beside the page, one of the surfaces must do as the page.
+    grounds = () if beside is None or len(beside) == np.count_nonzero(seen) else beside
     page = choose_page(surface, mean, np.where(np.isin(surface, grounds), 0, share))
     textured = find_textured(surface, darkness, grid.covered, page)
     if beside is not None:  # from a page print would be copied, unless it is a picture
@@ -101,8 +101,7 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Pa
         borders: list[Points] = []
     else:
         borders = continue_borders(find_entries(window, surface, grid.hidden, tones), hole, page)
-        seen_px = np.bincount(surface[~grid.hidden], minlength=len(tones) + 1) * CELL_PX**2
-        tone, pixels = _lay_surfaces(window, hole, surface, tones, seen_px, borders, off_page, grounds)
+        tone, pixels = _lay_surfaces(window, hole, surface, tones, seen * CELL_PX**2, borders, off_page, grounds)
     return Paper(tone, bare[:height, :width].astype(bool), pixels, page, textured, borders, noise, light)
 
 

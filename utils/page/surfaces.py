@@ -169,10 +169,7 @@ def find_grounds(surface: Labels, off_page: Mask | None, hidden: Mask) -> tuple[
     cells = np.zeros(surface.shape, bool)
     beside_cells = off_page[middle, middle]
     cells[: beside_cells.shape[0], : beside_cells.shape[1]] = beside_cells
-    visible = ~hidden
-    count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
-    outside = np.bincount(surface[visible & cells], minlength=len(count))
-    return tuple(n for n in range(1, len(count)) if count[n] and outside[n] > OUTSIDE_SHARE * count[n])
+    return tuple(n for n, outside in _means_of_each(surface, cells, hidden).items() if outside > OUTSIDE_SHARE)
 
 
 def find_pictures(surface: Labels, share: Floats, hidden: Mask) -> tuple[int, ...]:
@@ -182,10 +179,14 @@ def find_pictures(surface: Labels, share: Floats, hidden: Mask) -> tuple[int, ..
         surface, hidden: as in `find_grounds`.
         share: `(rows, columns)`, how much of each cell is bare.
     """
-    visible = ~hidden
-    count = np.bincount(surface[visible], minlength=int(surface.max()) + 1)
-    bare = np.bincount(surface[visible], share[visible], minlength=len(count))
-    return tuple(n for n in range(1, len(count)) if count[n] and bare[n] < PICTURE_BARE_SHARE * count[n])
+    return tuple(n for n, bare in _means_of_each(surface, share, hidden).items() if bare < PICTURE_BARE_SHARE)
+
+
+def _means_of_each(surface: Labels, values: Mask | Floats, hidden: Mask) -> dict[int, float]:
+    """By number of each surface that is seen: the mean of its visible cells, of `(rows, columns)` values."""
+    numbers = surface[~hidden]
+    count, total = np.bincount(numbers), np.bincount(numbers, values[~hidden])
+    return {n: float(total[n] / count[n]) for n in np.flatnonzero(count).tolist()}
 
 
 def find_textured(surface: Labels, darkness: Plane, covered: Plane, page: int) -> tuple[int, ...]:
