@@ -24,6 +24,7 @@ SPARSE_PX = 2  # of the pixels, every so many both ways are looked at
 NEARER_PX = 0.5  # on average the hole is so much nearer than its nearest pixel that is looked at
 MIN_BAND_SHARE = 0.01  # of a square that is bare paper of the band; from less of it less is lifted
 PRINT_LIGHT_SHARE = 0.08  # what takes more of the light than this is print that was missed, or a thing
+PROVEN_LIGHT_SHARE = 0.3  # the same where cells show a shadow: right beside the hole it is deeper than their mean
 FAINTEST_RIM = 0.006  # what takes less of the light than this is no shadow; from twice as much on all of it is lifted
 UNSEEN_SHARE = 0.5 / 255  # of the light: half a level, which changes nothing
 
@@ -51,7 +52,7 @@ def lift_shadow(window: Image, hole: Mask, paper: Paper) -> tuple[Image, Mask]:
     area = area_around(hole, FAINT_REACH_PX + BAND_PX + BAND_SQUARE_PX)
     page = (paper.surface[area] == paper.page).view(np.uint8)
     page = cv2.erode(page, np.ones((MIXED_PX, MIXED_PX), np.uint8)) > 0
-    rim = _measure_rim(lifted[area], hole[area], paper.tone[area], paper.bare[area], page)
+    rim = _measure_rim(lifted[area], hole[area], paper.tone[area], paper.bare[area], page, shade[area])
     if rim.any():
         lifted = _brighten(lifted, 1 / (1 - thrice(rim)), area)
         shade[area] |= rim > 0
@@ -66,15 +67,23 @@ def _brighten(image: Image, factors: AnyArray, area: tuple[slice, slice]) -> Ima
     return brightened
 
 
-def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask) -> Floats:
-    """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page."""
+def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask, shade: Mask) -> Floats:
+    """Share of the light that a shadow takes right beside a hole, `(h, w)` float32; 0 further away and off the page.
+
+    Args:
+        window: `(h, w, 3)` uint8, without what cells showed of the shadow.
+        hole, bare, page: `(h, w)` bool; the last, where the page is surely.
+        tone: `(h, w, 3)` float32, the paper's.
+        shade: `(h, w)` bool, where cells showed a shadow.
+    """
     sparse = np.s_[::SPARSE_PX, ::SPARSE_PX]
     covered = np.ascontiguousarray(hole[sparse]).view(np.uint8)
     distance_px = SPARSE_PX * cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_5)
     distance_px = np.maximum(distance_px - NEARER_PX, 0)
     colour, usual = (mean_channel(thin_out(picture, SPARSE_PX)) for picture in (window, tone))
     missing = 1 - colour / np.maximum(usual, 1)
-    known = bare[sparse] & page[sparse] & (np.abs(missing) < PRINT_LIGHT_SHARE)
+    most = np.where(shade[sparse], PROVEN_LIGHT_SHARE, PRINT_LIGHT_SHARE)
+    known = bare[sparse] & page[sparse] & (np.abs(missing) < most)
 
     def band(start_px: float) -> tuple[Floats, Floats]:
         chosen = (known & (distance_px > start_px) & (distance_px <= start_px + BAND_PX)).view(np.uint8)

@@ -19,7 +19,7 @@ def darker_near_the_hole(page, levels, reach_px=30):
     return np.clip(page - levels * (distance_px(~HOLE) < reach_px)[..., None], 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("levels", [12, 30])
+@pytest.mark.parametrize("levels", [12, 30, 70])
 def test_a_repair_meets_what_is_seen_along_its_rim_and_forgets_it_further_in(levels):
     page = pixels(np.full((HEIGHT, WIDTH, 3), 210.0))
     window = darker_near_the_hole(page, levels)
@@ -50,6 +50,18 @@ def test_print_at_the_rim_is_not_carried_into_the_hole():
     below = HOLE & (distance_px(HOLE) > 6)
     below[: y.min() + 46] = False
     assert np.abs(drawn - expected)[below].max() < 6
+
+
+def test_bars_that_end_at_the_rim_are_not_met_though_they_are_no_darker_than_a_shadow():
+    bars = np.zeros((HEIGHT, WIDTH), bool)
+    bars[:, np.arange(WIDTH) % 24 < 8] = True
+    window = pixels(np.where(bars[..., None], 140.0, np.full((HEIGHT, WIDTH, 3), 210.0)))
+    paper = measure_paper(covered(window, HOLE), HOLE)
+    paper.tone[:] = 210
+    paper.bare[:] = ~HOLE  # as if no bar had been taken for ink
+    meet_rim(window, HOLE, paper)
+    rim = HOLE & (distance_px(HOLE) < 3)
+    assert 210 - paper.tone[rim].mean() < 12
 
 
 def test_each_surface_meets_its_own_rim():

@@ -39,6 +39,15 @@ def test_clear_and_faint_shadows_are_lifted(depth, reach):
     assert np.count_nonzero(shade & rim) > 0.8 * np.count_nonzero(rim)
 
 
+def test_what_cells_leave_of_a_deep_shadow_right_beside_the_hole_is_lifted():
+    page = sheet()
+    near = 0.25 * np.clip(1 - DISTANCE / 12, 0, 1)
+    window, result, _ = lifted(shaded(page, 0.2, 70) * (1 - near)[..., None])
+    rim = (DISTANCE > 0) & (DISTANCE <= 4)
+    before, after = ((page - image)[rim].mean() for image in (window, result))
+    assert before > 60 and abs(after) < 0.15 * before
+
+
 def test_a_faint_shadow_beside_a_straight_narrow_hole_is_lifted():
     hole, page = hole_at(60, 260, WIDTH, 300), sheet()
     distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
