@@ -17,6 +17,7 @@ from utils.page.rim import meet_rim
 from utils.page.rule import Rule
 from utils.page.rules import find_rules
 from utils.page.shadow import lift_shadow
+from utils.page.stripes import continue_stripes
 from utils.page.strokes import draw_rules
 from utils.page.texture import copy_texture
 
@@ -129,7 +130,7 @@ def _fill(
     rules: list[Rule],
     seed: int,
 ) -> Image:
-    """The window with its hole painted: paper, rules, a desk's texture, and grain.
+    """The window with its hole painted: paper, rules, a desk's texture, stripes, and grain.
 
     Args:
         lifted, visible: `(h, w, 3)` uint8, the window without shadow; the same with bare paper in its hole.
@@ -142,6 +143,7 @@ def _fill(
     left, top, width, height = cv2.boundingRect(covered)
     area = slice(top, top + height), slice(left, left + width)
     ink = draw_rules(visible, hole, paper.tone, rules, area) if rules else None
+    stripes = continue_stripes(lifted, hole)
     desk = np.isin(np.arange(paper.surface.max() + 1), paper.textured)[paper.surface[area]]
     texture = _copy_textures(visible, tone, hole, paper, desk & hole[area], area) if desk.any() else None
     spectrum = measure_grain(visible, paper.tone, paper.bare)
@@ -158,6 +160,8 @@ def _fill(
             values *= 1 - ink[strip]
         if texture is not None:
             values += texture[strip]
+        if stripes is not None:
+            np.copyto(values, stripes[0][place], where=stripes[1][place][..., None])
         if grain is not None:
             first = start % TILE_PX
             grown = grain[first : first + strip[0].stop - start, strip[1]]
