@@ -29,6 +29,7 @@ LEAST_CONTRAST = 15.0  # standard deviation of a side, in levels
 LEAST_CROSSINGS = 4  # of a side's mean, in a window: two bars; a rule has two, an edge has one
 MOST_SHIFT_PX = 12  # by which the fit of the vanishing point may be wrong from one side of the hole to the other
 SHIFT_REACHES_PX = (6.0, 3.0, 1.5)  # what lies so far from the evenly changing shift counts for its next fit
+MOST_STRETCH = 2.0  # by which straightening enlarges or reduces a part: the vanishing point is farther away
 MOST_SIDE = 2500  # pixels of the straightened window; a larger one is not tried
 
 
@@ -48,20 +49,22 @@ def continue_stripes(window: Image, hole: Mask) -> tuple[Image, Mask] | None:
     point = _find_vanishing_point(picture, hidden)
     if point is None:
         return None
-    straight = _straighten(point, hidden)
+    straight = _straighten(point, *hidden.shape)
     if straight is None:
         return None
-    to_picture, to_straight = straight
-    flags = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT}
-    columns = cv2.remap(picture.astype(np.float32), *to_picture, **flags, borderValue=(0, 0, 0))
+    matrix, size = straight
+    columns = cv2.warpPerspective(picture, matrix, size).astype(np.float32)
     near = cv2.dilate(hidden.view(np.uint8), np.ones((2 * OCCLUDER_SOFT_PX + 1,) * 2, np.uint8))
-    unseen = cv2.remap(near.astype(np.float32), *to_picture, **flags, borderValue=1) > 0
-    inside = cv2.remap(near.astype(np.float32), *to_picture, **flags, borderValue=0) > 0
+    inside, unseen = (
+        cv2.warpPerspective(near.astype(np.float32), matrix, size, borderValue=outside) > 0 for outside in (0, 1)
+    )
     filled, known = _fill_columns(columns, inside, unseen)
     if not known.any():
         return None
-    colours = cv2.remap(filled, *to_straight, **flags, borderValue=(0, 0, 0))
-    share = cv2.remap(known.astype(np.float32), *to_straight, **flags, borderValue=0)
+    colours, share = (
+        cv2.warpPerspective(straightened, matrix, hidden.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        for straightened in (filled, known.astype(np.float32))
+    )
     result, where = window.copy(), np.zeros(hole.shape, bool)
     where[area] = hidden & (share > 0.99)
     result[area][where[area]] = np.clip(np.rint(colours[where[area]]), 0, 255).astype(np.uint8)
@@ -124,65 +127,38 @@ def _find_strong(picture: Image, hidden: Mask, step: int) -> tuple[Reals, Reals,
     return step * np.stack([xs, ys], axis=1).astype(np.float64), normals, agrees
 
 
-def _straighten(point: Reals, hidden: Mask) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]] | None:
-    """Maps, as `cv2.remap` takes them, that make each stripe a column, and back; None where they cannot.
+def _straighten(point: Reals, height: int, width: int) -> tuple[Reals, tuple[int, int]] | None:
+    """The homography that makes each stripe a column, `(3, 3)`, and the size (width, height) of what it makes.
 
-    A column's number says where its stripe crosses a line through the middle of the hole, square to the stripe there.
+    It turns the window until the stripe in its middle stands upright, and moves the vanishing point to infinity.
 
     Args:
         point: `(3,)`, the vanishing point.
-        hidden: `(h, w)` bool, the hole.
+        height, width: of the window.
+
+    Returns:
+        None where the vanishing point is too near, or what it makes too large.
     """
-    height, width = hidden.shape
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    along = _ways(point, middle[None])[0]
-    across = np.array([-along[1], along[0]])
-    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64)
-    places = _columns_of(point, corners, middle, along, across)
-    if places is None:
+    away = point[:2] - point[2] * middle
+    distance = float(np.linalg.norm(away))
+    if not distance:
         return None
-    low, high = np.floor(places.min(axis=0)), np.ceil(places.max(axis=0))
-    size = (high - low + 1).astype(int)
+    x, y = away / distance
+    upright = np.array([[-y, x, 0], [x, y, 0], [0, 0, 1]]) @ np.array(
+        [[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, 1]]
+    )
+    matrix = np.array([[1, 0, 0], [0, 1, 0], [0, -point[2] / distance, 1]]) @ upright
+    right, bottom = width - 1, height - 1
+    corners = matrix @ np.array([[0, 0, 1], [right, 0, 1], [0, bottom, 1], [right, bottom, 1]], np.float64).T
+    if corners[2].min() < 1 / MOST_STRETCH or corners[2].max() > MOST_STRETCH:
+        return None
+    places = corners[:2] / corners[2]
+    low = np.floor(places.min(axis=1))
+    size = np.ceil(places.max(axis=1) - low).astype(int) + 1
     if size.max() > MOST_SIDE:
         return None
-    columns, rows = (first + np.arange(count) for first, count in zip(low, size, strict=True))
-    feet = middle + np.outer(columns, across)
-    ways = _ways(point, feet)
-    ways /= (ways @ along)[:, None]
-    spots = feet[None] + rows[:, None, None] * ways[None]
-    y, x = np.mgrid[0:height, 0:width]
-    back = _columns_of(point, np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64), middle, along, across)
-    if back is None:
-        return None
-    back = (back - low).reshape(height, width, 2)
-    return (
-        (spots[..., 0].astype(np.float32), spots[..., 1].astype(np.float32)),
-        (back[..., 0].astype(np.float32), back[..., 1].astype(np.float32)),
-    )
-
-
-def _ways(point: Reals, places: Reals) -> Reals:
-    """Unit vectors along the stripes at `(n, 2)` places (x, y)."""
-    ways = point[:2] - point[2] * places
-    return np.asarray(ways / np.maximum(np.linalg.norm(ways, axis=1), 1e-9)[:, None])
-
-
-def _columns_of(point: Reals, places: Reals, middle: Reals, along: Reals, across: Reals) -> Reals | None:
-    """Column and row, `(n, 2)`, of places; None where a stripe there runs too far aslant of the middle one.
-
-    Args:
-        point: `(3,)`, the vanishing point.
-        places: `(n, 2)` (x, y).
-        middle, along, across: `(2,)`, where the columns are numbered from, and which way they and the numbers run.
-    """
-    ways = _ways(point, places)
-    ways = ways * np.where(ways @ along < 0, -1, 1)[:, None]
-    forward = ways @ along
-    if forward.min() < ALONG_COSINE:
-        return None
-    rows = (places - middle) @ along
-    feet = places - middle - (rows / forward)[:, None] * ways
-    return np.stack([feet @ across, rows], axis=1)
+    return np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ matrix, (int(size[0]), int(size[1]))
 
 
 def _fill_columns(columns: Floats, hidden: Mask, unseen: Mask) -> tuple[Floats, Mask]:
