@@ -59,7 +59,7 @@ class OccluderRemover:
 
     Args:
         segmenter: finds the occluders.
-        inpainter: draws what may lie below them; None is for `--structure only`.
+        inpainter: draws what may lie below them; `--structure only` needs none.
         options: thresholds, growth, feather, mode.
 
     Raises:
@@ -75,7 +75,7 @@ class OccluderRemover:
                 "--compat True measures no page structure, which this generator reads (in_channels 8): name one with 4"
             )
         self.segmenter = segmenter
-        self.inpainter = inpainter
+        self.inpainter = None if options.without_network else inpainter
         self.options = options
 
     def __call__(self, image: Image) -> Removal:

@@ -63,6 +63,12 @@ def test_every_occluder_is_found_and_repaired(landscape):
     assert removal.image.shape == image.shape
 
 
+def test_page_structure_alone_needs_no_network_and_keeps_none():
+    assert remover(structure="only").inpainter is None
+    assert remover(structure="auto").inpainter is not None
+    assert remover(structure="only", compat=True).inpainter is not None
+
+
 def test_pixels_outside_mask_are_untouched():
     image = page(boxes=FINGERS)
     removal = remover()(image)
