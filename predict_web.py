@@ -200,8 +200,7 @@ def _workshop(args: argparse.Namespace) -> "tuple[Workshop, str]":
         args.imgsize,
         args.imgresize,
     )
-    inpainter = None if options.without_network else loaded.inpainter
-    remover = OccluderRemover(loaded.segmenter, inpainter, options)
+    remover = OccluderRemover(loaded.segmenter, loaded.inpainter, options)
     max_pixels = args.max_pixels or images.MAX_PIXELS
     weights = weights_of(args.deeplabv3_onnx, args.deepfillv2_onnx, args.imgsize, args.imgresize)
     workshop = Workshop(

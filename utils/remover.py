@@ -59,7 +59,7 @@ class OccluderRemover:
 
     Args:
         segmenter: finds the occluders.
-        inpainter: draws what may lie below them; `--structure only` needs none.
+        inpainter: draws what may lie below them; `--structure only` needs none, and leaves one alone.
         options: thresholds, growth, feather, mode.
 
     Raises:

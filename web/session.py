@@ -241,8 +241,7 @@ class Workshop:
             Refusal: a value is out of range.
         """
         try:
-            options = replace(self.options, **changes)
-            return OccluderRemover(self.segmenter, None if options.without_network else self.inpainter, options)
+            return OccluderRemover(self.segmenter, self.inpainter, replace(self.options, **changes))
         except (ValueError, TypeError) as error:
             raise Refusal(422, "bad_option", str(error).replace("--", "")) from None
 

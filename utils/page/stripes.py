@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Indices, Mask, Reals
-from utils.page.cells import area_around
+from utils.page.cells import area_around, find_points, grow, thin_out
 
 STRIPES_AROUND_PX = 40  # so far around a hole stripes are looked for
 OCCLUDER_SOFT_PX = 7  # what lies nearer to the hole is the occluder's soft edge or its deepest shadow
@@ -29,6 +29,7 @@ LEAST_CONTRAST = 15.0  # standard deviation of a side, in levels
 LEAST_CROSSINGS = 4  # of a side's mean, in a window: two bars; a rule has two, an edge has one
 MOST_SHIFT_PX = 12  # by which the fit of the vanishing point may be wrong from one side of the hole to the other
 SHIFT_REACHES_PX = (6.0, 3.0, 1.5)  # what lies so far from the evenly changing shift counts for its next fit
+WHOLLY_FILLED = 0.99  # share of a pixel that straightened ones fill, but for rounding
 MOST_STRETCH = 2.0  # by which straightening enlarges or reduces a part: the vanishing point is farther away
 MOST_SIDE = 2500  # pixels of the straightened window; a larger one is not tried
 
@@ -54,10 +55,8 @@ def continue_stripes(window: Image, hole: Mask) -> tuple[Image, Mask] | None:
         return None
     matrix, size = straight
     columns = cv2.warpPerspective(picture, matrix, size).astype(np.float32)
-    near = cv2.dilate(hidden.view(np.uint8), np.ones((2 * OCCLUDER_SOFT_PX + 1,) * 2, np.uint8))
-    inside, unseen = (
-        cv2.warpPerspective(near.astype(np.float32), matrix, size, borderValue=outside) > 0 for outside in (0, 1)
-    )
+    near = grow(hidden, OCCLUDER_SOFT_PX).astype(np.float32)
+    inside, unseen = (cv2.warpPerspective(near, matrix, size, borderValue=outside) > 0 for outside in (0, 1))
     filled, known = _fill_columns(columns, inside, unseen)
     if not known.any():
         return None
@@ -66,7 +65,7 @@ def continue_stripes(window: Image, hole: Mask) -> tuple[Image, Mask] | None:
         for straightened in (filled, known.astype(np.float32))
     )
     result, where = window.copy(), np.zeros(hole.shape, bool)
-    where[area] = hidden & (share > 0.99)
+    where[area] = hidden & (share > WHOLLY_FILLED)
     result[area][where[area]] = np.clip(np.rint(colours[where[area]]), 0, 255).astype(np.uint8)
     return (result, where) if where.any() else None
 
@@ -103,20 +102,19 @@ def _find_strong(picture: Image, hidden: Mask, step: int) -> tuple[Reals, Reals,
     """The strong gradients around the hole: places `(n, 2)` (x, y), unit normals `(n, 2)`, and which are a stripe's.
 
     Args:
-        picture, hidden: as above.
+        picture, hidden: as `_find_vanishing_point` takes them.
         step: of the pixels, every so many both ways are looked at.
 
     Returns:
         None where there are too few, or they run all ways.
     """
-    sparse = np.s_[::step, ::step]
-    covered = np.ascontiguousarray(hidden[sparse]).view(np.uint8)
-    grey = cv2.cvtColor(np.ascontiguousarray(picture[sparse]), cv2.COLOR_BGR2GRAY)
+    covered = thin_out(hidden.view(np.uint8), step)
+    grey = cv2.cvtColor(thin_out(picture, step), cv2.COLOR_BGR2GRAY)
     distance = step * cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_3)
     seen = (distance > OCCLUDER_SOFT_PX) & (distance <= STRIPES_AROUND_PX)
     dx, dy = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     strength = cv2.magnitude(dx, dy)
-    ys, xs = np.nonzero(seen & (strength > STRONG_GRADIENT))
+    ys, xs = find_points(seen & (strength > STRONG_GRADIENT))
     if not len(ys) or len(ys) < STRIPED_SHARE * np.count_nonzero(seen):
         return None
     normals = np.stack([dx[ys, xs], dy[ys, xs]], axis=1).astype(np.float64) / strength[ys, xs, None]
@@ -191,7 +189,7 @@ def _fill_columns(columns: Floats, hidden: Mask, unseen: Mask) -> tuple[Floats, 
         upper, lower = _sample(above, place - way * shift), _sample(below, place + (1 - way) * shift)
         mixed = upper + way[..., None] * (lower - upper)
         found = part[rows, across[0] : across[-1] + 1][:, across - across[0]] & alike & ~np.isnan(mixed).any(axis=2)
-        ys, xs = np.nonzero(found)
+        ys, xs = find_points(found)
         filled[rows.start + ys, across[xs]] = mixed[ys, xs]
         known[rows.start + ys, across[xs]] = True
     return filled, known
