@@ -113,7 +113,7 @@ def _find_strong(picture: Image, hidden: Mask, step: int) -> tuple[Reals, Reals,
     distance = step * cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_3)
     seen = (distance > OCCLUDER_SOFT_PX) & (distance <= STRIPES_AROUND_PX)
     dx, dy = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    strength = cv2.magnitude(dx, dy)
+    strength = np.sqrt(dx * dx + dy * dy)  # `cv2.magnitude` rounds as the memory happens to lie
     ys, xs = find_points(seen & (strength > STRONG_GRADIENT))
     if not len(ys) or len(ys) < STRIPED_SHARE * np.count_nonzero(seen):
         return None
