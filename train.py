@@ -56,7 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
         "or synthetic[:PAGE_DIR:OCCLUDER_DIR] or lifelike:DATA_DIR for samples drawn while training")  # fmt: skip
     add("--save_path", default="./pytorch_model", help="folder of the checkpoints and the log (%(default)s)")
     add("--sample_path", default="./samples", help="folder of sample pictures (%(default)s)")
-    add("--deepfillv2_generator_pretrain", default="", metavar="FILE", help="generator weights to start from")
+    add("--deepfillv2_generator_pretrain", default="", metavar="FILE", help="generator weights to start from; "
+        "--latent_channels may be a multiple of theirs")  # fmt: skip
     add("--deepfillv2_discriminator_pretrain", default="", metavar="FILE", help="discriminator weights to start from")
     add("--deeplabv3_pretrain", default="", metavar="FILE|imagenet", help="segmentation weights to start from: ours, "
         "published, DeepLabV3Plus-Pytorch's or of an ImageNet classifier; imagenet fetches torchvision's")  # fmt: skip

@@ -13,6 +13,7 @@ from models.gated_conv import initialise
 from models.options import IMAGENET, InpaintingOptions, MachineOptions, NetworkOptions, SegmentationOptions
 from models.tasks import InpaintingTask, SegmentationTask, Task
 from models.training import Precision, choose_precision
+from models.widening import widen
 from utils.memory import keep_freed_memory
 from utils.spec import DISCRIMINATOR, GENERATOR, SEGMENTER, NetworkSpec
 
@@ -20,7 +21,7 @@ SEGMENTER_BETAS = (0.9, 0.999)  # Adam's own defaults, as published
 
 # What generator weights say about themselves and the weights alone do not: another norm, activation or padding fits
 # them as well, and they are worth nothing there.
-STYLE = ("latent_channels", "pad_type", "activation", "norm")
+STYLE = ("pad_type", "activation", "norm")
 
 Say = Callable[[str], None]
 
@@ -159,8 +160,7 @@ def _inpainting_task(options: InpaintingOptions, machine: Machine, say: Say) -> 
         if isinstance(generator := networks[name], InpaintGenerator) and spec.guided:
             generator.draw_nothing()
         if weights := options.pretrained[name]:
-            entries = _load_inpainting_weights(networks[name], spec, weights)
-            say(f"{weights}: {entries} of {entries} entries loaded")
+            say(f"{weights}: {_load_inpainting_weights(networks[name], spec, weights)}")
     return InpaintingTask(
         options.losses,
         options.g_steps_per_d,
@@ -177,18 +177,32 @@ def _inpainting_task(options: InpaintingOptions, machine: Machine, say: Say) -> 
     )
 
 
-def _load_inpainting_weights(network: nn.Module, spec: NetworkSpec, file: str) -> int:
-    """Copy the weights of a file into the network that `spec` describes; returns how many entries they are."""
+def _load_inpainting_weights(network: nn.Module, spec: NetworkSpec, file: str) -> str:
+    """Copy the weights of a file into the network that `spec` describes; returns what was done, in words.
+
+    A generator may be wider than the file's.
+    """
     content = checkpoint.read_checkpoint(file)
     stated = checkpoint.read_spec(content)
     if stated and stated.network != spec.network:
         raise ValueError(f"'{file}' holds the network {stated.network}, {spec.network} is needed here")
-    names = STYLE if stated else ()
+    wider = stated is not None and spec.network == GENERATOR and _is_multiple(spec.latent_channels, stated)
+    names = () if stated is None else STYLE if wider else ("latent_channels", *STYLE)
     contradicting = [
         f"--{name} {getattr(stated, name)}" for name in names if getattr(stated, name) != getattr(spec, name)
     ]
     if contradicting:
         raise ValueError(f"'{file}' was trained with other flags: give {' '.join(contradicting)}")
     weights = checkpoint.read_weights(file, content)
+    done = f"{len(weights)} of {len(weights)} entries loaded"
+    if stated and wider:
+        weights = widen(weights, network.state_dict())
+        done += f", widened from {stated.latent_channels} to {spec.latent_channels} channels"
     checkpoint.load_strictly(network, weights, file)
-    return len(weights)
+    return done
+
+
+def _is_multiple(channels: int | None, narrow: NetworkSpec) -> bool:
+    """Whether a network of `channels` is wider than another by a whole factor."""
+    fewer = narrow.latent_channels
+    return bool(channels and fewer and channels > fewer and channels % fewer == 0)

@@ -77,11 +77,31 @@ def test_generator_weights_of_another_network_are_refused_even_where_they_fit(ro
     assert train.main([*INPAINTING, *flags(root, "first", "--epochs", "1", "--norm", "none")]) == 0
     (weights,) = (root.parent / "first").glob("deepfillv2_G_epoch*.pth")
     begin = [*INPAINTING, *flags(root, "second", "--epochs", "1"), "--deepfillv2_generator_pretrain"]
-    for more, expected in ([], "--norm none"), (["--latent_channels", "6"], "--latent_channels 4 --norm none"):
+    for more, expected in (
+        ([], "--norm none"),
+        (["--latent_channels", "6"], "--latent_channels 4 --norm none"),
+        (["--latent_channels", "2"], "--latent_channels 4 --norm none"),
+        (["--latent_channels", "8"], "--norm none"),
+    ):
         assert train.main([*begin, str(weights), *more]) == 1
         assert f"{weights.name}' was trained with other flags: give {expected}\n" in capsys.readouterr().err
     assert train.main([*begin, str(weights).replace("_G_", "_D_"), "--norm", "none"]) == 1
     assert "holds the network deepfillv2_D, deepfillv2_G is needed here" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_wider_generator_starts_from_a_narrow_one(root, capsys):
+    argv = [*INPAINTING, "--epochs", "1", "--lambda_gan", "0"]
+    assert train.main([*argv, *flags(root, "narrow")]) == 0
+    (weights,) = (root.parent / "narrow").glob("deepfillv2_G_epoch*.pth")
+    more = ["--deepfillv2_generator_pretrain", str(weights), "--latent_channels", "8", "--lr_g", "1e-12"]
+    assert train.main([*argv, *flags(root, "wide"), *more]) == 0
+    assert " entries loaded, widened from 4 to 8 channels\n" in capsys.readouterr().out
+    narrow, wide = (checkpoint.load_generator(root.parent / out / weights.name)[0] for out in ("narrow", "wide"))
+    images, masks = torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    masks[..., 8:24, 8:24] = 1
+    with torch.no_grad():
+        torch.testing.assert_close(wide(images, masks), narrow(images, masks), atol=1e-3, rtol=1e-2)
 
 
 def test_help_needs_no_pytorch():
