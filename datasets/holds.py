@@ -59,8 +59,8 @@ SLEEVE_LIGHT, SLEEVE_SHADE, SHADE_STEEPNESS = (0.4, 1.2), (0.1, 0.5), 2.5  # dar
 ROWS_REPEATED = 40  # of the cut-out's last ones, where skin goes on
 # Share of the picture that the opaque part of each kind takes, were all of it seen: usual and largest.
 HELD_SHARES = {
-    "finger": (0.006, 0.07),
-    "hand": (0.02, 0.2),
+    "finger": (0.008, 0.1),
+    "hand": (0.03, 0.26),
     "arm": (0.03, 0.25),
     "head": (0.02, 0.25),
     "object": (0.002, 0.09),
@@ -80,6 +80,9 @@ CORNER_HIDDEN, CORNER_SHOWN = (0.01, 0.35), (0.65, 0.99)  # parts of its sides b
 REACH_LEAN, MOST_REACH_LEAN, SHALLOWEST_PX = 0.4, 0.9, 8  # off the edge's normal; onto the page
 DEEPEST_SHARE, SPARE_WIDTHS = 0.8, 0.4  # of its length; by which an arm goes on past the picture's edge
 TIP_SHARE, TIP_DROP, HAND_SHAPE = 12, 0.06, 1.6  # a tip is so little of a length; its pen's place; length over width
+WRIST_SHARE = 8  # a cut-out's last rows, so little of it, show how wide it is where it was cut
+FADING_SHARE = 0.25  # of the length of a thumb over which it becomes the hand
+SKIN_GAIN = (0.3, 3.5)  # limits of what makes one skin another
 LAID_STEP = 7  # every so many pixels are places to lie at
 EDGE_BLUR_PX, EDGE_BAND, LEAST_SLOPE, PICTURE_BORDER_PX, LEAST_EDGE_PX = 4, 0.2, 0.05, 3, 20  # of a page's edge
 LEAST_DIRECTION = 1e-3  # of a direction along an axis that ever meets the picture's edge
@@ -235,6 +238,9 @@ def reach_onto(
     page: NDArray[np.float32],
     rng: np.random.Generator,
     edge: NDArray[np.bool_] | None = None,
+    scale: float | None = None,
+    depth: float | None = None,
+    goes_on: bool = True,
 ) -> Placed | None:
     """Let a cut-out reach over the page's edge from beside it, its arm going on to the edge of the picture.
 
@@ -242,6 +248,9 @@ def reach_onto(
         sprite: cut at the bottom.
         page: `(h, w)` float32, 1 on the page.
         edge: `(h, w)` bool: only over the edge that lies here; None is anywhere.
+        scale: of the cut-out; None is any usual one.
+        depth: how much of it lies on the page, in its own pixels; None is any usual length.
+        goes_on: whether an arm or a sleeve goes on from its cut.
 
     Returns:
         None where the page has no edge in the picture.
@@ -253,17 +262,20 @@ def reach_onto(
     (x, y), inwards = point[0].tolist(), point[1]
     angle = np.arctan2(inwards[1], inwards[0]) + np.clip(rng.normal(0, REACH_LEAN), -MOST_REACH_LEAN, MOST_REACH_LEAN)
     direction = np.array([np.cos(angle), np.sin(angle)])
-    scale = _scale(sprite, kind, height * width, rng)
+    if scale is None:
+        scale = _scale(sprite, kind, height * width, rng)
     h = sprite.shape[0]
-    depth = min(np.exp(rng.uniform(np.log(SHALLOWEST_PX), np.log(DEEPEST_PX[kind]))), DEEPEST_SHARE * h * scale)
+    if depth is None:
+        depth = np.exp(rng.uniform(np.log(SHALLOWEST_PX), np.log(DEEPEST_PX[kind]))) / scale
+    depth_px = min(depth, DEEPEST_SHARE * h) * scale
     # How far the picture goes on behind the cut-out's own end.
     ways = [(x, float(direction[0]), width), (y, float(direction[1]), height)]
     to_edge = min((limit - at) / -way if way < 0 else at / way for at, way, limit in ways if abs(way) > LEAST_DIRECTION)
-    missing_px = to_edge - (h * scale - depth) + SPARE_WIDTHS * sprite.shape[1] * scale
-    sprite = lengthened(sprite, int(missing_px / scale) + 1, rng) if missing_px > 0 else sprite
+    missing_px = to_edge - (h * scale - depth_px) + SPARE_WIDTHS * sprite.shape[1] * scale
+    sprite = lengthened(sprite, int(missing_px / scale) + 1, rng) if goes_on and missing_px > 0 else sprite
     tip = _tip_column(sprite, h), 0.0
     matrix = _turn(scale, angle + np.pi / 2)  # up in the cut-out is `direction`
-    offset = np.array([x, y]) + direction * depth - matrix @ tip
+    offset = np.array([x, y]) + direction * depth_px - matrix @ tip
     return Placed(sprite, np.column_stack([matrix, offset]), kind)
 
 
@@ -284,7 +296,7 @@ def holding_pen(hand: NDArray[np.float32], placed: Placed, rng: np.random.Genera
     pen = occluders.drawn_of_kind("pen", int(rng.integers(*DRAWN_NUMBERS[split])), HELD_SPRITE_SIDE).sprite
     h, w = placed.sprite.shape[:2]
     tip = placed.matrix @ (_tip_column(placed.sprite, h), h * TIP_DROP, 1)
-    scale = float(np.hypot(*placed.matrix[:, 0]))
+    scale = scale_of(placed)
     upwards = np.arctan2(placed.matrix[1, 0], placed.matrix[0, 0]) + rng.normal(0, PEN_LEAN)
     length = pen.shape[0]
     matrix = _turn(scale * min(h, HAND_SHAPE * w) * rng.uniform(*PEN_LENGTH) / length, upwards)
@@ -321,6 +333,36 @@ def _edge_point(
     y, x = divmod(int(where[int(rng.integers(where.size))]), page.shape[1])
     way = np.array([dx[y, x], dy[y, x]], float)
     return np.array([x, y], float), way / np.hypot(*way)
+
+
+def scale_of(placed: Placed) -> float:
+    """Pixels of the picture for one of the cut-out's."""
+    return float(np.hypot(*placed.matrix[:, 0]))
+
+
+def width_of(sprite: Sprite) -> float:
+    """How wide a cut-out is where it was cut at the bottom, in its pixels, at least 1."""
+    rows = (sprite[-sprite.shape[0] // WRIST_SHARE :, :, 3] > OPAQUE).sum(axis=1)
+    return max(1.0, float(np.median(rows)))
+
+
+def fading(sprite: Sprite) -> Sprite:
+    """A cut-out that fades out towards its cut, to lie on the hand that it belongs to."""
+    h = sprite.shape[0]
+    ramp = np.clip(np.arange(h, 0, -1) / (FADING_SHARE * h), 0, 1)[:, None]
+    return np.dstack([sprite[..., :3], (sprite[..., 3] * ramp).astype(np.uint8)])
+
+
+def like_skin(sprite: Sprite, other: Sprite) -> Sprite:
+    """A cut-out in the usual colour of another: the same person's skin, the same glove."""
+    mine, wanted = (
+        np.median(picture[picture[..., 3] > OPAQUE][:, :3], axis=0) if (picture[..., 3] > OPAQUE).any() else None
+        for picture in (sprite, other)
+    )
+    if mine is None or wanted is None:
+        return sprite
+    gains = np.clip(np.maximum(wanted, 1) / np.maximum(mine, 1), *SKIN_GAIN)
+    return np.dstack([np.clip(sprite[..., :3] * gains, 0, 255).astype(np.uint8), sprite[..., 3]])
 
 
 def layer(placed: Placed, height: int, width: int) -> NDArray[np.float32]:

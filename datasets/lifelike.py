@@ -20,6 +20,7 @@ from datasets.chances import choose
 from datasets.collection import IS_PAPER, Collection
 from datasets.drawn import DrawnSamples
 from datasets.frames import DrawnFrame
+from datasets.holds import Sprite
 from datasets.light import share_light
 from datasets.prints import print_on
 from datasets.scene import Scene
@@ -36,24 +37,27 @@ AREA = PUBLISHED_HEIGHT * PUBLISHED_WIDTH  # pixels of a scene
 # Longer by shorter side of photos; all become the network's.
 SHAPES = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 1.5, 1.414, 1.0, 2.2)
 LANDSCAPE_CHANCE = 0.45  # of a photo that is turned for the network
-PHOTO_KINDS = {"document": 0.33, "sheets": 0.34, "drawn": 0.15, "filling": 0.18}
-PRINT_CHANCE = {"document": 0.4, "sheets": 0.55, "drawn": 0.5, "filling": 0.55}
+PHOTO_KINDS = {"document": 0.36, "sheets": 0.38, "drawn": 0.1, "filling": 0.16}
+PRINT_CHANCE = {"document": 0.3, "sheets": 0.4, "drawn": 0.5, "filling": 0.5}
 MARK_CHANCE = 0.3  # of stains, bars, shadows, holes as drawn pages have them
 PASTED_DRAWN_CHANCE = 0.5  # the same of drawn pages, besides
 PASTED_CHANCE = 0.4  # of occluders that the camera has not seen, as in the contest
 LIFELIKE_COUNTS = {0: 0.24, 1: 0.48, 2: 0.21, 3: 0.07}  # occluders
-WAYS = {"reach": 0.35, "enter": 0.32, "lie": 0.33}
-REACHING = {"finger": 0.5, "hand": 0.34, "arm": 0.16}
-ENTERING = {"finger": 0.22, "hand": 0.3, "arm": 0.24, "head": 0.24}
+WAYS = {"reach": 0.46, "enter": 0.28, "lie": 0.26}
+REACHING = {"finger": 0.56, "hand": 0.3, "arm": 0.14}
+ENTERING = {"finger": 0.36, "hand": 0.26, "arm": 0.22, "head": 0.16}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
 RIM_CHANCE, RIM_REACH_PX = 0.35, 12  # of a thing that lies across the page's edge; how far from it its middle may be
 SHARED_LIGHT_CHANCE = 0.85  # of a thing in the paper's own light, where the camera has seen both
 WRITES_CHANCE = 0.2  # of a hand that has a pen in it
-BESIDE_CHANCE = 0.4  # of things beside the page, where there is room
+BESIDE_CHANCE = 0.3  # of things beside the page, where there is room
 NOTE_CHANCE = 0.1  # of notes and tape on a page, which belong to it
 TAPE_SHARE, TAPE_OPACITY = 0.4, (0.25, 0.7)  # of these, strips of tape, and what they let through
-BEHIND_CHANCE = 0.3  # of a hand that holds a sheet from behind
-THUMB_CHANCE = 0.7  # of such a hand: its thumb lies on top
+BEHIND_CHANCE = 0.5  # of a hand that holds a sheet from behind
+THUMB_CHANCE = 0.8  # of such a hand: its thumb lies on top
+THUMB_WIDTH = (0.27, 0.45)  # of a thumb, as a share of its wrist's
+HAND_BEHIND, THUMB_DEPTH = (0.15, 0.7), (0.3, 2.2)  # onto the page: shares of the hand's length, of the thumb's width
+MOST_SEED = 2**31  # of a light
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
 SECOND_SHEET_CHANCE = 0.2  # of another sheet
 BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06  # of bars at the edges, of wedges in the corners
@@ -64,7 +68,7 @@ WEDGE_DEGREES, WEDGE_ZOOM, WEDGE_SHIFT = 9, (0.85, 1.05), 0.04
 MOST_ZOOM, WHOLE_CHANCE, WHOLE_ZOOM = 0.7, 0.4, (1.0, 1.08)  # natural logarithm; all of it is seen, enlarged by so much
 DOCUMENT_DEGREES, MIRRORED_DOCUMENT_CHANCE = 2.5, 0.3
 # Sheets on a surface.
-AMONG_SHEETS_CHANCE, SHEET_SHARE, FILLING_SHARE = 0.25, (0.5, 1.15), (1.3, 2.5)  # things; of the picture's sides
+AMONG_SHEETS_CHANCE, SHEET_SHARE, FILLING_SHARE = 0.15, (0.55, 1.2), (1.3, 2.5)  # things; of the picture's sides
 HELD_FROM = 0.3  # coverage by a hand behind a sheet, over which its thumb reaches
 SURFACE_CHANCE, DRAWN_DESK_CHANCE = 0.55, 0.3  # of what they lie on; the rest is black, white or plain
 SKIN_TONED_CHANCE = 0.2  # of a ground as brown as hands: wood, leather, cardboard are taken for them
@@ -205,11 +209,12 @@ class LifelikeScenes:
             matrix = lay_out(rng, picture.shape[:2], height, width, rng.uniform(*SHEET_SHARE))
             picture, alpha = bent(picture, alpha, rng)
             laid = cv2.warpPerspective(np.dstack([picture, alpha]), matrix, (width, height), flags=cv2.INTER_LINEAR)
-            held = may_hold and number == 0 and rng.random() < BEHIND_CHANCE
-            held = held and self._hold_behind(scene, laid[..., 3], rng)
+            holder = None
+            if may_hold and number == 0 and rng.random() < BEHIND_CHANCE:
+                holder = self._hold_behind(scene, laid, rng)
             scene.lay_page(laid[..., :3], laid[..., 3], rng)
-            if held and rng.random() < THUMB_CHANCE:
-                self._reach(scene, "finger", rng, edge=scene.held > HELD_FROM)
+            if holder is not None and rng.random() < THUMB_CHANCE:
+                self._lay_thumb(scene, holder, rng)
             else:
                 scene.held[:] = 0
         return scene
@@ -358,28 +363,47 @@ class LifelikeScenes:
         laid = cv2.warpAffine(np.dstack([note * alpha[..., None], alpha]), matrix, (width, height))
         scene.stick(laid[..., :3] / np.maximum(laid[..., 3:], 1e-3), laid[..., 3] * scene.page, rng)
 
-    def _reach(
-        self,
-        scene: Scene,
-        kind: str,
-        rng: np.random.Generator,
-        pasted: bool = False,
-        edge: NDArray[np.bool_] | None = None,
-    ) -> bool:
+    def _reach(self, scene: Scene, kind: str, rng: np.random.Generator, pasted: bool) -> bool:
         sprite, edges = holds.pick(self.collection, rng, kind, self.split)
         if edges != "bottom":
             return False
-        placed = holds.reach_onto(sprite, kind, scene.page, rng, edge)
+        placed = holds.reach_onto(sprite, kind, scene.page, rng)
         self._lay(scene, placed, rng, pasted)
         return placed is not None
 
-    def _hold_behind(self, scene: Scene, alpha: NDArray[np.float32], rng: np.random.Generator) -> bool:
-        """A hand that a page will lie on; whether there is one."""
+    def _hold_behind(
+        self, scene: Scene, sheet: NDArray[np.float32], rng: np.random.Generator
+    ) -> tuple[Sprite, float, int] | None:
+        """A hand that a sheet, `(h, w, 4)` float32 with its coverage last, will lie on.
+
+        Returns:
+            Its cut-out, the scale of that and the seed of its light; None where there is no room for it.
+        """
         sprite, edges = holds.pick(self.collection, rng, "hand", self.split)
-        placed = holds.reach_onto(sprite, "hand", alpha, rng) if edges == "bottom" else None
+        depth = rng.uniform(*HAND_BEHIND) * sprite.shape[0]
+        placed = holds.reach_onto(sprite, "hand", sheet[..., 3], rng, depth=depth) if edges == "bottom" else None
+        if placed is None:
+            return None
+        seed = int(rng.integers(MOST_SEED))
+        layer = holds.layer(placed, *scene.size)
+        lit = share_light(layer, sheet[..., :3], sheet[..., 3], True, np.random.default_rng(seed))
+        scene.lay_behind(lit, holding=True)
+        return sprite, holds.scale_of(placed), seed
+
+    def _lay_thumb(self, scene: Scene, holder: tuple[Sprite, float, int], rng: np.random.Generator) -> None:
+        """The thumb of a hand that `_hold_behind` laid, as large, of its skin and in its light."""
+        hand, scale, seed = holder
+        sprite, edges = holds.pick(self.collection, rng, "finger", self.split)
+        if edges != "bottom":
+            return
+        thumb = holds.fading(holds.like_skin(sprite, hand))
+        scale *= holds.width_of(hand) * rng.uniform(*THUMB_WIDTH) / holds.width_of(sprite)
+        depth = rng.uniform(*THUMB_DEPTH) * holds.width_of(sprite)
+        placed = holds.reach_onto(thumb, "finger", scene.page, rng, scene.held > HELD_FROM, scale, depth, False)
         if placed is not None:
-            scene.lay_behind(holds.layer(placed, *scene.size), holding=True)
-        return placed is not None
+            layer = holds.layer(placed, *scene.size)
+            layer = share_light(layer, scene.image, scene.page, True, np.random.default_rng(seed))
+            scene.lay(layer, rng, rng.uniform(*HELD_BLUR_PX))
 
     def _lay(self, scene: Scene, placed: holds.Placed | None, rng: np.random.Generator, pasted: bool) -> None:
         if placed is None:

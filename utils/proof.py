@@ -8,7 +8,7 @@ import numpy as np
 from utils import blend, preprocess
 from utils.arrays import Image, Mask
 from utils.crops import hole_crop
-from utils.page.doubt import find_doubts, is_better
+from utils.page.doubt import find_doubts, is_better, is_paper
 from utils.page.guidance import guidance_of, guide
 from utils.page.structure import Structure, repair
 from utils.regions import Box, connected_bounds, crop
@@ -24,6 +24,7 @@ def paint(
     no_page: Mask | None = None,
     structure: Structure | None = None,
     coarse: bool = False,
+    around: Mask | None = None,
 ) -> Image:
     """A window with what the network draws in its hole, in the tone of what surrounds that.
 
@@ -34,6 +35,8 @@ def paint(
         no_page: `(h, w)` bool, where there is no page; None where nobody knows.
         structure: the window's structure, if it is known; else it is measured where the network reads of it.
         coarse: show what the first of the generator's two networks draws.
+        around: `(h, w)` bool, parts of the hole: only their crops are drawn, with all of the hole that lies in them;
+            the rest is structure's.
 
     Returns:
         `(h, w, 3)` uint8; outside the hole, what was seen or what the network draws of it.
@@ -43,13 +46,13 @@ def paint(
         hints = guide(window, hole, no_page) if structure is None else guidance_of(structure)
     if not inpainter.spec.follows_hole:
         return _paint_crop(inpainter, window, hole, Box(0, 0, hole.shape[1], hole.shape[0]), hints, coarse)
-    painted = window.copy()
-    for bounds in connected_bounds(hole):
+    painted = window.copy() if structure is None else structure.image.copy()
+    for bounds in connected_bounds(hole if around is None else around):
         box = hole_crop(bounds, inpainter.side, *hole.shape).box
-        inner = bounds.shifted(-box.x0, -box.y0)
-        drawn = crop(_paint_crop(inpainter, window, hole, box, hints, coarse), inner)
-        pixels = crop(hole, bounds)
-        crop(painted, bounds)[pixels] = drawn[pixels]
+        area = bounds if around is None else box
+        drawn = crop(_paint_crop(inpainter, window, hole, box, hints, coarse), area.shifted(-box.x0, -box.y0))
+        pixels = crop(hole, area)
+        crop(painted, area)[pixels] = drawn[pixels]
     return painted
 
 
@@ -100,8 +103,11 @@ def improve(
     for doubt in doubts:
         hidden |= doubt.patches
     guess = repair(lifted, hidden, no_page)
-    drawn = paint(inpainter, lifted, hidden, no_page, guess)
-    proven = [doubt for doubt in doubts if is_better(drawn, guess.image, lifted, doubt.patches)]
+    strange = [doubt for doubt in doubts if not is_paper(guess.image, lifted, doubt.patches)]
+    if not strange:
+        return structure, False
+    drawn = paint(inpainter, lifted, hidden, no_page, guess, around=hole)
+    proven = [doubt for doubt in strange if is_better(drawn, guess.image, lifted, doubt.patches)]
     if not proven:
         return structure, False
     image, drawn = structure.image, paint(inpainter, lifted, hole, no_page, structure)

@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
+import pytest
 
 from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, pixels, sheet
-from utils.page.doubt import find_doubts, is_better
+from utils.page.doubt import find_doubts, is_better, is_paper, tone_error
 from utils.page.structure import repair
 
 HOLE = hole_at(240, 160, 420, 400)
@@ -56,13 +57,39 @@ def test_border_between_surfaces_is_not_in_doubt():
         assert doubt.inside[near].max() < 0.1
 
 
-def test_better_picture_must_be_clearly_better_where_ours_is_poor():
+def test_the_error_of_a_tone_is_that_of_whole_patches_in_their_worst_channel():
     truth = np.full((40, 40, 3), 100, np.uint8)
     patches = np.zeros((40, 40), bool)
-    patches[2:8, 2:8] = patches[20:26, 20:26] = patches[30:36, 4:10] = True
-    assert is_better(truth, truth + 40, truth, patches)
-    assert not is_better(truth, truth + 6, truth, patches)  # ours is good enough
-    assert not is_better(truth + 40, truth + 41, truth, patches)
-    one = truth + 40
-    one[2:8, 2:8] = 100
-    assert not is_better(one + np.uint8(1), truth + 40, truth, patches)  # better in one of three places
+    patches[2:8, 2:8] = patches[20:26, 20:26] = True
+    assert tone_error(truth, truth, patches) == 0
+    assert tone_error(truth + 10, truth, patches) == pytest.approx(10)
+    tinted = truth.copy()
+    tinted[2:8, 2:8, 1] += 40
+    assert tone_error(tinted, truth, patches) == pytest.approx(np.sqrt(40**2 / 2))
+
+
+def test_text_and_grain_are_no_error_of_a_tone():
+    truth = np.full((40, 40, 3), 100, np.uint8)
+    patches = np.zeros((40, 40), bool)
+    patches[2:8, 2:8] = True
+    written = truth.copy()
+    written[2:8:2], written[3:8:2] = 60, 140
+    assert tone_error(written, truth, patches) == pytest.approx(0)
+
+
+def test_text_is_paper_and_a_picture_is_none():
+    guess, patches = pixels(sheet()), hole_at(100, 100, 200, 200)
+    assert is_paper(guess, written(), patches)
+    assert is_paper(guess, guess, patches)
+    assert not is_paper(guess, guess - np.uint8(40), patches)
+
+
+def test_another_picture_must_have_the_tone_that_structure_misses_and_be_nearer():
+    truth, patches = np.full((40, 40, 3), 100, np.uint8), np.zeros((40, 40), bool)
+    patches[2:8, 2:8] = patches[20:26, 20:26] = True
+    assert is_better(truth + 20, truth + 40, truth, patches)
+    assert not is_better(truth, truth + 6, truth, patches)  # structure is good enough
+    assert not is_better(truth + 35, truth + 40, truth, patches)
+    noise = truth.copy()
+    noise[::2], noise[1::2] = 20, 180
+    assert not is_better(noise, truth + 40, truth, patches)  # the tone, but no picture
