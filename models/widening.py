@@ -24,7 +24,7 @@ def widen(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor]) -> dict[str,
         wide: another of the same names, of which the sizes alone are read.
 
     Returns:
-        Tensors by the names of `narrow`, of their types, of the sizes in `wide`.
+        Tensors by the names of `narrow`, float32 or more precise, of the sizes in `wide`.
 
     Raises:
         ValueError: the names differ, or a size is no multiple.
@@ -42,6 +42,7 @@ def _repeat(name: str, tensor: Tensor, size: torch.Size) -> Tensor:
         raise ValueError(f"{name}: {tuple(size)} is no multiple of {tuple(tensor.shape)}")
     if tensor.dim() == 0:
         return tensor.clone()
+    tensor = tensor.to(torch.promote_types(tensor.dtype, torch.float32))  # in half precision the noise would not add up
     rows = tensor.repeat(size[0] // tensor.shape[0], *[1] * (tensor.dim() - 1))
     if name.endswith(SPECTRAL_VECTORS):
         return rows / rows.norm()

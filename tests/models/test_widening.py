@@ -33,6 +33,16 @@ def test_it_answers_as_the_narrow_one(times: int, norm: str) -> None:
             torch.testing.assert_close(picture, expected, atol=1e-6, rtol=1e-3)
 
 
+def test_weights_of_half_precision_answer_the_same() -> None:
+    narrow, wide = generator(4).float(), generator(8).float()
+    halves = {name: tensor.half() for name, tensor in narrow.state_dict().items()}
+    narrow.load_state_dict(halves)
+    wide.load_state_dict(widen(halves, wide.state_dict()))
+    images, masks = (tensor.float() for tensor in batch())
+    with torch.no_grad():
+        torch.testing.assert_close(wide(images, masks)[1], narrow(images, masks)[1], atol=1e-4, rtol=1e-3)
+
+
 def test_training_steps_keep_the_answer_of_spectral_norms() -> None:
     """Each forward pass of training turns the singular vectors; from those of the narrow network they do not move."""
     narrow, wide = generator(4), generator(8)
