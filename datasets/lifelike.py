@@ -8,6 +8,7 @@ takes all of it together; in the rest, as in the contest, the occluder is pasted
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -105,6 +106,14 @@ def parse_lifelike(root: str, flag: str = "--baseroot") -> Path:
     if name != LIFELIKE or not folder or not Path(folder).is_dir():
         raise ValueError(f"{flag} {root}: lifelike:DATA_DIR, a folder as datasets/collection.py describes it")
     return Path(folder)
+
+
+class Holder(NamedTuple):
+    """A hand behind a sheet: its cut-out as far as the wrist, the scale of that, the seed of its light."""
+
+    hand: Sprite
+    scale: float
+    light_seed: int
 
 
 class LifelikeScenes:
@@ -371,13 +380,11 @@ class LifelikeScenes:
         self._lay(scene, placed, rng, pasted)
         return placed is not None
 
-    def _hold_behind(
-        self, scene: Scene, sheet: NDArray[np.float32], rng: np.random.Generator
-    ) -> tuple[Sprite, float, int] | None:
+    def _hold_behind(self, scene: Scene, sheet: NDArray[np.float32], rng: np.random.Generator) -> Holder | None:
         """A hand that a sheet, `(h, w, 4)` float32 with its coverage last, will lie on.
 
         Returns:
-            Its cut-out, the scale of that and the seed of its light; None where there is no room for it.
+            None where there is no room for it.
         """
         sprite, edges = holds.pick(self.collection, rng, "hand", self.split)
         depth = rng.uniform(*HAND_BEHIND) * sprite.shape[0]
@@ -388,9 +395,9 @@ class LifelikeScenes:
         layer = holds.layer(placed, *scene.size)
         lit = share_light(layer, sheet[..., :3], sheet[..., 3], True, np.random.default_rng(seed))
         scene.lay_behind(lit, holding=True)
-        return sprite, holds.scale_of(placed), seed
+        return Holder(sprite, holds.scale_of(placed), seed)
 
-    def _lay_thumb(self, scene: Scene, holder: tuple[Sprite, float, int], rng: np.random.Generator) -> None:
+    def _lay_thumb(self, scene: Scene, holder: Holder, rng: np.random.Generator) -> None:
         """The thumb of a hand that `_hold_behind` laid, as large, of its skin and in its light."""
         hand, scale, seed = holder
         sprite, edges = holds.pick(self.collection, rng, "finger", self.split)
@@ -399,7 +406,8 @@ class LifelikeScenes:
         thumb = holds.fading(holds.like_skin(sprite, hand))
         scale *= holds.width_of(hand) * rng.uniform(*THUMB_WIDTH) / holds.width_of(sprite)
         depth = rng.uniform(*THUMB_DEPTH) * holds.width_of(sprite)
-        placed = holds.reach_onto(thumb, "finger", scene.page, rng, scene.held > HELD_FROM, scale, depth, False)
+        edge = scene.held > HELD_FROM
+        placed = holds.reach_onto(thumb, "finger", scene.page, rng, edge, scale=scale, depth=depth, goes_on=False)
         if placed is not None:
             layer = holds.layer(placed, *scene.size)
             layer = share_light(layer, scene.image, scene.page, True, np.random.default_rng(seed))

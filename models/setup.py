@@ -186,7 +186,7 @@ def _load_inpainting_weights(network: nn.Module, spec: NetworkSpec, file: str) -
     stated = checkpoint.read_spec(content)
     if stated and stated.network != spec.network:
         raise ValueError(f"'{file}' holds the network {stated.network}, {spec.network} is needed here")
-    wider = stated is not None and spec.network == GENERATOR and _is_multiple(spec.latent_channels, stated)
+    wider = stated is not None and _may_widen(stated, spec)
     names = () if stated is None else STYLE if wider else ("latent_channels", *STYLE)
     contradicting = [
         f"--{name} {getattr(stated, name)}" for name in names if getattr(stated, name) != getattr(spec, name)
@@ -202,7 +202,7 @@ def _load_inpainting_weights(network: nn.Module, spec: NetworkSpec, file: str) -
     return done
 
 
-def _is_multiple(channels: int | None, narrow: NetworkSpec) -> bool:
-    """Whether a network of `channels` is wider than another by a whole factor."""
-    fewer = narrow.latent_channels
-    return bool(channels and fewer and channels > fewer and channels % fewer == 0)
+def _may_widen(narrow: NetworkSpec, wide: NetworkSpec) -> bool:
+    """Whether both are generators, and the second wider by a whole factor."""
+    fewer, more = narrow.latent_channels, wide.latent_channels
+    return bool(wide.network == GENERATOR and fewer and more and more > fewer and more % fewer == 0)
