@@ -5,8 +5,11 @@ redder and more saturated: in 20 photographs of hands on pages its level was 0.5
 ninetieth percentile), its saturation 86 to 157 of 255.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from utils.regions import bounds_of
 
 LIT_STEP, LEAST_PAPER_PIXELS = 8, 40  # paper is looked at in every eighth pixel each way; fewer pixels tell nothing
 BARE_SHARE, LEAST_PAPER_LEVEL = 75, 0.08  # percentile of its pixels that is bare paper; darker it tells nothing
@@ -50,9 +53,13 @@ def share_light(
     if level < LEAST_PAPER_LEVEL:
         return layer
     gains = (white / level) ** rng.uniform(*SHARED_TINT)
-    colour = layer[..., :3] / np.maximum(alpha, 1e-3)[..., None]
+    bounds = bounds_of(alpha > 0)
+    assert bounds is not None  # it has opaque pixels
+    window = bounds.slices()
+    coverage = alpha[window][..., None]
+    colour = layer[window][..., :3] / np.maximum(coverage, 1e-3)
     if skin:
-        strongest = colour.max(axis=2, keepdims=True)
+        strongest = np.maximum.reduce(cv2.split(colour))[..., None]
         typical = np.clip(np.median(opaque[:, :3], axis=0), LEAST_LEVEL, MOST_LEVEL)
         paleness = np.clip(typical.min() / typical.max(), LEAST_LEVEL, MOST_LEVEL)
         saturation = np.clip(rng.normal(SKIN_SATURATION, SKIN_SATURATION_SPREAD), LEAST_LEVEL, MOST_LEVEL)
@@ -64,5 +71,6 @@ def share_light(
         gains = gains * level * wanted / typical.max() * np.exp([0.0, rng.uniform(*SKIN_GREEN), 0.0])
     else:
         gains = gains * level * np.exp(rng.normal(0, THING_GAIN_SPREAD))
-    lit = np.clip(colour * gains.astype(np.float32), 0, 1) * alpha[..., None]
-    return np.dstack([lit, alpha]).astype(np.float32)
+    lit = layer.copy()
+    lit[window][..., :3] = np.clip(colour * gains.astype(np.float32), 0, 1) * coverage
+    return lit

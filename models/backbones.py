@@ -46,6 +46,28 @@ class ResNetEncoder(ResNet):
         return self.layer4(self.layer3(eighth)), [eighth, quarter, half, images]
 
 
+class DilatedDepthwise(nn.Conv2d):
+    """A depthwise 3×3 convolution dilated by 2.
+
+    Training on a CPU it runs without dilation on the four grids of every other pixel, which is the same: the gradients
+    of a dilated one take oneDNN eight times as long in bfloat16, with the way to the grids and back.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=2, dilation=2, groups=channels, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(N, channels, h, w)` to the same shape."""
+        n, c, h, w = features.shape
+        if not self.training or features.device.type != "cpu" or h % 2 or w % 2:
+            return super().forward(features)
+        pixels = features.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c)
+        grids = pixels.permute(2, 4, 0, 1, 3, 5).reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)
+        grids = F.conv2d(grids, self.weight, padding=1, groups=c)
+        pixels = grids.permute(0, 2, 3, 1).reshape(2, 2, n, h // 2, w // 2, c)
+        return pixels.permute(2, 3, 0, 4, 1, 5).reshape(n, h, w, c).permute(0, 3, 1, 2)
+
+
 class MobileNetV2Encoder(MobileNetV2):
     """MobileNetV2 without its last 1×1 block, its last stage dilated.
 
@@ -68,8 +90,8 @@ class MobileNetV2Encoder(MobileNetV2):
         del self.features[18], self.classifier
         self.features[self.UNSTRIDED_BLOCK].conv[1][0].stride = (1, 1)
         for block in self.DILATED_BLOCKS:
-            depthwise = self.features[block].conv[1][0]
-            depthwise.dilation = depthwise.padding = (2, 2)
+            depthwise = self.features[block].conv[1]
+            depthwise[0] = DilatedDepthwise(depthwise[0].in_channels)
         self.out_channels = 320
         self.skip_channels = (32, 24, 16, in_channels)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.backbones import build_backbone
+from models.backbones import DilatedDepthwise, build_backbone
 from models.deeplabv3 import DeepLabV3, convolve_doubled, halve_kernels
 from tests.parity import DATA, example, published_shapes, published_state
 from utils.spec import BACKBONES
@@ -62,3 +62,18 @@ def test_convolving_what_is_doubled_the_short_way_gives_the_same_and_the_same_gr
     wanted = torch.autograd.grad((expected * weights).sum(), [features, kernels])
     for given, right in zip(torch.autograd.grad((found * weights).sum(), [features, kernels]), wanted, strict=True):
         torch.testing.assert_close(given, right, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(6, 4), (5, 4)])
+def test_a_dilated_depthwise_convolution_does_in_training_what_it_does_otherwise(size):
+    torch.manual_seed(0)
+    features = torch.randn(2, 8, *size, requires_grad=True)
+    layer = DilatedDepthwise(8)
+    expected = F.conv2d(features, layer.weight, padding=2, dilation=2, groups=8)
+    weights = torch.randn_like(expected)
+    wanted = torch.autograd.grad((expected * weights).sum(), [features, layer.weight])
+    for training in (True, False):
+        found = layer.train(training)(features)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+        given = torch.autograd.grad((found * weights).sum(), [features, layer.weight])
+        torch.testing.assert_close(given, wanted, rtol=0, atol=1e-4)
