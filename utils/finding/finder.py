@@ -40,6 +40,7 @@ HALF_LEVEL = 128  # half, in the 8 bits in which masks are enlarged to the photo
 # Pixels of the network.
 ENTRY_PX = 3  # so near the photo's border or the page's edge a region comes in from there
 ENTRY_LEAST = 4  # with so many pixels
+SMOOTH_PX = 1.0  # standard deviation of the blur along which an outline runs between pixels
 TOUCH_LEAST = 10  # of a page below a region, from which it lies on it
 EDGE_KNOWN_PX = 2  # the page's edge is known to so much: what reaches no further over it lies beside or behind the page
 
@@ -212,7 +213,8 @@ def _enlarged(small_mask: Mask, shape: tuple[int, ...], options: RemovalOptions)
     height, width = shape[:2]
     if not small_mask.any():
         return np.zeros((height, width), bool)
-    levels = preprocess.resize(small_mask.astype(np.uint8) * 255, height, width)
+    soft = cv2.GaussianBlur(small_mask.astype(np.uint8) * 255, (0, 0), SMOOTH_PX)  # else pixels show as steps
+    levels = preprocess.resize(soft, height, width)
     scale = scale_of(height, width)
     return to_mask(levels, HALF_LEVEL, growth_px(options, height, width), options.min_area_px * scale**2)
 

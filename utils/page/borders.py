@@ -311,7 +311,7 @@ def divide_hole(
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
     parts = cut_hole(wide, [line - (area[1].start, area[0].start) for line in borders])
     if off_page is not None:
-        parts, off_page_parts = _cut_by_page(parts, off_page)
+        parts, off_page_parts = _cut_by_page(parts, off_page, wide == 0)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
     y, x = find_points((rim > 0) & (wide == 0))
     colours = window[y, x].astype(np.float32)
@@ -351,12 +351,13 @@ def _close_cuts(numbers: Plane, cut: Mask) -> None:
         y, x = y[neighbours == 0], x[neighbours == 0]
 
 
-def _cut_by_page(parts: NDArray[np.uint16], off_page: Mask) -> tuple[NDArray[np.uint16], Mask]:
-    """Cut parts of a hole along the page's edge where they lie on both sides of it.
+def _cut_by_page(parts: NDArray[np.uint16], off_page: Mask, visible: Mask) -> tuple[NDArray[np.uint16], Mask]:
+    """Cut parts of a hole along the page's edge where they lie on both sides of it and page is seen beside them.
 
     Args:
         parts: `(h, w)` numbers, 0 outside.
         off_page: `(h, w)` bool, where there is no page.
+        visible: `(h, w)` bool, outside the hole.
 
     Returns:
         The new numbers, and by number whether that part lies beside the page.
@@ -367,6 +368,12 @@ def _cut_by_page(parts: NDArray[np.uint16], off_page: Mask) -> tuple[NDArray[np.
     share = off_page_counts / np.maximum(area, 1)
     mixed = np.minimum(off_page_counts, area - off_page_counts) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
     mixed[0] = False
+    square = np.ones((3, 3), np.uint8)
+    rim, page_rim = (
+        np.bincount(cv2.dilate(numbers, square)[visible], minlength=count)
+        for numbers in (parts, np.where(off_page, np.uint16(0), parts))
+    )
+    mixed &= page_rim >= LEAST_FITTING_SHARE * rim
     numbers = np.where(mixed[parts] & off_page, parts + count, parts).astype(np.uint16) if mixed.any() else parts
     return numbers, np.asarray(np.concatenate([~mixed & (share > 0.5), np.ones(count, bool)]), bool)
 

@@ -99,14 +99,15 @@ def _measure_rim(window: Image, hole: Mask, tone: Floats, bare: Mask, page: Mask
     deep = cv2.erode(covered, np.ones((BAND_SQUARE_PX // SPARSE_PX + 1,) * 2, np.uint8), borderValue=1)
     at = np.flatnonzero((distance_px <= FAINT_REACH_PX + BAND_PX) & (steady > 0) & (deep == 0))
     away_px, inner, beyond = distance_px.ravel()[at], amount.ravel()[at], beyond.ravel()[at]
-    light = np.where(away_px <= BAND_PX / 2, inner, 0)
+    light = np.zeros_like(inner)
     for start_px in range(BAND_PX, FAINT_REACH_PX + BAND_PX, BAND_PX):
         amount = beyond
         if start_px < FAINT_REACH_PX:
             amount, _ = _mean_of(*(average.ravel()[at] for average in band(start_px)))
         outer = np.clip(amount - beyond, 0, inner)  # it fades away from the edge
         way = (away_px - start_px) / BAND_PX + 0.5  # from the middle of the inner band to that of the outer one
-        light += np.where((way > 0) & (way <= 1), inner + way * (outer - inner), 0)
+        first = -1 if start_px == BAND_PX else 0  # right at the edge it is deeper than in the middle of the first band
+        light += np.where((way > first) & (way <= 1), inner + way * (outer - inner), 0)
         inner = outer
     rim = np.zeros(distance_px.shape, np.float32)
     rim.ravel()[at] = light * steady.ravel()[at]

@@ -103,6 +103,21 @@ def test_what_the_finder_lays_beside_the_page_is_page_where_most_of_its_rim_is(r
     assert (divided[HOLE & (x < 320)] == 1).all() and (divided[HOLE & (x > 340)] == owner).all()
 
 
+def test_a_page_that_the_finder_guesses_below_a_hand_and_of_which_a_fleck_is_seen_does_not_cross_a_seen_border():
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    truth = np.where(x < 300, 1, 2).astype(np.uint8)
+    guess = (x >= 300) & (x < 380) & (y > 180) & (y < 380)
+    fleck = (abs(x - 340) < 3) & (y < 170)  # of the page's colour, where the guess comes to the hole's rim
+    tones = {
+        n: np.full((HEIGHT // CELL_PX, WIDTH // CELL_PX, 3), level, np.float32) for n, level in ((1, 210), (2, 80))
+    }
+    window = np.where(((truth == 1) | fleck)[..., None], 210, 80).astype(np.uint8).repeat(3, 2)
+    border, area = np.array([(300.0, 159.0), (300.0, 401.0)]), (slice(0, HEIGHT), slice(0, WIDTH))
+    beside = (truth == 2) & ~guess & ~fleck
+    divided = divide_hole(window, tones, truth, HOLE, [border], area, SEEN_PX, beside, (2,))
+    assert (divided == truth)[HOLE & (abs(x - 300) > 2)].all()
+
+
 @pytest.mark.parametrize(("seen_px", "owner"), [(100, 2), (HEIGHT * WIDTH, 1)])
 def test_a_surface_of_which_next_to_nothing_is_seen_does_not_go_on_below_a_hand(seen_px, owner):
     gap = np.full((HEIGHT, WIDTH), 2, np.uint8)

@@ -48,6 +48,17 @@ def test_what_cells_leave_of_a_deep_shadow_right_beside_the_hole_is_lifted():
     assert before > 60 and abs(after) < 0.15 * before
 
 
+def test_no_dark_line_is_left_right_beside_the_hole():
+    page = sheet()
+    near = 0.2 * np.clip(1 - DISTANCE / 16, 0, 1)
+    window, result, _ = lifted(shaded(page, 0.15, 70) * (1 - near)[..., None])
+    line, beyond = (DISTANCE > 0) & (DISTANCE <= 1.5), (DISTANCE > 3) & (DISTANCE <= 6)
+    (dark, less_dark), (after, after_beyond) = (
+        [(page - image)[place].mean() for place in (line, beyond)] for image in (window, result)
+    )
+    assert dark - less_dark > 7 and abs(after - after_beyond) < 0.3 * (dark - less_dark)
+
+
 def test_a_faint_shadow_beside_a_straight_narrow_hole_is_lifted():
     hole, page = hole_at(60, 260, WIDTH, 300), sheet()
     distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
