@@ -61,7 +61,7 @@ class RemovalOptions:
     """
 
     threshold: float = 0.5
-    confidence: float = 0.75
+    confidence: float = 0.73
     confidence_inside: float = 0.93
     doubtful: str = "leave"
     scope: str = "auto"
@@ -76,7 +76,7 @@ class RemovalOptions:
         if not 0 < self.threshold < 1:
             raise ValueError(f"--threshold {self.threshold}: must lie between 0 and 1, for example 0.5")
         if not 0 <= self.confidence < 1:
-            raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.75")
+            raise ValueError(f"--confidence {self.confidence}: must be 0 or more and less than 1, for example 0.73")
         if not self.confidence <= self.confidence_inside <= 1:
             raise ValueError(
                 f"--confidence_inside {self.confidence_inside}: must lie between --confidence {self.confidence} and 1"

@@ -68,7 +68,7 @@ def test_convolving_what_is_doubled_the_short_way_gives_the_same_and_the_same_gr
 def test_a_dilated_depthwise_convolution_does_in_training_what_it_does_otherwise(size):
     torch.manual_seed(0)
     features = torch.randn(2, 8, *size, requires_grad=True)
-    layer = DilatedDepthwise(8)
+    layer = DilatedDepthwise(torch.nn.Conv2d(8, 8, 3, groups=8, bias=False))
     expected = F.conv2d(features, layer.weight, padding=2, dilation=2, groups=8)
     weights = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weights).sum(), [features, layer.weight])

@@ -22,7 +22,7 @@ LEAST_GROUND_PX = 150  # pixels of surroundings, below which nothing is known of
 SURELY_BESIDE = 0.7  # probability of pixels that count as surroundings
 TEXTURE_BLUR_PX = 2.5  # standard deviation of the blur that leaves no texture
 EVEN_LEVELS = 9.0  # standard deviation of even surroundings, blurred
-SMALL_REST = 0.15  # share of an occluder: so little of it beside the page goes with it, a torn-off scrap looks worse
+SMALL_REST = 0.3  # share of an occluder: so little of it beside the page goes with it, a torn-off scrap looks worse
 # A part over the page that borders on the occluder's rest along more of its rim is a doubt of where the page ends: 27
 # such parts of really covered photographs have 0.55 at most, white blots in a sleeve or a pen 0.73 and more.
 HELD_SHARE = 0.65  # of a part's rim that lies on what stays, from which it stays too
