@@ -368,12 +368,13 @@ def _cut_by_page(parts: NDArray[np.uint16], off_page: Mask, visible: Mask) -> tu
     share = off_page_counts / np.maximum(area, 1)
     mixed = np.minimum(off_page_counts, area - off_page_counts) > np.maximum(MIXED_SHARE * area, MIXED_LEAST_PX)
     mixed[0] = False
-    square = np.ones((3, 3), np.uint8)
-    rim, page_rim = (
-        np.bincount(cv2.dilate(numbers, square)[visible], minlength=count)
-        for numbers in (parts, np.where(off_page, np.uint16(0), parts))
-    )
-    mixed &= page_rim >= LEAST_FITTING_SHARE * rim
+    if mixed.any():
+        square = np.ones((3, 3), np.uint8)
+        rim, page_rim = (
+            np.bincount(cv2.dilate(numbers, square)[visible], minlength=count)
+            for numbers in (parts, np.where(off_page, np.uint16(0), parts))
+        )
+        mixed &= page_rim >= LEAST_FITTING_SHARE * rim
     numbers = np.where(mixed[parts] & off_page, parts + count, parts).astype(np.uint16) if mixed.any() else parts
     return numbers, np.asarray(np.concatenate([~mixed & (share > 0.5), np.ones(count, bool)]), bool)
 
