@@ -5,10 +5,10 @@ redder and more saturated: in 20 photographs of hands on pages its level was 0.5
 ninetieth percentile), its saturation 86 to 157 of 255.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.page.cells import strongest
 from utils.regions import bounds_of
 
 LIT_STEP, LEAST_PAPER_PIXELS = 8, 40  # paper is looked at in every eighth pixel each way; fewer pixels tell nothing
@@ -59,12 +59,12 @@ def share_light(
     coverage = alpha[window][..., None]
     colour = layer[window][..., :3] / np.maximum(coverage, 1e-3)
     if skin:
-        strongest = np.maximum.reduce(cv2.split(colour))[..., None]
+        brightest = strongest(colour)[..., None]
         typical = np.clip(np.median(opaque[:, :3], axis=0), LEAST_LEVEL, MOST_LEVEL)
         paleness = np.clip(typical.min() / typical.max(), LEAST_LEVEL, MOST_LEVEL)
         saturation = np.clip(rng.normal(SKIN_SATURATION, SKIN_SATURATION_SPREAD), LEAST_LEVEL, MOST_LEVEL)
         chroma = np.clip(np.log(1 - saturation) / np.log(paleness), *CHROMA)
-        colour = strongest * (colour / np.maximum(strongest, 1e-3)) ** np.float32(chroma)
+        colour = brightest * (colour / np.maximum(brightest, 1e-3)) ** np.float32(chroma)
         wanted = min(SKIN_TO_PAPER * np.exp(rng.normal(0, SKIN_TO_PAPER_SPREAD)), BRIGHTEST_SKIN)
         if rng.random() < SHADED_SKIN_CHANCE:
             wanted *= rng.uniform(*SHADED)

@@ -309,11 +309,12 @@ def divide_hole(
         grounds: numbers of the surfaces that are no page.
     """
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((2 * CELL_PX + 1, 2 * CELL_PX + 1), np.uint8))
+    visible = wide == 0
     parts = cut_hole(wide, [line - (area[1].start, area[0].start) for line in borders])
     if off_page is not None:
-        parts, off_page_parts = _cut_by_page(parts, off_page, wide == 0)
+        parts, off_page_parts = _cut_by_page(parts, off_page, visible)
     rim = cv2.dilate(parts, np.ones((3, 3), np.uint8))
-    y, x = find_points((rim > 0) & (wide == 0))
+    y, x = find_points((rim > 0) & visible)
     colours = window[y, x].astype(np.float32)
     numbers = np.array(list(tones))
     at = y + area[0].start, x + area[1].start
@@ -334,7 +335,7 @@ def divide_hole(
         chosen = fitting | (fits < LEAST_FITTING_SHARE * counts)[touched]
         touched, nearest = touched[chosen], nearest[chosen]
     owners = _count_votes(touched, nearest, int(parts.max()) + 1, int(max(numbers.max(), surface.max())))
-    divided = np.where(wide > 0, owners[parts], surface)
+    divided = np.where(visible, surface, owners[parts])
     _close_cuts(divided, (parts == 0) & (divided == 0))
     if not divided.all() and divided.any():  # a part that nothing touches
         divided = fill_with_nearest(divided.astype(np.int32))
