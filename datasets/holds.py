@@ -65,7 +65,7 @@ HELD_SHARES = {
     "head": (0.02, 0.25),
     "object": (0.002, 0.09),
 }
-DEEPEST_PX = {"finger": 110, "hand": 200, "arm": 280}  # how far each reaches onto a page, in a picture 640 px long
+DEEPEST_PX = {"finger": 110, "hand": 200, "arm": 420}  # how far each reaches onto a page, in a picture 640 px long
 PEN_LENGTH, PEN_LEAN = (0.5, 0.9), 0.6  # of a pen in a hand: as a share of the hand's length; radians, std. deviation
 PEN_AHEAD = (0.1, 0.45)  # of it before the fingertips, as a share of its own length
 CLOSE_UP_CHANCE, CLOSE_UP_FACTOR = 0.25, (1.5, 5.0)  # of one held so many times as close

@@ -25,7 +25,7 @@ from datasets.holds import Sprite
 from datasets.light import share_light
 from datasets.prints import print_on
 from datasets.scene import Scene
-from datasets.sheets import bent, lay_out, warped
+from datasets.sheets import bent, lay_out, sketched, warped
 from datasets.surroundings import draw_desk, draw_surface
 from datasets.synthetic import DESK_CHANCE, DESK_SIDE
 from utils import classes, preprocess
@@ -44,9 +44,9 @@ MARK_CHANCE = 0.3  # of stains, bars, shadows, holes as drawn pages have them
 PASTED_DRAWN_CHANCE = 0.5  # the same of drawn pages, besides
 PASTED_CHANCE = 0.4  # of occluders that the camera has not seen, as in the contest
 LIFELIKE_COUNTS = {0: 0.24, 1: 0.48, 2: 0.21, 3: 0.07}  # occluders
-WAYS = {"reach": 0.46, "enter": 0.28, "lie": 0.26}
-REACHING = {"finger": 0.56, "hand": 0.3, "arm": 0.14}
-ENTERING = {"finger": 0.36, "hand": 0.26, "arm": 0.22, "head": 0.16}
+WAYS = {"reach": 0.46, "enter": 0.3, "lie": 0.24}
+REACHING = {"finger": 0.46, "hand": 0.3, "arm": 0.24}
+ENTERING = {"finger": 0.32, "hand": 0.26, "arm": 0.28, "head": 0.14}
 HEADS_CHANCE = 0.4  # of a head as what is pasted on a drawn page
 RIM_CHANCE, RIM_REACH_PX = 0.35, 12  # of a thing that lies across the page's edge; how far from it its middle may be
 SHARED_LIGHT_CHANCE = 0.85  # of a thing in the paper's own light, where the camera has seen both
@@ -60,7 +60,7 @@ THUMB_WIDTH = (0.27, 0.45)  # of a thumb, as a share of its wrist's
 HAND_BEHIND, THUMB_DEPTH = (0.15, 0.7), (0.3, 2.2)  # onto the page: shares of the hand's length, of the thumb's width
 MOST_SEED = 2**31  # of a light
 NEAR_BLUR_PX = (0.3, 2.4)  # of what is nearer to the lens
-SECOND_SHEET_CHANCE = 0.2  # of another sheet
+SHEET_COUNTS = (1, 1, 1, 1, 1, 2, 2, 2, 3, 4)
 BARS_CHANCE, WEDGES_CHANCE = 0.04, 0.06  # of bars at the edges, of wedges in the corners
 BAR_SIDE, BAR_COUNT, ICON_COUNT, ICON_SHARE = (0.03, 0.1), (1, 3), (0, 5), 5  # of a side; of a bar's thickness
 WEDGE_DEGREES, WEDGE_ZOOM, WEDGE_SHIFT = 9, (0.85, 1.05), 0.04
@@ -77,7 +77,7 @@ WOOD_LIKE_SKIN = ((60, 110, 185), (85, 125, 175), (120, 160, 215), (50, 75, 115)
 MOST_GROUND_ZOOM, GROUND_SHIFT, DYED_CHANCE, DYE_SPREAD = 0.9, 0.1, 0.25, 0.25  # the first and last are logarithms
 DARK_GROUND, WHITE_GROUND, ANY_GROUND = (5, 40), (200, 250), (40, 200)  # grey levels
 GROUND_TINT, GROUND_BLOTCHES, BLOTCH_CELLS, GROUND_LIGHT = 0.05, 5, 9, (0.5, 1.1)
-CUT_SHEET_CHANCE, DRAWN_SHEET_CHANCE = 0.6, 0.25  # of a sheet cut from a document, of a drawn one; the rest is coloured
+SHEETS = {"cut": 0.46, "drawn": 0.2, "sketch": 0.2, "coloured": 0.14}  # cut from a document
 LONGEST_SHEET_PX, DRAWN_SHEET_PX, LEAST_SHEET_PX, SHEET_RIM_PX = 800, 680, 8, 3  # the last is cut off around it
 COLOURED_HEIGHT_PX, COLOURED_WIDTH_PX, LYING_CHANCE = 700, (330, 640), 0.3
 PALE_BASE_CHANCE, PALE_BASE, PALE_TINT, ANY_BASE, BASE_SHADE = 0.6, (120, 255), 0.06, (10, 255), 0.15
@@ -211,7 +211,7 @@ class LifelikeScenes:
         """One sheet or several on a surface, perhaps held from behind."""
         scene = Scene(self._ground(rng, height, width))
         self._put_beside(scene, rng, AMONG_SHEETS_CHANCE)
-        for number in range(2 if rng.random() < SECOND_SHEET_CHANCE else 1):
+        for number in range(int(rng.choice(SHEET_COUNTS))):
             picture, alpha = self._sheet(rng)
             if rng.random() < PRINT_CHANCE["sheets"]:
                 print_on(picture, alpha, self.collection, rng)
@@ -279,8 +279,8 @@ class LifelikeScenes:
 
     def _sheet(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A sheet seen from above: `(h, w, 3)` float32 in [0, 255] and where it is, `(h, w)` float32."""
-        kind = rng.random()
-        if kind < CUT_SHEET_CHANCE:
+        kind = choose(rng, SHEETS)
+        if kind == "cut":
             image, paper = self.collection.document(rng)
             count, _, stats, _ = cv2.connectedComponentsWithStats((paper == IS_PAPER).astype(np.uint8))
             if count < 2:
@@ -293,14 +293,14 @@ class LifelikeScenes:
             size = max(LEAST_SHEET_PX, round(w * factor)), max(LEAST_SHEET_PX, round(h * factor))
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
             return picture, cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        if kind < CUT_SHEET_CHANCE + DRAWN_SHEET_CHANCE:
+        if kind == "drawn":
             frame = DrawnFrame(rng)
             height = DRAWN_SHEET_PX
             width = round(height * frame.width / frame.height)
             window = Box(0, 0, frame.width, frame.height)
             alpha = np.clip(frame.inside_px(window, height, width) + np.float32(0.5), 0, 1)
             return frame.view(window, height, width).astype(np.float32), alpha
-        return self._coloured(rng)
+        return sketched(rng) if kind == "sketch" else self._coloured(rng)
 
     def _coloured(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A flyer, a cover, a card: a plain or shaded colour with pictures."""

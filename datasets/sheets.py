@@ -1,4 +1,4 @@
-"""Sheets and documents in a picture: laid somewhere, seen aslant, curled, crumpled, one half of an open book.
+"""Sheets and documents in a picture: plain ones, laid somewhere, seen aslant, curled, crumpled, one half of an open book.
 
 Chances, ranges and spreads were set by eye on photographs of documents; spreads are standard deviations.
 """
@@ -18,6 +18,12 @@ GUTTER_WIDTH, GUTTER_SHADE = (0.01, 0.06), (0.2, 0.7)  # shares of the width and
 CRUMPLED_CHANCE, CREASES, CREASE_SHADE, CREASE_LIGHT = 0.3, (4, 14), (0.05, 0.3), (0.4, 1.5)
 CURLED_CHANCE, CURL_MARGIN, CURL_WAVES, CURL_SHARE = 0.4, 0.04, (1, 7), 0.45  # of its margin that a wave may take
 ANY_PHASE = 6.28  # radians
+# A plain sheet with a sketch on it, pixels: wide paper is rare, tinted paper too.
+SKETCH_SIDE, SKETCH_SHAPES = 680, (1.414, 1.414, 1.294, 1.0, 1.8)  # its longer side; longer by shorter side
+SKETCH_WHITE, SKETCH_TINTED_CHANCE, SKETCH_TINT = (205, 255), 0.2, (0.75, 1.0)  # grey levels; light of each channel
+SKETCH_STROKES, SKETCH_INK, SKETCH_PEN_PX = (0, 24), (0.05, 0.6), (1, 4)  # strokes; of the paper's light; their width
+SKETCH_SPREAD, SKETCH_MARGIN = (0.02, 0.3), 0.06  # of a stroke, of the sheet's longer side; of a side
+SCRIBBLE_POINTS, SCRIBBLE_DRIFT, SCRIBBLE_RISE = (5, 40), 0.3, 0.12  # handwriting: one line of it, in its own spread
 
 
 def warped(
@@ -60,6 +66,40 @@ def lay_out(
     moved = (np.column_stack([corners, np.ones(4)]) @ turn.T)[:, :2]
     moved += rng.normal(0, SHEET_ASLANT, (4, 2)) * np.array([wide, high]) * scale
     return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
+
+
+def sketched(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A sheet of plain paper with next to nothing on it: a sketch, a few boxes, some handwriting, or none.
+
+    Returns:
+        `(h, w, 3)` float32 BGR in [0, 255] and where the sheet is, `(h, w)` float32: everywhere.
+    """
+    height, width = SKETCH_SIDE, round(SKETCH_SIDE / float(rng.choice(SKETCH_SHAPES)))
+    colour = np.full(3, rng.uniform(*SKETCH_WHITE))
+    if rng.random() < SKETCH_TINTED_CHANCE:
+        colour *= rng.uniform(*SKETCH_TINT, 3)
+    sheet = np.full((height, width, 3), colour, np.float32)
+    ink, pen_px = (colour * rng.uniform(*SKETCH_INK, 3)).tolist(), int(rng.integers(*SKETCH_PEN_PX))
+    low, high = SKETCH_MARGIN * width, (1 - SKETCH_MARGIN) * width
+    for _ in range(int(rng.integers(*SKETCH_STROKES))):
+        start = np.array([rng.uniform(low, high), rng.uniform(low, height - low)])
+        spread = rng.uniform(*SKETCH_SPREAD) * height
+        end = start + rng.normal(0, spread, 2)
+        x, y, right, bottom = np.rint(np.concatenate([start, end])).astype(int).tolist()
+        shape = int(rng.integers(4))
+        if shape == 0:
+            cv2.rectangle(sheet, (x, y), (right, bottom), ink, pen_px, cv2.LINE_AA)
+        elif shape == 1:
+            cv2.line(sheet, (x, y), (right, bottom), ink, pen_px, cv2.LINE_AA)
+        elif shape == 2:
+            axes = abs(right - x) // 2 + 1, abs(bottom - y) // 2 + 1
+            cv2.ellipse(sheet, (x, y), axes, 0, 0, rng.uniform(180, 360), ink, pen_px, cv2.LINE_AA)
+        else:
+            count = int(rng.integers(*SCRIBBLE_POINTS))
+            way = np.stack([np.arange(count) * SCRIBBLE_DRIFT, rng.normal(0, 1, count)], axis=1)
+            points = start + way * spread * SCRIBBLE_RISE
+            cv2.polylines(sheet, [np.rint(points).astype(np.int32)], False, ink, pen_px, cv2.LINE_AA)
+    return sheet, np.ones((height, width), np.float32)
 
 
 def bent(

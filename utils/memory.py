@@ -4,7 +4,8 @@ import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
-NEVER = 2**31 - 1  # bytes; the largest value that mallopt takes
+LARGEST = 2**31 - 1  # bytes that mallopt takes
+UNLIMITED = -1  # bytes at the end of the heap, from which it shrinks
 
 
 def keep_freed_memory(shared: bool = False) -> None:
@@ -23,7 +24,7 @@ def keep_freed_memory(shared: bool = False) -> None:
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # musl has none
-        library.mallopt(M_MMAP_THRESHOLD, NEVER)
-        library.mallopt(M_TRIM_THRESHOLD, NEVER)
+        library.mallopt(M_MMAP_THRESHOLD, LARGEST)
+        library.mallopt(M_TRIM_THRESHOLD, UNLIMITED)
         if shared:
             library.mallopt(M_ARENA_MAX, 1)
