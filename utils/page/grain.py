@@ -9,6 +9,7 @@ from utils.page.cells import thin_out
 
 SAMPLE_PX = 32  # side of the squares of bare paper that are looked at: the grain of photos is finer
 MAX_SAMPLES = 64  # squares looked at, evenly spread; more change the spectrum by less than its own scatter
+QUIETEST, QUIET_FACTOR = 0.1, 4.0  # quantile of the squares' variances; grain varies by so much of it at most
 TILE_PX = 256  # the grain repeats after this, which nobody sees at a strength of a few levels
 SEED_STEP = 4  # every so many pixels both ways decide the seed
 SEED_FACTOR = 1_000_003  # a prime, so that the sum of the levels and the size of the hole do not mix
@@ -43,8 +44,9 @@ def measure_grain(window: Image, tone: Floats, bare: Mask) -> NDArray[np.complex
     samples = np.ascontiguousarray(np.stack([window[square] - tone[square] for square in at]).transpose(0, 3, 1, 2))
     samples -= samples.mean(axis=(2, 3), keepdims=True)
     strength = np.square(samples).mean(axis=(1, 2, 3))
-    # The upper half holds texture that was missed as ink.
-    chosen = samples[strength <= np.median(strength) + 1e-9]
+    # The upper half holds texture that was missed as ink, and so does all that is far stronger than the quietest tenth.
+    quietest, usual = np.quantile(strength, [QUIETEST, 0.5])
+    chosen = samples[strength <= min(usual, QUIET_FACTOR * quietest) + 1e-9]
     spectra = np.fft.rfft2(chosen * taper)
     covariance = np.einsum("niyx,njyx->yxij", spectra, spectra.conj()) / (len(chosen) * np.square(taper).sum())
     values, vectors = np.linalg.eigh(covariance)

@@ -44,6 +44,15 @@ def test_grey_grain_stays_grey():
     assert np.corrcoef(grain[..., 0].ravel(), grain[..., 2].ravel())[0, 1] > 0.98
 
 
+def test_print_that_was_missed_as_ink_is_no_grain():
+    picture, tone, bare = noisy(2, 0.6)
+    rows = np.arange(picture.shape[0]) // 4 % 2 == 0
+    printed = picture.copy()
+    printed[rows, 64:] -= 30  # four fifths of all squares
+    grain = draw_grain(spectrum_of(printed, tone, bare), 128, 128, seed=0)
+    assert grain.std() == pytest.approx((picture - tone).std(), rel=0.2)
+
+
 def test_equal_seeds_give_equal_grain():
     spectrum = spectrum_of(*noisy(3, 0.6))
     assert (draw_grain(spectrum, 64, 64, 5) == draw_grain(spectrum, 64, 64, 5)).all()
