@@ -325,7 +325,7 @@ def compare_memory(latent_channels: int, side: int) -> None:
     print(f"memory kept for the gradients, latent_channels {latent_channels}, {side} px:")
     for name, step, inputs in (
         ("published", published, images),
-        ("ours", ours, images.contiguous(memory_format=task.memory_format(device))),
+        ("ours", ours, images.contiguous(memory_format=task.memory_format())),
     ):
         step(inputs, masks)  # the optimisers' own state comes first
         kept = Kept()
@@ -342,7 +342,7 @@ def compare_steps(
     images, masks = batch(batch_size, side, device)
     task, ours = our_step(device, latent_channels, side, compiled)
     sides = {"published": published_step(device, latent_channels, side, torch.float16 if gpu else None), "ours": ours}
-    inputs = {"published": images, "ours": images.contiguous(memory_format=task.memory_format(device))}
+    inputs = {"published": images, "ours": images.contiguous(memory_format=task.memory_format())}
     steps = 20 if gpu else 1
     best = dict.fromkeys(sides, 0.0)
     thrifty = dict.fromkeys(sides, 0.0)

@@ -1,4 +1,4 @@
-"""Sheets and documents in a picture: plain ones, laid somewhere, seen aslant, curled, crumpled, one half of an open book.
+"""Sheets and documents in a picture: laid somewhere, seen aslant, curled, crumpled, plain, half of an open book.
 
 Chances, ranges and spreads were set by eye on photographs of documents; spreads are standard deviations.
 """

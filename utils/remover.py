@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 
 from utils import blend, proof, regions
-from utils.arrays import Floats, Image, Mask
+from utils.arrays import Image, Mask
 from utils.compat import remove_as_published
 from utils.finding.finder import Finding, Region, Sight, locate, look
 from utils.lost.regions import LostRegion, describe_regions, with_confidence
 from utils.options import RemovalOptions, scale_of
 from utils.page import structure
+from utils.page.borders import Rest
 from utils.page.structure import Structure
 from utils.regions import Box, RegionGroup, crop
 from utils.spec import PUBLISHED_CROP
@@ -21,6 +22,7 @@ from utils.stages import Inpainter, Segmenter
 # All that is measured around a hole lies so near it. Drawn pages: where a hole takes 300 px, half the time of a window
 # of 1536, and PSNR in the hole is within 0.1 dB.
 SURROUNDINGS_PX = 400
+PAGE_EDGE_PX = 4  # of the network's pixels: to so much it knows where a page ends
 LEAST_VISIBLE = 0.01  # of a photo: with less of it nothing can be continued, and a mask is likelier wrong than that
 
 
@@ -29,7 +31,8 @@ class Removal(NamedTuple):
 
     Attributes:
         image: `(H, W, 3)` uint8 BGR, equal to the photo outside `changed`.
-        mask: `(H, W)` bool, True where the photo was repainted.
+        mask: `(H, W)` bool, True where the photo was repainted: all that was found, but what lies beside the page and
+            touches what stays.
         boxes: the bounds of each connected repainted region; empty where nothing was found.
         structures: for each repaired crop its box and what was measured in it; empty with `--structure off`.
         shade: `(H, W)` bool, True where no more was done than to lift an occluder's shadow; None where there is none.
@@ -52,6 +55,27 @@ class Removal(NamedTuple):
     def changed(self) -> Mask:
         """`(H, W)` bool, True where pixels may differ from the photo's."""
         return self.mask if self.shade is None else self.mask | self.shade
+
+
+def _leave_out(mask: Mask, left_out: Mask, group: RegionGroup) -> dict[Box, Box]:
+    """Take what is left out of a group's crop from its regions.
+
+    Args:
+        mask: `(H, W)` bool, changed in place.
+        left_out: `(h, w)` bool, of the crop.
+        group: the crop and its regions.
+
+    Returns:
+        Of each region that is not left out as a whole the bounds of what is left of it.
+    """
+    painted = {}
+    for region in group.regions:
+        part = crop(mask, region)
+        part &= ~crop(left_out, region.shifted(-group.box.x0, -group.box.y0))
+        bounds = regions.bounds_of(part)
+        if bounds is not None:
+            painted[region] = bounds.shifted(region.x0, region.y0)
+    return painted
 
 
 class OccluderRemover:
@@ -99,8 +123,7 @@ class OccluderRemover:
     def repair_found(self, image: Image, finding: Finding) -> Removal:
         """Repair what was found in a photo, `(H, W, 3)` uint8 BGR. Raises as when called."""
         removal = self.repair(image, finding.mask, lift_shadow=self.options.lift_shadow, finding=finding)
-        lost = with_confidence(removal.lost, {region.box: region.confidence for region in finding.regions})
-        return removal._replace(regions=finding.regions, doubtful=finding.doubtful, lost=lost)
+        return removal._replace(doubtful=finding.doubtful)
 
     def look(self, image: Image) -> Sight:
         """What covers a photo, roughly, seen at the network's size: `(H, W, 3)` uint8 BGR, which may be reduced."""
@@ -138,18 +161,22 @@ class OccluderRemover:
         covered = np.count_nonzero(mask) / mask.size
         if covered > 1 - LEAST_VISIBLE:
             raise ValueError(f"{covered:.1%} of the photo is covered: nothing visible to continue from")
-        repaired = image.copy()
+        repaired, mask = image.copy(), mask.copy()
         groups = regions.find_regions(mask, *self._window_size)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        hidden = mask if finding is None else mask | finding.hidden
-        off_page = None if finding is None else finding.off_page
-        structures, boxes = [], [region for group in groups for region in group.regions]
-        lost: list[LostRegion] = []
+        hidden = mask.copy() if finding is None else mask | finding.hidden
+        structures, lost = list[tuple[Box, Structure]](), list[LostRegion]()
+        boxes: dict[Box, Box] = {}  # what is repainted of each region
         shade = np.zeros_like(mask) if lift_shadow else None
         for group in groups:
-            patch, measured, drawn = self._patch(image, hidden, group, coarse, off_page)
+            patch, measured, drawn = self._patch(image, hidden, group, coarse, finding)
+            painted = {region: region for region in group.regions}
             if measured is not None:
                 structures.append((group.box, measured))
+                if measured.left_out is not None:
+                    painted = _leave_out(mask, measured.left_out, group)
+            boxes |= painted
+            group = group._replace(regions=tuple(painted.values()))
             lost += describe_regions(image, mask, group, measured, network=drawn)
             if measured is not None and shade is not None and measured.shade.any():
                 lit = measured.shade.copy()
@@ -166,21 +193,29 @@ class OccluderRemover:
         if shade is not None:
             shade &= ~mask
         shade = shade if shade is not None and shade.any() else None
-        return Removal(repaired, mask, boxes, structures, shade, lost=lost)
+        found = [] if finding is None else [region for region in finding.regions if region.box in boxes]
+        found = [Region(boxes[region.box], region.confidence) for region in found]
+        lost = with_confidence(lost, {region.box: region.confidence for region in found})
+        return Removal(repaired, mask, list(boxes.values()), structures, shade, found, lost=lost)
 
     def _patch(
-        self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, off_page: Floats | None
+        self, image: Image, mask: Mask, group: RegionGroup, coarse: bool, finding: Finding | None
     ) -> tuple[Image, Structure | None, bool]:
         """The repaired pixels of a group's crop; every hole in it counts as unknown, not only the group's.
 
-        `off_page` is what the network says of the whole photo, `(h, w)`. Besides the pixels: what was measured, if
-        anything was, and whether the inpainting network drew any of them.
+        Besides the pixels: what was measured, if anything was, and whether the inpainting network drew any of them.
         """
         photo, hole = crop(image, group.box), crop(mask, group.box)
-        no_page = None if off_page is None else regions.enlarge_part(off_page, group.box, *mask.shape) > 0.5
+        no_page = rest = None
+        if finding is not None and finding.off_page is not None:
+            off_page = regions.enlarge_part(finding.off_page, group.box, *mask.shape)
+            no_page = off_page > 0.5
+            if finding.hidden is not finding.mask:
+                stays = crop(finding.hidden, group.box) & ~crop(finding.mask, group.box)
+                rest = Rest(stays, off_page, PAGE_EDGE_PX * max(mask.shape) / max(finding.off_page.shape))
         if self.inpainter is not None and (coarse or self.options.structure == "off"):
             return proof.paint(self.inpainter, photo, hole, no_page, coarse=coarse), None, True
-        measured, drawn = structure.repair(photo, hole, no_page), False
+        measured, drawn = structure.repair(photo, hole, no_page, rest), False
         if self.inpainter is not None:
             measured, drawn = proof.improve(self.inpainter, measured, hole, no_page)
         return measured.image, measured, drawn

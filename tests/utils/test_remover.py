@@ -6,8 +6,10 @@ import pytest
 
 from tests.published_flow import published
 from utils.compat import remove_as_published
+from utils.finding.finder import Finding, Region
 from utils.options import RemovalOptions
 from utils.preprocess import transpose
+from utils.regions import Box
 from utils.remover import SURROUNDINGS_PX, OccluderRemover
 from utils.spec import GENERATOR, inpaint_spec, segmenter_spec
 from utils.stages import Inpainter, Segmenter
@@ -224,3 +226,27 @@ def test_options_out_of_range_name_their_flag(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=f"--{name}"):
         RemovalOptions(**bad)
+
+
+def test_where_a_hand_stays_beside_the_page_no_strip_of_desk_is_painted():
+    """The network lays the page's edge 60 px too far to the left: the hand stays up to the edge that is seen."""
+    image = np.full((640, 480, 3), 70, np.uint8)
+    image[:, 200:] = 215
+    hand = np.s_[250:330, :300]
+    image[hand] = (90, 120, 190)
+    mask, hidden = np.zeros((640, 480), bool), np.zeros((640, 480), bool)
+    hidden[240:340, :310] = True
+    mask[240:340, 140:310] = True
+    off_page = np.full((640, 480), 0.3, np.float32)
+    off_page[:, :140], off_page[:, 210:] = 0.9, 0.1
+    box = Box(140, 240, 310, 340)
+    finding = Finding(mask, hidden, [Region(box, 0.9)], [], off_page)
+    removal = remover(structure="only").repair_found(image, finding)
+    left, right = removal.boxes[0].x0, removal.boxes[0].x1
+    assert abs(left - 200) <= 2
+    assert right == 310
+    assert [(region.box, region.confidence) for region in removal.regions] == [(removal.boxes[0], 0.9)]
+    assert removal.lost[0].confidence == 0.9
+    assert (removal.image[250:330, :left] == image[250:330, :left]).all()
+    assert (np.abs(removal.image[250:330, 210:300].astype(int) - 215) < 12).all()
+    assert mask[300, 150], "the finding is not changed"

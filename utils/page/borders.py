@@ -6,13 +6,14 @@ that end on a desk, and the search on the photographs of documents on desks of `
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points, Reals
-from utils.page.cells import CELL_PX, enlarge_at, fill_with_nearest, find_points
+from utils.page.cells import CELL_PX, enlarge_at, fill_with_nearest, find_points, grow
 
 MIN_RIM_CELLS = 12  # a hole whose rim is shorter meets no border that could be measured
 RIM_DEPTH_CELLS = 2.5  # cells of the rim that lie deeper in the hole are at the photo's border, where nothing is seen
@@ -48,6 +49,8 @@ BORDER_GROUND_SHARE = 0.5  # of a part's rim that shows no page, if it lies besi
 LEAST_FITTING_SHARE = 0.04  # of a part's rim: less of its kind is the blur of a border, or a fleck
 SEEN_SHARE = 0.1  # of a hidden part: a surface of which less is seen is light between fingers or a fleck
 LONG_RIM = 1.0  # times the root of a part's area: a shorter rim does not tell
+STAYS_REACH_PX = 2  # what lies so near to what stays touches it
+PAGE_DOUBT = 0.15  # probability that there is no page, from which the finder is not sure of it
 CUT_NEIGHBOURS = (-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)  # (down, across), nearest first
 VOTE_LEVELS = 30.0  # a pixel farther from every tone, a channel, is print or pattern: its cell tells its surface
 
@@ -340,6 +343,51 @@ def divide_hole(
     if not divided.all() and divided.any():  # a part that nothing touches
         divided = fill_with_nearest(divided.astype(np.int32))
     return divided.astype(np.uint8)
+
+
+class Rest(NamedTuple):
+    """What stays of an occluder beside the page, though it is hidden there: it is not painted.
+
+    Attributes:
+        pixels: `(h, w)` bool, part of the hole.
+        off_page: `(h, w)` float32 in [0, 1], how likely there is no page.
+        edge_px: pixels of the photo, to which the finder knows the page's edge.
+    """
+
+    pixels: Mask
+    off_page: Floats
+    edge_px: float
+
+
+def leave_out(divided: Plane, hole: Mask, rest: Rest, grounds: tuple[int, ...]) -> Mask:
+    """The parts of a hole beside the page that touch what stays of an occluder and stay like it: `(h, w)` bool.
+
+    Between the page and what lies on it no desk is seen. Where a border that was measured and the finder do not agree
+    where the page ends, there would be a strip of it. The finder is right where it is sure or nearly agrees, and page
+    is painted; else the border is.
+
+    Args:
+        divided: `(h, w)` the surface of each pixel, changed in place: what touches the rest takes that of the page.
+        hole: `(h, w)` bool.
+        rest: what stays.
+        grounds: numbers of the surfaces that are no page.
+    """
+    left_out = np.zeros(hole.shape, bool)
+    beside = hole & np.isin(divided, grounds)
+    painted = hole & ~beside
+    touched = beside & grow(rest.pixels, STAYS_REACH_PX)
+    if not touched.any() or not painted.any():
+        return left_out
+    numbers = fill_with_nearest(np.where(painted, divided, 0).astype(np.int32))
+    thickness = cv2.distanceTransform((beside & ~rest.pixels).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    _, parts = cv2.connectedComponents(beside.astype(np.uint8), connectivity=8)
+    for number in np.unique(parts[touched]).tolist():
+        part = parts == number
+        divided[part] = numbers[part]
+        strip = part & ~rest.pixels
+        if thickness[strip].max(initial=0) > rest.edge_px and np.median(rest.off_page[strip]) >= PAGE_DOUBT:
+            left_out |= strip
+    return left_out
 
 
 def _close_cuts(numbers: Plane, cut: Mask) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Indices, Labels, Mask, Plane, Points
-from utils.page.borders import continue_borders, divide_hole, find_entries
+from utils.page.borders import Rest, continue_borders, divide_hole, find_entries, leave_out
 from utils.page.cells import (
     CELL_PX,
     Grid,
@@ -51,6 +51,8 @@ class Paper:
         textured: numbers of the surfaces with a texture, such as desks; a tinted row with print on it has none.
         borders: each continued border as `(n, 2)` float64 points (x, y) inside the hole.
         noise: standard deviation of the grain on bare paper, in levels.
+        left_out: `(h, w)` bool, what of the hole is better left as it is, see `utils.page.borders.leave_out`; None
+            where nothing was looked for.
         light: `(rows, columns, 3)` float32, by cells of `CELL_PX`: 1 divided by the share of the light that the
             occluder's shadow leaves there; 1 where there is no shadow.
     """
@@ -62,16 +64,18 @@ class Paper:
     textured: tuple[int, ...]
     borders: list[Points]
     noise: float
+    left_out: Mask | None
     light: Floats
 
 
-def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Paper:
+def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None, rest: Rest | None = None) -> Paper:
     """Measure the bare paper around a hole and continue it across.
 
     Args:
         window: `(h, w, 3)` uint8 BGR; what it shows inside the hole is not looked at.
         hole: `(h, w)` bool, not True everywhere.
         off_page: `(h, w)` bool, where there is no page; None where nobody knows.
+        rest: what stays of an occluder; None is nothing.
     """
     grid = lay_grid(window, hole)
     closed = close_ink(grid)
@@ -96,13 +100,17 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None) -> Pa
     lit = strongest(light) <= 1
     tones = [continue_tone(mean, share * lit, grid.hidden) for share in shares]
     height, width = hole.shape
+    left_out = None
     if len(tones) == 1:
         tone, pixels = enlarge(tones[0], (slice(0, height), slice(0, width))), np.ones(hole.shape, np.uint8)
         borders: list[Points] = []
     else:
         borders = continue_borders(find_entries(window, surface, grid.hidden, tones), hole, page)
-        tone, pixels = _lay_surfaces(window, hole, surface, tones, seen * CELL_PX**2, borders, off_page, grounds)
-    return Paper(tone, bare[:height, :width].astype(bool), pixels, page, textured, borders, noise, light)
+        tone, pixels, left_out = _lay_surfaces(
+            window, hole, surface, tones, seen * CELL_PX**2, borders, off_page, grounds, rest
+        )
+    bare_pixels = bare[:height, :width].astype(bool)
+    return Paper(tone, bare_pixels, pixels, page, textured, borders, noise, left_out, light)
 
 
 def _count_all_visible(grid: Grid, cells: Mask, share: Floats, mean: Floats) -> None:
@@ -130,8 +138,11 @@ def _lay_surfaces(
     borders: list[Points],
     off_page: Mask | None,
     grounds: tuple[int, ...],
-) -> tuple[Floats, Plane]:
+    rest: Rest | None,
+) -> tuple[Floats, Plane, Mask | None]:
     """Tone `(h, w, 3)` and number `(h, w)` of the surface of each pixel, with the hole divided along the borders.
+
+    Besides, what of the hole is left out, as in `Paper`.
 
     Args:
         window, hole: of `(h, w, …)` pixels.
@@ -141,6 +152,7 @@ def _lay_surfaces(
         borders: continued through the hole.
         off_page: `(h, w)` bool, where there is no page, or None.
         grounds: numbers of the surfaces that are no page.
+        rest: what stays of an occluder, or None.
     """
     height, width = hole.shape
     pixels = np.repeat(np.repeat(surface.astype(np.uint8), CELL_PX, 0), CELL_PX, 1)[:height, :width]
@@ -148,6 +160,11 @@ def _lay_surfaces(
     local = {number: tones[number - 1] for number in list_numbers(pixels[area_around(hole, VOTE_PX)])}
     apart = None if off_page is None or not grounds else off_page[area]
     pixels[area] = divide_hole(window[area], local, pixels[area], hole[area], borders, area, seen_px, apart, grounds)
+    left_out = None
+    if apart is not None and rest is not None:
+        left_out = np.zeros(hole.shape, bool)
+        cut = rest._replace(pixels=rest.pixels[area], off_page=rest.off_page[area])
+        left_out[area] = leave_out(pixels[area], hole[area], cut, grounds)
     tone = np.empty((height, width, 3), np.float32)
     # Soft borders in the hole only: outside, nothing is drawn.
     _paint_surfaces(tone, pixels, tones, area, BORDER_REACH_PX)
@@ -159,7 +176,7 @@ def _lay_surfaces(
         ((top, bottom), (right, width)),
     ):
         _paint_surfaces(tone, pixels, tones, (slice(*rows), slice(*columns)))
-    return tone, pixels
+    return tone, pixels, left_out
 
 
 def _paint_surfaces(

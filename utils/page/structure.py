@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from utils.arrays import Floats, Image, Mask, Plane, Points, Reals
+from utils.page.borders import Rest
 from utils.page.cells import strongest
 from utils.page.grain import TILE_PX, draw_grain, measure_grain, seed_of
 from utils.page.paper import Paper, measure_paper
@@ -49,6 +50,7 @@ class Structure:
         page: the number of the surface that is most likely the page.
         textured: numbers of the surfaces whose texture is copied, such as desks.
         doubted: numbers of the surfaces in the hole that paper, rules and grain do not describe, such as pictures.
+        left_out: `(h, w)` bool, what of the hole is better left as it is; None where nothing was looked for.
     """
 
     image: Image
@@ -62,15 +64,17 @@ class Structure:
     page: int = 1
     textured: tuple[int, ...] = ()
     doubted: tuple[int, ...] = ()
+    left_out: Mask | None = None
 
 
-def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure:
+def repair(window: Image, hole: Mask, off_page: Mask | None = None, rest: Rest | None = None) -> Structure:
     """Fill a hole with what its surroundings say lies below it.
 
     Args:
         window: `(h, w, 3)` uint8 BGR, the hole and some 400 px around it, as far as the photo goes.
         hole: `(h, w)` bool, grown past the occluder's soft edge; the pixels in it are never looked at.
         off_page: `(h, w)` bool, where there is no page, nor would be without what covers it; None where nobody knows.
+        rest: what stays of an occluder beside the page; None is nothing.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -82,7 +86,7 @@ def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure
         image = np.full_like(window, WHITE)
         return Structure(image, window, ~hole, image, [], [], [], np.ones(hole.shape, np.uint8))
     # What covers the page must not get into it: measuring never sees the hole's pixels, and strokes see bare paper.
-    paper = measure_paper(_blank(window, hole), hole, off_page)
+    paper = measure_paper(_blank(window, hole), hole, off_page, rest)
     lifted, shade = lift_shadow(window, hole, paper)
     meet_rim(lifted, hole, paper)
     tone = np.asarray(cv2.convertScaleAbs(paper.tone), np.uint8)
@@ -92,7 +96,7 @@ def repair(window: Image, hole: Mask, off_page: Mask | None = None) -> Structure
     image = _fill(lifted, visible, hole, paper, tone, rules, seed_of(window, hole))
     visible_rules = [end.points(rule.standing) for rule in rules for end in rule.ends]
     surfaces = paper.surface, paper.page, paper.textured, tuple(find_patterned(visible, paper, hole))
-    return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders, *surfaces)
+    return Structure(image, lifted, shade, tone, visible_rules, rules, paper.borders, *surfaces, paper.left_out)
 
 
 def _check_shapes(window: Image, hole: Mask) -> None:

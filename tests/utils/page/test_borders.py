@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.utils.page.sheets import HEIGHT, WIDTH, covered, hole_at, sheet
-from utils.page.borders import Entry, continue_borders, divide_hole, find_entries
+from utils.page.borders import Entry, Rest, continue_borders, divide_hole, find_entries, leave_out
 from utils.page.cells import CELL_PX, lay_grid
 
 HOLE = hole_at(240, 160, 420, 400)
@@ -130,3 +130,37 @@ def test_a_surface_of_which_next_to_nothing_is_seen_does_not_go_on_below_a_hand(
     area = slice(0, HEIGHT), slice(0, WIDTH)
     divided = divide_hole(window, tones, gap, HOLE, [], area, np.array([0, seen_px, HEIGHT * WIDTH]))
     assert (divided[HOLE][: rows.size // 2] == owner).all()
+
+
+PAGE, DESK = 1, 2
+
+
+@pytest.mark.parametrize(
+    ("off_page", "strip_px", "stays"),
+    [(0.4, 30, True), (0.05, 30, False), (0.4, 6, False)],
+    ids=["in doubt", "sure", "nearly agrees"],
+)
+def test_a_strip_of_desk_between_the_page_and_a_hand_that_stays_is_left_out_or_page(off_page, strip_px, stays):
+    divided = np.full((100, 200), DESK, np.uint8)
+    divided[:, 100:] = PAGE
+    hole = np.zeros((100, 200), bool)
+    hole[40:60, :150] = True
+    rest = hole.copy()
+    rest[:, 100 - strip_px :] = False
+    strip = hole & ~rest
+    strip[:, 100:] = False
+    left_out = leave_out(divided, hole, Rest(rest, np.full(hole.shape, off_page, np.float32), 4.0), (DESK,))
+    assert (left_out == (strip if stays else np.zeros_like(strip))).all()
+    assert (divided[hole] == PAGE).all()
+    assert (divided[:40, :100] == DESK).all()
+
+
+def test_desk_that_touches_nothing_that_stays_is_painted():
+    divided = np.full((100, 200), DESK, np.uint8)
+    divided[:, 100:] = PAGE
+    hole = np.zeros((100, 200), bool)
+    hole[40:60, 20:150] = True
+    rest = Rest(np.zeros_like(hole), np.full(hole.shape, 0.4, np.float32), 4.0)
+    before = divided.copy()
+    assert not leave_out(divided, hole, rest, (DESK,)).any()
+    assert (divided == before).all()
