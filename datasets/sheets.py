@@ -18,7 +18,7 @@ GUTTER_WIDTH, GUTTER_SHADE = (0.01, 0.06), (0.2, 0.7)  # shares of the width and
 CRUMPLED_CHANCE, CREASES, CREASE_SHADE, CREASE_LIGHT = 0.3, (4, 14), (0.05, 0.3), (0.4, 1.5)
 CURLED_CHANCE, CURL_MARGIN, CURL_WAVES, CURL_SHARE = 0.4, 0.04, (1, 7), 0.45  # of its margin that a wave may take
 ANY_PHASE = 6.28  # radians
-# A plain sheet with a sketch on it, pixels: wide paper is rare, tinted paper too.
+# A plain sheet with a sketch on it; in pixels.
 SKETCH_SIDE, SKETCH_SHAPES = 680, (1.414, 1.414, 1.294, 1.0, 1.8)  # its longer side; longer by shorter side
 SKETCH_WHITE, SKETCH_TINTED_CHANCE, SKETCH_TINT = (205, 255), 0.2, (0.75, 1.0)  # grey levels; light of each channel
 SKETCH_STROKES, SKETCH_INK, SKETCH_PEN_PX = (0, 24), (0.05, 0.6), (1, 4)  # strokes; of the paper's light; their width

@@ -380,13 +380,15 @@ def leave_out(divided: Plane, hole: Mask, rest: Rest, grounds: tuple[int, ...]) 
         return left_out
     numbers = fill_with_nearest(np.where(painted, divided, 0).astype(np.int32))
     thickness = cv2.distanceTransform((beside & ~rest.pixels).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    _, parts = cv2.connectedComponents(beside.astype(np.uint8), connectivity=8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(beside.astype(np.uint8), connectivity=8)
     for number in np.unique(parts[touched]).tolist():
-        part = parts == number
-        divided[part] = numbers[part]
-        strip = part & ~rest.pixels
-        if thickness[strip].max(initial=0) > rest.edge_px and np.median(rest.off_page[strip]) >= PAGE_DOUBT:
-            left_out |= strip
+        x, y, width, height = stats[number, : cv2.CC_STAT_AREA].tolist()
+        box = np.s_[y : y + height, x : x + width]
+        part = parts[box] == number
+        divided[box][part] = numbers[box][part]
+        strip = part & ~rest.pixels[box]
+        if thickness[box][strip].max(initial=0) > rest.edge_px and np.median(rest.off_page[box][strip]) >= PAGE_DOUBT:
+            left_out[box] |= strip
     return left_out
 
 
