@@ -51,10 +51,10 @@ class Paper:
         textured: numbers of the surfaces with a texture, such as desks; a tinted row with print on it has none.
         borders: each continued border as `(n, 2)` float64 points (x, y) inside the hole.
         noise: standard deviation of the grain on bare paper, in levels.
-        left_out: `(h, w)` bool, what of the hole is better left as it is, see `utils.page.borders.leave_out`; None
-            where nothing was looked for.
         light: `(rows, columns, 3)` float32, by cells of `CELL_PX`: 1 divided by the share of the light that the
             occluder's shadow leaves there; 1 where there is no shadow.
+        left_out: `(h, w)` bool, what of the hole is better left as it is, see `utils.page.borders.leave_out`; None
+            where nothing was looked for.
     """
 
     tone: Floats
@@ -64,8 +64,8 @@ class Paper:
     textured: tuple[int, ...]
     borders: list[Points]
     noise: float
-    left_out: Mask | None
     light: Floats
+    left_out: Mask | None = None
 
 
 def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None, rest: Rest | None = None) -> Paper:
@@ -110,7 +110,7 @@ def measure_paper(window: Image, hole: Mask, off_page: Mask | None = None, rest:
             window, hole, surface, tones, seen * CELL_PX**2, borders, off_page, grounds, rest
         )
     bare_pixels = bare[:height, :width].astype(bool)
-    return Paper(tone, bare_pixels, pixels, page, textured, borders, noise, left_out, light)
+    return Paper(tone, bare_pixels, pixels, page, textured, borders, noise, light, left_out)
 
 
 def _count_all_visible(grid: Grid, cells: Mask, share: Floats, mean: Floats) -> None:
