@@ -164,7 +164,7 @@ class OccluderRemover:
         repaired, mask = image.copy(), mask.copy()
         groups = regions.find_regions(mask, *self._window_size)
         feather_px = self.options.feather_px * scale_of(*image.shape[:2])
-        hidden = mask.copy() if finding is None else mask | finding.hidden
+        hidden = mask if finding is None else mask | finding.hidden  # without a finding nothing is left out of the mask
         structures, lost = list[tuple[Box, Structure]](), list[LostRegion]()
         boxes: dict[Box, Box] = {}  # what is repainted of each region
         shade = np.zeros_like(mask) if lift_shadow else None
